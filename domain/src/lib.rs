@@ -1,0 +1,11 @@
+//! What kinkeeper knows and decides, as pure functions of their arguments.
+//!
+//! No input or output, no async, no ambient clock or randomness, no database types live here: an
+//! instant is a parameter, randomness is bytes handed in, and a decision is a value somebody else
+//! carries out. Cargo keeps it so, since this crate depends on nothing that could do otherwise.
+
+pub mod event;
+pub mod ids;
+pub mod money;
+pub mod problem;
+pub mod time;

@@ -1,0 +1,1 @@
+//! kinkeeper: the daemon as a library.
