@@ -1,1 +1,33 @@
-//! The schema on both databases.
+//! The schema, the same on SQLite and PostgreSQL. Never imports `entity`: a migration describes the past.
+//!
+//! Written as SQL, since the two dialects differ in one word that matters here (the database-given key).
+//! Instants are microseconds UTC in BIGINT, truth values are 0 or 1 in BIGINT, JSON is TEXT: one order,
+//! one index, one reading on both.
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+mod ddl;
+mod m20261122_000001_house;
+mod m20261122_000002_customers;
+mod m20261122_000003_facts;
+mod m20261122_000004_book;
+mod m20261122_000005_care;
+mod m20261122_000006_people;
+
+/// All migrations, oldest first.
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261122_000001_house::Migration),
+            Box::new(m20261122_000002_customers::Migration),
+            Box::new(m20261122_000003_facts::Migration),
+            Box::new(m20261122_000004_book::Migration),
+            Box::new(m20261122_000005_care::Migration),
+            Box::new(m20261122_000006_people::Migration),
+        ]
+    }
+}

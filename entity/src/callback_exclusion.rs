@@ -1,0 +1,20 @@
+//! The `callback_exclusion` table. The migration says what its columns mean.
+
+use sea_orm::entity::prelude::*;
+
+/// A decliner is passed over until the ring rises above ring.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "callback_exclusion")]
+pub struct Model {
+    pub callback_id: i64,
+    pub staff_id: i64,
+    pub ring: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    #[sea_orm(column_type = "Text")]
+    pub PRIMARY: String,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

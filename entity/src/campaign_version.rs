@@ -1,0 +1,27 @@
+//! The `campaign_version` table. The migration says what its columns mean.
+
+use sea_orm::entity::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "campaign_version")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    pub campaign_id: i64,
+    pub version: i64,
+    #[sea_orm(column_type = "Text")]
+    pub document: String,
+    #[sea_orm(column_type = "Text")]
+    pub document_hash: String,
+    #[sea_orm(column_type = "Text")]
+    pub author: String,
+    pub created_at: i64,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub approved_by: Option<String>,
+    pub approved_at: Option<i64>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
