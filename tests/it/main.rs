@@ -1,1 +1,3 @@
 //! One test binary for everything that needs the whole daemon.
+
+mod tidy;
