@@ -1,1 +1,3 @@
-//! kinkeeper: the daemon as a library.
+//! kinkeeper: the daemon as a library. `main` and the tests are its only users.
+
+pub mod store;

@@ -6,12 +6,11 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "callback_exclusion")]
 pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
     pub callback_id: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
     pub staff_id: i64,
     pub ring: i64,
-    #[sea_orm(primary_key, auto_increment = false)]
-    #[sea_orm(column_type = "Text")]
-    pub PRIMARY: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

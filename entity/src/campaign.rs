@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-/// state: draft | in_review | approved | running | paused | done.
+/// state: draft | in_review | approved | running | paused | done. trigger_kind: occasion | tag | event | manual; trigger_key is the tag's key or the event's name, so that ingest and keeper know what somebody listens to.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "campaign")]
 pub struct Model {
@@ -12,6 +12,10 @@ pub struct Model {
     pub key: String,
     #[sea_orm(column_type = "Text")]
     pub state: String,
+    #[sea_orm(column_type = "Text")]
+    pub trigger_kind: String,
+    #[sea_orm(column_type = "Text")]
+    pub trigger_key: String,
     #[sea_orm(column_type = "Text", nullable)]
     pub state_reason: Option<String>,
     #[sea_orm(column_type = "Text")]

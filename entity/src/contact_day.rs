@@ -6,14 +6,13 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "contact_day")]
 pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
     pub customer_id: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
     #[sea_orm(column_type = "Text")]
     pub local_date: String,
     pub touchpoint_id: i64,
     pub priority: i64,
-    #[sea_orm(primary_key, auto_increment = false)]
-    #[sea_orm(column_type = "Text")]
-    pub PRIMARY: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

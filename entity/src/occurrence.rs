@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-/// A slot of a schedule is its nominal local date-time and zone ('*': every customer's own), never the UTC instant. state: open (being planned page by page up to frozen_max_id) | done | missed.
+/// A slot of a schedule is its nominal local date-time and zone ('*': every customer's own), never the UTC instant. state: scheduled (waits for due_at) | open (being planned page by page up to frozen_max_id) | done | missed.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "occurrence")]
 pub struct Model {

@@ -5,7 +5,9 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "tag_current")]
 pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
     pub customer_id: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
     #[sea_orm(column_type = "Text")]
     pub key: String,
     #[sea_orm(column_type = "Text")]
@@ -17,9 +19,6 @@ pub struct Model {
     pub rule_version: i64,
     #[sea_orm(column_type = "Text")]
     pub evidence: String,
-    #[sea_orm(primary_key, auto_increment = false)]
-    #[sea_orm(column_type = "Text")]
-    pub PRIMARY: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

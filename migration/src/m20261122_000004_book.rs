@@ -26,6 +26,7 @@ CREATE TABLE customer_due (
   fence BIGINT NOT NULL
 );
 CREATE INDEX customer_due_at ON customer_due (due_at);
+CREATE INDEX customer_due_leased ON customer_due (leased_until) WHERE leased_until IS NOT NULL;
 
 -- The fold of the facts as of kept_at. Instants and sums; days since are never stored.
 CREATE TABLE profile (
@@ -104,4 +105,5 @@ CREATE TABLE trigger_queue (
   fence BIGINT NOT NULL
 );
 CREATE INDEX trigger_queue_due ON trigger_queue (due_at);
+CREATE INDEX trigger_queue_leased ON trigger_queue (leased_until) WHERE leased_until IS NOT NULL;
 ";

@@ -14,11 +14,14 @@ impl MigrationTrait for Migration {
 }
 
 const SCHEMA: &str = r"
--- state: draft | in_review | approved | running | paused | done.
+-- state: draft | in_review | approved | running | paused | done. trigger_kind: occasion | tag | event | manual;
+-- trigger_key is the tag's key or the event's name, so that ingest and keeper know what somebody listens to.
 CREATE TABLE campaign (
   {id},
   key TEXT NOT NULL UNIQUE,
   state TEXT NOT NULL,
+  trigger_kind TEXT NOT NULL,
+  trigger_key TEXT NOT NULL,
   state_reason TEXT,
   purpose TEXT NOT NULL,
   priority BIGINT NOT NULL,
@@ -53,7 +56,7 @@ CREATE TABLE template (
 );
 
 -- A slot of a schedule is its nominal local date-time and zone ('*': every customer's own), never the UTC instant.
--- state: open (being planned page by page up to frozen_max_id) | done | missed.
+-- state: scheduled (waits for due_at) | open (being planned page by page up to frozen_max_id) | done | missed.
 CREATE TABLE occurrence (
   {id},
   campaign_id BIGINT NOT NULL REFERENCES campaign (id),
@@ -72,6 +75,7 @@ CREATE TABLE occurrence (
   UNIQUE (campaign_id, slot, zone)
 );
 CREATE INDEX occurrence_due ON occurrence (state, due_at);
+CREATE INDEX occurrence_leased ON occurrence (leased_until) WHERE leased_until IS NOT NULL;
 
 -- state: active | done | exited | expired. wake_at is when the next step is due.
 CREATE TABLE enrollment (
@@ -95,6 +99,7 @@ CREATE TABLE enrollment (
   UNIQUE (campaign_id, customer_id, occasion_key)
 );
 CREATE INDEX enrollment_wake ON enrollment (state, wake_at);
+CREATE INDEX enrollment_leased ON enrollment (leased_until) WHERE leased_until IS NOT NULL;
 CREATE INDEX enrollment_customer ON enrollment (customer_id);
 
 -- One planned contact. local_date is the customer's day it is planned for (YYYY-MM-DD).
@@ -129,6 +134,7 @@ CREATE TABLE touchpoint (
   UNIQUE (customer_id, enrollment_id, step, channel)
 );
 CREATE INDEX touchpoint_due ON touchpoint (state, not_before);
+CREATE INDEX touchpoint_leased ON touchpoint (leased_until) WHERE leased_until IS NOT NULL;
 CREATE INDEX touchpoint_enrollment ON touchpoint (enrollment_id);
 
 -- The day's winner: one marketing touch a customer and local day, the highest priority.

@@ -1,0 +1,67 @@
+//! How connections are opened: pragmas on SQLite, time-outs and the clean-up after cancelled work on PostgreSQL.
+
+use super::StoreError;
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection};
+use std::time::Duration;
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// SQLite: the single writing connection.
+    Write,
+    /// SQLite: reading only; a statement that writes is refused.
+    Read,
+    /// PostgreSQL: people and ingest, or background work.
+    Pool,
+}
+
+pub(super) async fn connect(
+    url: &str,
+    purpose: Purpose,
+    most: u32,
+) -> Result<DatabaseConnection, StoreError> {
+    let mut options = ConnectOptions::new(url.to_owned());
+    options
+        .max_connections(most)
+        .min_connections(1)
+        .connect_timeout(Duration::from_secs(5))
+        .acquire_timeout(Duration::from_secs(5))
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .map_sqlx_sqlite_opts(move |o| sqlite(o, purpose))
+        .map_sqlx_postgres_opts(|o| {
+            o.application_name("kinkeeper").statement_cache_capacity(256).options([
+                ("statement_timeout", "60s"),
+                ("lock_timeout", "10s"),
+                ("idle_in_transaction_session_timeout", "60s"),
+            ])
+        })
+        .map_sqlx_postgres_pool_opts(|pool| {
+            // A `begin` whose caller went away can leave its connection inside a transaction; the next user's
+            // writes would then be answered and never committed.
+            pool.after_release(|connection, _| {
+                Box::pin(async move {
+                    use sea_orm::sqlx::Executor;
+                    connection.execute("ROLLBACK").await?;
+                    Ok(true)
+                })
+            })
+        });
+    Database::connect(options).await.map_err(|e| StoreError::Unavailable(e.to_string()))
+}
+
+fn sqlite(
+    options: sea_orm::sqlx::sqlite::SqliteConnectOptions,
+    purpose: Purpose,
+) -> sea_orm::sqlx::sqlite::SqliteConnectOptions {
+    let options = options
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(10))
+        .foreign_keys(true)
+        .pragma("cache_size", "-65536")
+        .pragma("temp_store", "MEMORY");
+    if purpose == Purpose::Read { options.pragma("query_only", "ON") } else { options }
+}

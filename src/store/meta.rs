@@ -1,0 +1,105 @@
+//! What kind of book this is: real or virtual, live or in onboarding; counters the daemons watch.
+
+use super::sql::args;
+use super::{Db, StoreError, Tx};
+use domain::time::Instant;
+
+/// Keys of the `meta` table.
+mod key {
+    pub const CLOCK_KIND: &str = "clock_kind";
+    pub const GO_LIVE_AT: &str = "go_live_at";
+    pub const CHANGE_SEQ: &str = "change_seq";
+    pub const RULE_EPOCH: &str = "rule_epoch";
+}
+
+/// A book is born real or virtual and stays so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockKind {
+    Real,
+    Virtual,
+}
+
+impl ClockKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Real => "real",
+            Self::Virtual => "virtual",
+        }
+    }
+}
+
+async fn get(db: &Db, key: &str) -> Result<Option<String>, StoreError> {
+    let row = db.one("SELECT value FROM meta WHERE key = $1", args![key]).await?;
+    row.map(|row| row.text("value")).transpose()
+}
+
+async fn put(tx: &Tx, key: &str, value: String) -> Result<(), StoreError> {
+    let sql = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    tx.exec(sql, args![key, value]).await.map(drop)
+}
+
+fn number(key: &str, text: &str) -> Result<i64, StoreError> {
+    text.parse().map_err(|_| StoreError::Corrupt {
+        table: "meta".to_owned(),
+        column: "value".to_owned(),
+        row: key.to_owned(),
+        detail: format!("\"{text}\" is not a number"),
+    })
+}
+
+pub async fn clock_kind(db: &Db) -> Result<Option<ClockKind>, StoreError> {
+    match get(db, key::CLOCK_KIND).await?.as_deref() {
+        None => Ok(None),
+        Some("real") => Ok(Some(ClockKind::Real)),
+        Some("virtual") => Ok(Some(ClockKind::Virtual)),
+        Some(other) => Err(StoreError::Corrupt {
+            table: "meta".to_owned(),
+            column: "value".to_owned(),
+            row: key::CLOCK_KIND.to_owned(),
+            detail: format!("\"{other}\" is neither real nor virtual"),
+        }),
+    }
+}
+
+pub async fn set_clock_kind(tx: &Tx, kind: ClockKind) -> Result<(), StoreError> {
+    put(tx, key::CLOCK_KIND, kind.as_str().to_owned()).await
+}
+
+/// When the book went live; `None` in onboarding.
+pub async fn go_live_at(db: &Db) -> Result<Option<Instant>, StoreError> {
+    match get(db, key::GO_LIVE_AT).await? {
+        None => Ok(None),
+        Some(text) => number(key::GO_LIVE_AT, &text).map(|n| Some(Instant::from_micros(n))),
+    }
+}
+
+/// Stores the go-live instant once; `false` if the book was live already.
+pub async fn set_go_live_at(tx: &Tx, at: Instant) -> Result<bool, StoreError> {
+    let sql = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING";
+    Ok(tx.exec(sql, args![key::GO_LIVE_AT, at.micros().to_string()]).await? == 1)
+}
+
+/// Rises with every change by a command beside a running daemon, which watches it.
+pub async fn change_seq(db: &Db) -> Result<i64, StoreError> {
+    get(db, key::CHANGE_SEQ).await?.map_or(Ok(0), |text| number(key::CHANGE_SEQ, &text))
+}
+
+pub async fn raise_change_seq(tx: &Tx) -> Result<(), StoreError> {
+    raise(tx, key::CHANGE_SEQ).await.map(drop)
+}
+
+/// Rises when a rule is published; customers kept under an older epoch are due again.
+pub async fn rule_epoch(db: &Db) -> Result<i64, StoreError> {
+    get(db, key::RULE_EPOCH).await?.map_or(Ok(0), |text| number(key::RULE_EPOCH, &text))
+}
+
+pub async fn raise_rule_epoch(tx: &Tx) -> Result<i64, StoreError> {
+    raise(tx, key::RULE_EPOCH).await
+}
+
+async fn raise(tx: &Tx, key: &str) -> Result<i64, StoreError> {
+    let sql = "INSERT INTO meta (key, value) VALUES ($1, '1') \
+               ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT) RETURNING value";
+    let row = tx.one(sql, args![key]).await?;
+    row.map_or(Ok(0), |row| number(key, &row.text("value")?))
+}

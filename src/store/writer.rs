@@ -1,0 +1,203 @@
+//! The one place where transactions are opened.
+//!
+//! SQLite: one task owns the one writing connection. Units of work run under savepoints inside a group
+//! commit (`BEGIN IMMEDIATE`), so a failing unit rolls back alone and many small units share one sync to
+//! disk; they are answered after COMMIT. People and ingest go before background work.
+//!
+//! PostgreSQL: every unit runs in its own spawned task, so that a caller who goes away can't cancel a
+//! half-open `begin` and leave a connection inside a transaction nobody commits.
+
+use super::{StoreError, Tx};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant as Elapsed;
+
+/// Who waits for the answer: people and ingest go first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    People,
+    Work,
+}
+
+type Boxed = Box<dyn Any + Send>;
+/// What a unit came to: its value, or its own error (rolled back).
+type UnitResult = Result<Boxed, Boxed>;
+type UnitBody = Box<dyn for<'a> FnOnce(&'a Tx) -> BoxFuture<'a, UnitResult> + Send>;
+
+pub(super) struct Unit {
+    body: UnitBody,
+    answer: oneshot::Sender<Result<UnitResult, StoreError>>,
+}
+
+/// A group is committed when nobody waits, after this many units or this long.
+const GROUP_UNITS: usize = 64;
+const GROUP_TIME: Duration = Duration::from_millis(20);
+
+#[derive(Clone)]
+pub(super) enum Writer {
+    Sqlite { people: mpsc::Sender<Unit>, work: mpsc::Sender<Unit> },
+    Postgres { people: DatabaseConnection, work: DatabaseConnection },
+}
+
+impl Writer {
+    /// Starts the writing task on its own connection.
+    pub(super) fn sqlite(conn: DatabaseConnection) -> Self {
+        let (people, people_units) = mpsc::channel(1_024);
+        let (work, work_units) = mpsc::channel(64);
+        tokio::spawn(run_sqlite(conn, people_units, work_units));
+        Self::Sqlite { people, work }
+    }
+
+    pub(super) async fn write<T, E, F>(&self, lane: Lane, body: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: for<'a> FnOnce(&'a Tx) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+    {
+        let body: UnitBody = Box::new(move |tx| {
+            async move {
+                match body(tx).await {
+                    Ok(value) => Ok(Box::new(value) as Boxed),
+                    Err(error) => Err(Box::new(error) as Boxed),
+                }
+            }
+            .boxed()
+        });
+        let outcome = match self {
+            Self::Sqlite { people, work } => {
+                let (answer, waiting) = oneshot::channel();
+                let queue = if lane == Lane::People { people } else { work };
+                let gone = |_| StoreError::Unavailable("the writer has stopped".to_owned());
+                queue.send(Unit { body, answer }).await.map_err(|e| E::from(gone(drop(e))))?;
+                waiting.await.map_err(|e| E::from(gone(drop(e))))?
+            }
+            Self::Postgres { people, work } => {
+                let pool = if lane == Lane::People { people.clone() } else { work.clone() };
+                match tokio::spawn(run_postgres(pool, body)).await {
+                    Ok(outcome) => outcome,
+                    Err(e) => Err(StoreError::Panicked(e.to_string())),
+                }
+            }
+        };
+        match outcome {
+            Ok(Ok(value)) => Ok(*value.downcast::<T>().expect("a unit answers with its own value type")),
+            Ok(Err(error)) => Err(*error.downcast::<E>().expect("a unit answers with its own error type")),
+            Err(store) => Err(E::from(store)),
+        }
+    }
+}
+
+async fn run_postgres(pool: DatabaseConnection, body: UnitBody) -> Result<UnitResult, StoreError> {
+    let tx = Tx::new(begin(&pool).await?);
+    let outcome = guarded(&tx, body).await;
+    let inner = tx.into_inner().expect("made from a transaction above");
+    match outcome {
+        Ok(Ok(value)) => {
+            inner.commit().await?;
+            Ok(Ok(value))
+        }
+        Ok(Err(refusal)) => {
+            inner.rollback().await?;
+            Ok(Err(refusal))
+        }
+        Err(panicked) => {
+            inner.rollback().await?;
+            Err(panicked)
+        }
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // The one helper the ban points to: IMMEDIATE on SQLite.
+async fn begin(conn: &DatabaseConnection) -> Result<DatabaseTransaction, StoreError> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..Default::default()
+    };
+    Ok(conn.begin_with_options(options).await?)
+}
+
+async fn guarded(tx: &Tx, body: UnitBody) -> Result<UnitResult, StoreError> {
+    AssertUnwindSafe(body(tx)).catch_unwind().await.map_err(|panic| {
+        let text = panic
+            .downcast_ref::<&str>()
+            .map(|s| (*s).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "no message".to_owned());
+        StoreError::Panicked(text)
+    })
+}
+
+async fn run_sqlite(
+    conn: DatabaseConnection,
+    mut people: mpsc::Receiver<Unit>,
+    mut work: mpsc::Receiver<Unit>,
+) {
+    loop {
+        let first = tokio::select! {
+            biased;
+            Some(unit) = people.recv() => unit,
+            Some(unit) = work.recv() => unit,
+            else => return,
+        };
+        run_group(&conn, first, &mut people, &mut work).await;
+    }
+}
+
+type Answers = Vec<(oneshot::Sender<Result<UnitResult, StoreError>>, UnitResult)>;
+
+async fn run_group(
+    conn: &DatabaseConnection,
+    first: Unit,
+    people: &mut mpsc::Receiver<Unit>,
+    work: &mut mpsc::Receiver<Unit>,
+) {
+    let tx = match begin(conn).await {
+        Ok(inner) => Tx::new(inner),
+        Err(error) => return drop(first.answer.send(Err(error))),
+    };
+    let started = Elapsed::now();
+    let mut done: Answers = Vec::new();
+    let mut next = Some(first);
+    while let Some(unit) = next.take() {
+        match run_unit(&tx, unit.body).await {
+            Ok(outcome) => done.push((unit.answer, outcome)),
+            Err(error) => drop(unit.answer.send(Err(error))),
+        }
+        if done.len() < GROUP_UNITS && started.elapsed() < GROUP_TIME {
+            next = people.try_recv().or_else(|_| work.try_recv()).ok();
+        }
+    }
+    let inner = tx.into_inner().expect("made from a transaction above");
+    match inner.commit().await {
+        Ok(()) => {
+            for (answer, outcome) in done {
+                drop(answer.send(Ok(outcome)));
+            }
+        }
+        Err(error) => {
+            let text = error.to_string();
+            for (answer, _) in done {
+                drop(answer.send(Err(StoreError::Unavailable(format!("commit failed: {text}")))));
+            }
+        }
+    }
+}
+
+/// Runs one unit under its savepoint; a refusal or panic leaves no trace of it in the group.
+async fn run_unit(tx: &Tx, body: UnitBody) -> Result<UnitResult, StoreError> {
+    tx.execute_unprepared("SAVEPOINT unit").await?;
+    let outcome = guarded(tx, body).await;
+    if !matches!(outcome, Ok(Ok(_))) {
+        tx.execute_unprepared("ROLLBACK TO unit").await?;
+    }
+    tx.execute_unprepared("RELEASE unit").await?;
+    outcome
+}
