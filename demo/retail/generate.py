@@ -92,12 +92,14 @@ class Cast:
     def __init__(self, book):
         self.book = book
         everybody = sorted(book)
-        self.entrants = [customer for _, customer, _ in oracle.entrants(book, GO_LIVE, MONTH_END)]
-        entering = set(self.entrants)
+        entries = oracle.entrants(book, GO_LIVE, MONTH_END)
+        entering = {customer for _, customer, _ in entries}
         consenting = ranked("consent", everybody)[:share(CONSENT_SHARE, len(everybody))]
         self.consenting = set(consenting)
         self.denying = set(ranked("denied", set(everybody) - self.consenting)[:share(10, len(everybody))])
-        willing = ranked("entrant", entering & self.consenting)
+        # Those who enter from the 25th on wait for their second mail at the month's end: none of them complains.
+        early = {customer for since, customer, _ in entries if since < oracle.instant("2011-12-25T00:00:00")}
+        willing = ranked("entrant", early & self.consenting)
         self.complaining_entrants = willing[:COMPLAINING_ENTRANTS]
         refused = willing[COMPLAINING_ENTRANTS:COMPLAINING_ENTRANTS + SUPPRESSED_ENTRANTS]
         others = set(everybody) - entering
