@@ -1,0 +1,148 @@
+//! Runs the workers: until nothing is due (`drain_all`), by the real clock (`run`), or stepping a virtual
+//! clock from due time to due time (`run_virtual`). The same workers, the same decisions.
+
+use super::{Alarm, Budget, Drained, Feed, Worker};
+use crate::service::ServiceError;
+use crate::store::{Step, Store};
+use domain::time::{Instant, Span};
+use futures::FutureExt;
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Pieces of work done, by worker.
+pub type WorkDone = BTreeMap<&'static str, u64>;
+
+#[derive(Clone)]
+pub struct Engine {
+    store: Store,
+    workers: Vec<Arc<dyn Worker>>,
+    alarm: Alarm,
+    budget: Budget,
+}
+
+/// How long a worker sleeps at the most before it looks again; polling is the truth, rings are a courtesy.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+/// How long the stepping clock waits for another daemon's lease before it looks again.
+const LEASE_WAIT: Duration = Duration::from_millis(50);
+
+impl Engine {
+    pub fn new(store: Store, workers: Vec<Arc<dyn Worker>>, alarm: Alarm, budget: Budget) -> Self {
+        Self { store, workers, alarm, budget }
+    }
+
+    pub fn workers(&self) -> &[Arc<dyn Worker>] {
+        &self.workers
+    }
+
+    /// Does everything that is due at the book's present instant and gives what was done, worker by worker.
+    pub async fn drain_all(&self) -> Result<WorkDone, ServiceError> {
+        let mut total = WorkDone::new();
+        loop {
+            let mut round = 0;
+            for worker in &self.workers {
+                let now = self.store.business_now().await?;
+                let done = guarded(&**worker, now, self.budget).await?.done;
+                *total.entry(worker.name()).or_default() += done;
+                round += done;
+            }
+            if round == 0 {
+                return Ok(total);
+            }
+        }
+    }
+
+    /// Runs every worker by the real clock until `stop`; what is begun is finished first.
+    pub async fn run(&self, stop: CancellationToken) {
+        let tasks = TaskTracker::new();
+        for worker in &self.workers {
+            let (engine, worker, stop) = (self.clone(), worker.clone(), stop.clone());
+            tasks.spawn(async move { engine.run_worker(&*worker, stop).await });
+        }
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    async fn run_worker(&self, worker: &dyn Worker, stop: CancellationToken) {
+        while !stop.is_cancelled() {
+            let pause = match self.turn(worker).await {
+                Ok(pause) => pause,
+                Err(error) => {
+                    tracing::error!(worker = worker.name(), %error, "worker failed; it tries again");
+                    LONGEST_SLEEP
+                }
+            };
+            if !pause.is_zero() {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = self.alarm.wait(pause) => {}
+                }
+            }
+        }
+    }
+
+    /// One drain; gives how long to sleep after it.
+    async fn turn(&self, worker: &dyn Worker) -> Result<Duration, ServiceError> {
+        let now = self.store.business_now().await?;
+        let drained = guarded(worker, now, self.budget).await?;
+        metrics::counter!("kinkeeper_worker_done_total", "worker" => worker.name()).increment(drained.done);
+        if drained.done > 0 {
+            self.alarm.ring();
+            return Ok(Duration::ZERO);
+        }
+        let until_due = drained.next_due.map_or(LONGEST_SLEEP, |due| {
+            Duration::from_micros(u64::try_from((due - now).as_micros()).unwrap_or(0)).max(LEASE_WAIT)
+        });
+        Ok(until_due.min(LONGEST_SLEEP))
+    }
+
+    /// Steps a virtual clock from due time to due time up to `limit`, draining at each. `speed` is the
+    /// most business time that may pass in a second of machine time; `None` goes as fast as work allows.
+    pub async fn run_virtual(
+        &self,
+        feed: &mut dyn Feed,
+        limit: Instant,
+        speed: Option<Span>,
+        stop: &CancellationToken,
+    ) -> Result<WorkDone, ServiceError> {
+        let mut total = WorkDone::new();
+        while !stop.is_cancelled() {
+            let now = self.store.business_now().await?;
+            let fed = feed.deliver(now).await?;
+            let done = self.drain_all().await?;
+            let worked: u64 = done.values().sum();
+            for (name, n) in done {
+                *total.entry(name).or_default() += n;
+            }
+            if fed + worked > 0 {
+                continue;
+            }
+            match self.store.step_clock(feed.next_at().await?, limit).await? {
+                Step::Moved(to) => self.keep_to_speed(to - now, speed, stop).await,
+                Step::NotYet => self.alarm.wait(LEASE_WAIT).await,
+                Step::Idle => return Ok(total),
+            }
+        }
+        Ok(total)
+    }
+
+    async fn keep_to_speed(&self, moved: Span, speed: Option<Span>, stop: &CancellationToken) {
+        let Some(per_second) = speed.map(Span::as_micros).filter(|s| *s > 0) else { return };
+        let seconds = moved.as_micros() as f64 / per_second as f64;
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(Duration::from_secs_f64(seconds.clamp(0.0, 86_400.0))) => {}
+        }
+    }
+}
+
+/// A panicking worker hurts only itself.
+async fn guarded(worker: &dyn Worker, now: Instant, budget: Budget) -> Result<Drained, ServiceError> {
+    AssertUnwindSafe(worker.drain(now, budget))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(ServiceError::Internal(format!("worker {} panicked", worker.name()))))
+}

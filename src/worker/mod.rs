@@ -1,0 +1,39 @@
+//! Background work. A worker is a function without input: it drains what is due at a given now, within a
+//! budget, and says when it is due next. It is idempotent, safe to run anywhere at any time and twice at
+//! once; what is due is decided from the database, never from when somebody was woken.
+
+mod alarm;
+mod engine;
+mod feed;
+
+pub use alarm::Alarm;
+pub use engine::{Engine, WorkDone};
+pub use feed::{Feed, NoFeed};
+
+use crate::service::ServiceError;
+use domain::time::Instant;
+
+/// The most one `drain` call takes on before it answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// Rows claimed at a time.
+    pub batch: i64,
+    /// Batches before answering.
+    pub batches: u32,
+}
+
+/// What one `drain` call came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Drained {
+    /// Pieces of work done; 0 says nothing was due (or what is due is under somebody's lease).
+    pub done: u64,
+    /// When this worker is due next, by the business clock; `None` while nothing waits.
+    pub next_due: Option<Instant>,
+}
+
+/// One kind of background work.
+#[async_trait::async_trait]
+pub trait Worker: Send + Sync {
+    fn name(&self) -> &'static str;
+    async fn drain(&self, now: Instant, budget: Budget) -> Result<Drained, ServiceError>;
+}
