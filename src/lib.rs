@@ -1,5 +1,8 @@
 //! kinkeeper: the daemon as a library. `main` and the tests are its only users.
 
 pub mod service;
+pub mod settings;
 pub mod store;
+pub mod system;
+pub mod telemetry;
 pub mod worker;
