@@ -1,5 +1,8 @@
 //! Use cases: load, let the domain decide, save — in one transaction. No HTTP, no terminal, no SQL here.
 
+mod book;
 mod error;
+pub mod secrets;
 
+pub use book::Book;
 pub use error::ServiceError;

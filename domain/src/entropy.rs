@@ -1,0 +1,6 @@
+//! Randomness as an argument. Only the root crate's `system` room draws real bytes.
+
+/// What gives random bytes: the operating system's, or a seeded stream in tests and the demo.
+pub trait Entropy: Send + Sync {
+    fn fill(&self, bytes: &mut [u8]);
+}

@@ -1,0 +1,19 @@
+//! An open book with what the use cases need beside it. Made once by `app` and shared; no globals.
+
+use super::secrets::Secrets;
+use crate::store::{Lease, Store};
+use domain::entropy::Entropy;
+use std::sync::Arc;
+
+#[derive(Clone)]
+pub struct Book {
+    pub store: Store,
+    pub secrets: Secrets,
+    pub entropy: Arc<dyn Entropy>,
+    /// Key of the shop that facts without a shop belong to.
+    pub shop_key: String,
+    /// Where customers' browsers reach the daemon, without a trailing slash: opt-out links begin with it.
+    pub public_url: String,
+    /// Who this daemon is in leases, and how long it takes them for.
+    pub lease: Lease,
+}
