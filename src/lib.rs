@@ -1,5 +1,7 @@
 //! kinkeeper: the daemon as a library. `main` and the tests are its only users.
 
+pub mod app;
+pub mod http;
 pub mod service;
 pub mod settings;
 pub mod store;

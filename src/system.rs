@@ -1,6 +1,7 @@
 //! The only place that reads the machine's clock, draws randomness, and knows who and where we are.
 //! Everything else is handed what it needs from here.
 
+pub use domain::entropy::Entropy;
 use domain::time::{Clock, MachineInstant};
 use rand::rngs::{StdRng, SysRng};
 use rand::{Rng, SeedableRng, TryRng};
@@ -14,17 +15,6 @@ impl Clock for SystemClock {
     fn machine_now(&self) -> MachineInstant {
         #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the machine's clock")]
         MachineInstant::from_utc(chrono::Utc::now())
-    }
-}
-
-/// What gives randomness. A process has one; tests and the demo have one from a fixed seed.
-pub trait Entropy: Send + Sync {
-    fn fill(&self, bytes: &mut [u8]);
-
-    fn next_u64(&self) -> u64 {
-        let mut bytes = [0; 8];
-        self.fill(&mut bytes);
-        u64::from_le_bytes(bytes)
     }
 }
 

@@ -84,7 +84,11 @@ impl From<ServiceError> for Problem {
             }
             ServiceError::Internal(detail) => {
                 tracing::error!(%detail, "a request failed");
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "this is our fault; the daemon's log says more")
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "internal",
+                    "this is our fault; the daemon's log says more",
+                )
             }
         }
     }

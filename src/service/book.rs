@@ -1,8 +1,10 @@
 //! An open book with what the use cases need beside it. Made once by `app` and shared; no globals.
 
+use super::ServiceError;
 use super::secrets::Secrets;
 use crate::store::{Lease, Store};
 use domain::entropy::Entropy;
+use domain::time::Instant;
 use std::sync::Arc;
 
 #[derive(Clone)]
@@ -16,4 +18,11 @@ pub struct Book {
     pub public_url: String,
     /// Who this daemon is in leases, and how long it takes them for.
     pub lease: Lease,
+}
+
+impl Book {
+    /// Business now, as the book's clock shows it.
+    pub async fn now(&self) -> Result<Instant, ServiceError> {
+        Ok(self.store.business_now().await?)
+    }
 }

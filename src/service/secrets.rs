@@ -53,7 +53,9 @@ impl fmt::Debug for Secrets {
 pub enum KeyFileError {
     #[error("{path}: {source}")]
     Io { path: String, source: std::io::Error },
-    #[error("{path}: not a key file: it must hold 32 bytes in base64. Restore it from the backup; a new one would orphan coupon codes, opt-out links and suppressions")]
+    #[error(
+        "{path}: not a key file: it must hold 32 bytes in base64. Restore it from the backup; a new one would orphan coupon codes, opt-out links and suppressions"
+    )]
     Malformed { path: String },
 }
 
@@ -66,7 +68,9 @@ impl Secrets {
     pub fn load_or_create(path: &Path, entropy: &dyn Entropy) -> Result<Self, KeyFileError> {
         let io = |source| KeyFileError::Io { path: path.display().to_string(), source };
         match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(&text).ok_or_else(|| KeyFileError::Malformed { path: path.display().to_string() }),
+            Ok(text) => {
+                Self::parse(&text).ok_or_else(|| KeyFileError::Malformed { path: path.display().to_string() })
+            }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
                 if let Some(folder) = path.parent() {
                     std::fs::create_dir_all(folder).map_err(io)?;
@@ -138,7 +142,8 @@ impl Secrets {
 }
 
 fn mac(key: &[u8], data: &[u8]) -> [u8; 32] {
-    let mut mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key).expect("HMAC takes a key of any length");
+    let mut mac =
+        <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(key).expect("HMAC takes a key of any length");
     mac.update(data);
     mac.finalize().into_bytes().into()
 }

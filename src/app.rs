@@ -1,0 +1,165 @@
+//! The composition root: settings become an open book, workers and routes. No globals: two of it live in
+//! one process, on two stores of different kinds.
+
+use crate::http;
+use crate::service::secrets::Secrets;
+use crate::service::{Book, ServiceError};
+use crate::settings::Settings;
+use crate::store::{Lease, Open, Store};
+use crate::system::{self, Entropy, SystemClock, SystemEntropy};
+use crate::worker::{Alarm, Budget, Engine, NoFeed, Worker};
+use domain::problem::Problem;
+use domain::time::{Instant, Span};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::fs::{File, TryLockError};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// How long a stopping daemon may finish what it began.
+pub const GRACE: Duration = Duration::from_secs(25);
+
+#[derive(Clone)]
+pub struct App {
+    pub settings: Arc<Settings>,
+    pub book: Arc<Book>,
+    pub alarm: Alarm,
+}
+
+impl App {
+    /// Opens the book that the settings name; makes it if there is none.
+    pub async fn open(settings: Settings) -> Result<Self, ServiceError> {
+        Self::open_with(settings, Arc::new(SystemEntropy)).await
+    }
+
+    /// As [`App::open`], with randomness from elsewhere: a seed, in tests and the demo.
+    pub async fn open_with(settings: Settings, entropy: Arc<dyn Entropy>) -> Result<Self, ServiceError> {
+        std::fs::create_dir_all(&settings.data_dir)
+            .map_err(|e| cannot("data_dir", &settings.data_dir, &e))?;
+        if let Some(folder) = settings.database.sqlite_file().and_then(|file| Path::new(file).parent()) {
+            std::fs::create_dir_all(folder).map_err(|e| cannot("database.url", folder, &e))?;
+        }
+        let secrets = Secrets::load_or_create(&settings.secrets.key_file, &*entropy)
+            .map_err(|e| ServiceError::invalid("secrets.key_file", "key_file", e.to_string()))?;
+        let store = Store::open(Open {
+            url: settings.database.url.expose().to_owned(),
+            pool: settings.database.people_connections,
+            work_pool: settings.database.worker_connections,
+            virtual_at: settings.clock.map(|clock| clock.at),
+            machine_clock: Arc::new(SystemClock),
+        })
+        .await?;
+        let book = Book {
+            store,
+            secrets,
+            shop_key: settings.shop.key.clone(),
+            public_url: settings.http.public_url.clone(),
+            lease: Lease { owner: system::instance_name(&*entropy), length: settings.workers.lease() },
+            entropy,
+        };
+        Ok(Self { settings: Arc::new(settings), book: Arc::new(book), alarm: Alarm::default() })
+    }
+
+    /// The workers, in the order in which one's work becomes the next one's.
+    fn workers(&self) -> Vec<Arc<dyn Worker>> {
+        Vec::new()
+    }
+
+    pub fn engine(&self) -> Engine {
+        let budget = Budget { batch: i64::from(self.settings.workers.keeper_batch), batches: 8 };
+        Engine::new(self.book.store.clone(), self.workers(), self.alarm.clone(), budget)
+    }
+
+    /// Keeps a second daemon off the same SQLite file. The lock lasts as long as what this gives.
+    pub fn lock_workers(&self) -> Result<Option<File>, ServiceError> {
+        let Some(database) = self.settings.database.sqlite_file() else { return Ok(None) };
+        let path = format!("{database}.lock");
+        let file = File::create(&path).map_err(|e| cannot("database.url", Path::new(&path), &e))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Err(ServiceError::Conflict(format!(
+                "another kinkeeper works on {database}; stop it first, or use PostgreSQL, which several may share"
+            ))),
+            Err(TryLockError::Error(e)) => Err(cannot("database.url", Path::new(&path), &e)),
+        }
+    }
+
+    /// Serves HTTP and runs all workers until `stop`, then finishes what is begun, within [`GRACE`].
+    /// `ready` is told the address once requests are taken.
+    pub async fn serve(
+        &self,
+        stop: CancellationToken,
+        ready: impl FnOnce(SocketAddr) + Send,
+    ) -> Result<(), ServiceError> {
+        let _lock = self.lock_workers()?;
+        let listen = self.settings.http.listen;
+        let listener = TcpListener::bind(listen).await.map_err(|e| {
+            ServiceError::invalid("http.listen", "listen", format!("can't listen on {listen}: {e}"))
+        })?;
+        let address = listener.local_addr().map_err(|e| ServiceError::Internal(e.to_string()))?;
+        ready(address);
+        let router = http::router(http::AppState::new(self.book.clone(), self.alarm.clone(), recorder()));
+        let closing = stop.clone();
+        let web = async move {
+            axum::serve(listener, router)
+                .with_graceful_shutdown(async move { closing.cancelled().await })
+                .await
+        };
+        let alarm =
+            self.alarm.run(Duration::from_secs(u64::from(self.settings.workers.poll_seconds)), stop.clone());
+        let work = async { tokio::join!(web, alarm, self.work(stop.clone())) };
+        let deadline = async {
+            stop.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        tokio::select! {
+            (web, alarm, worked) = work => {
+                if let Err(error) = alarm {
+                    tracing::warn!(%error, "the alarm clock failed; workers went on by polling");
+                }
+                worked?;
+                web.map_err(|e| ServiceError::Internal(e.to_string()))
+            }
+            () = deadline => {
+                tracing::warn!("stopped before everything begun was finished; leases bring the rest back");
+                Ok(())
+            }
+        }
+    }
+
+    /// On real time each worker by itself; on a virtual clock stepping, if it may move at all.
+    async fn work(&self, stop: CancellationToken) -> Result<(), ServiceError> {
+        let engine = self.engine();
+        match self.settings.clock.and_then(|clock| clock.speed) {
+            Some(speed) => {
+                while !stop.is_cancelled() {
+                    let per_second = Span::seconds(i64::from(speed));
+                    engine.run_virtual(&mut NoFeed, Instant::MAX, Some(per_second), &stop).await?;
+                    self.alarm.wait(Duration::from_secs(1)).await;
+                }
+            }
+            None => engine.run(stop).await,
+        }
+        Ok(())
+    }
+}
+
+fn cannot(setting: &str, path: &Path, error: &std::io::Error) -> ServiceError {
+    ServiceError::Invalid(vec![Problem::new(setting, "path", format!("{}: {error}", path.display()))])
+}
+
+/// The process's metrics. The metrics facade knows one recorder a process, so this is the one thing shared.
+fn recorder() -> PrometheusHandle {
+    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+    RECORDER
+        .get_or_init(|| {
+            let recorder = PrometheusBuilder::new().build_recorder();
+            let handle = recorder.handle();
+            drop(metrics::set_global_recorder(recorder));
+            handle
+        })
+        .clone()
+}
