@@ -5,7 +5,6 @@
 //! carries out. Cargo keeps it so, since this crate depends on nothing that could do otherwise.
 
 pub mod calendar;
-pub mod callback;
 pub mod entropy;
 pub mod event;
 pub mod ids;

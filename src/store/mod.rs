@@ -3,12 +3,24 @@
 //!
 //! Nothing here decides anything about customers; nothing here calls a service.
 
+pub mod audit;
+pub mod calendars;
 pub mod claim;
 pub mod clock;
 mod connect;
+pub mod coupon_batches;
 mod error;
+pub mod keys;
 pub mod meta;
+pub mod profiles;
+pub mod shifts;
+pub mod shops;
+pub mod sources;
 mod sql;
+pub mod staff;
+pub mod stops;
+pub mod suppressions;
+pub mod templates;
 mod writer;
 
 pub use claim::{Claimable, Claimed, Lease, waiting};

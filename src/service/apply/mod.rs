@@ -1,0 +1,3 @@
+//! Declared documents (`apply -f`): read, checked, compared with the book, and written all or nothing.
+
+pub mod read;

@@ -1,0 +1,117 @@
+//! Reading profiles with their tags: one customer, or the whole book page by page. Writing them is the
+//! keeper's.
+
+use super::sql::{Row, args, json, places};
+use super::{Db, StoreError};
+use domain::ids::CustomerId;
+use domain::time::Instant;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A customer's aggregates as last kept. Money in minor units of the base currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileRow {
+    pub id: CustomerId,
+    /// The shop's own id as imported or sent (`user_id`), the oldest where a merge left several.
+    pub user_id: Option<String>,
+    pub account_kind: String,
+    /// The instant the aggregates are as of; `None` where the keeper hasn't come by yet.
+    pub kept_at: Option<Instant>,
+    pub spend_365_minor: i64,
+    pub spend_ever_minor: i64,
+    pub orders_365: i64,
+    pub orders_ever: i64,
+    pub order_days: i64,
+    pub first_order_at: Option<Instant>,
+    pub last_order_at: Option<Instant>,
+    pub tickets: i64,
+    pub complaints_90: i64,
+    pub complaints_365: i64,
+    pub open_complaints: i64,
+}
+
+/// A tag that holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TagRow {
+    pub key: String,
+    pub value: String,
+    pub since: Instant,
+    pub as_of: Instant,
+    pub source: String,
+    pub rule_version: i64,
+    /// The numbers behind it.
+    pub evidence: Value,
+}
+
+const COLUMNS: &str = "c.id, (SELECT i.value FROM identifier i WHERE i.id = (SELECT MIN(j.id) FROM identifier j \
+    WHERE j.customer_id = c.id AND j.kind = 'user_id')) AS user_id, c.account_kind, p.kept_at, p.spend_365_minor, \
+    p.spend_ever_minor, p.orders_365, p.orders_ever, p.order_days, p.first_order_at, p.last_order_at, p.tickets, \
+    p.complaints_90, p.complaints_365, p.open_complaints \
+    FROM customer c LEFT JOIN profile p ON p.customer_id = c.id";
+
+fn read(row: &Row) -> Result<ProfileRow, StoreError> {
+    let number = |column| Ok::<_, StoreError>(row.opt_int(column)?.unwrap_or(0));
+    Ok(ProfileRow {
+        id: CustomerId(row.int("id")?),
+        user_id: row.opt_text("user_id")?,
+        account_kind: row.text("account_kind")?,
+        kept_at: row.opt_at("kept_at")?,
+        spend_365_minor: number("spend_365_minor")?,
+        spend_ever_minor: number("spend_ever_minor")?,
+        orders_365: number("orders_365")?,
+        orders_ever: number("orders_ever")?,
+        order_days: number("order_days")?,
+        first_order_at: row.opt_at("first_order_at")?,
+        last_order_at: row.opt_at("last_order_at")?,
+        tickets: number("tickets")?,
+        complaints_90: number("complaints_90")?,
+        complaints_365: number("complaints_365")?,
+        open_complaints: number("open_complaints")?,
+    })
+}
+
+pub async fn find(db: &Db, id: CustomerId) -> Result<Option<ProfileRow>, StoreError> {
+    let row = db.one(&format!("SELECT {COLUMNS} WHERE c.id = $1"), args![id]).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// The next customers after `after` in order of id. Erased ones are left out.
+pub async fn page(db: &Db, after: CustomerId, limit: i64) -> Result<Vec<ProfileRow>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} WHERE c.id > $1 AND c.erased_at IS NULL ORDER BY c.id LIMIT $2");
+    let rows = db.all(&sql, args![after, limit]).await?;
+    rows.iter().map(read).collect()
+}
+
+/// The tags that hold for these customers, by key.
+pub async fn tags_of(
+    db: &Db,
+    customers: &[CustomerId],
+) -> Result<BTreeMap<CustomerId, Vec<TagRow>>, StoreError> {
+    let mut tags: BTreeMap<CustomerId, Vec<TagRow>> = BTreeMap::new();
+    for some in customers.chunks(1_000) {
+        let sql = format!(
+            "SELECT customer_id, key, value, since, as_of, source, rule_version, evidence FROM tag_current \
+             WHERE customer_id IN ({}) ORDER BY customer_id, key",
+            places(1, some.len())
+        );
+        for row in db.all(&sql, some.iter().flat_map(|id| args![*id]).collect()).await? {
+            let id = row.int("customer_id")?;
+            let tag = TagRow {
+                key: row.text("key")?,
+                value: row.text("value")?,
+                since: row.at("since")?,
+                as_of: row.at("as_of")?,
+                source: row.text("source")?,
+                rule_version: row.int("rule_version")?,
+                evidence: json("tag_current", "evidence", id, &row.text("evidence")?)?,
+            };
+            tags.entry(CustomerId(id)).or_default().push(tag);
+        }
+    }
+    Ok(tags)
+}
+
+/// How many customers are due at `now`: their aggregates may be behind.
+pub async fn count_due(db: &Db, now: Instant) -> Result<i64, StoreError> {
+    Ok(db.number("SELECT COUNT(*) FROM customer_due WHERE due_at <= $1", args![now]).await?.unwrap_or(0))
+}

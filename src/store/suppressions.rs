@@ -1,0 +1,44 @@
+//! The list of refusals (拒收名单), by keyed hash of the contact point, so that it outlives erasure and holds
+//! for everybody who shares the point. The hash is made by whoever holds the key; no address comes here.
+
+use super::sql::args;
+use super::{Db, StoreError, Tx};
+use domain::time::Instant;
+
+/// One refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SuppressionRow {
+    pub channel: String,
+    /// Keyed hash, hex.
+    pub value_hash: String,
+    /// `all` or `marketing`.
+    pub scope: String,
+    pub reason: String,
+    pub actor: String,
+    pub created_at: Instant,
+}
+
+const COLUMNS: [&str; 6] = ["channel", "value_hash", "scope", "reason", "actor", "created_at"];
+
+/// Adds refusals; gives how many weren't on the list yet. A wider scope replaces `marketing`.
+pub async fn add(tx: &Tx, rows: Vec<SuppressionRow>) -> Result<u64, StoreError> {
+    let values = rows
+        .into_iter()
+        .map(|r| args![r.channel, r.value_hash, r.scope, r.reason, r.actor, r.created_at])
+        .collect();
+    let tail = "ON CONFLICT (channel, value_hash) DO UPDATE SET scope = excluded.scope, reason = excluded.reason, \
+                actor = excluded.actor WHERE suppression.scope = 'marketing' AND excluded.scope = 'all'";
+    tx.insert_many("suppression", &COLUMNS, values, tail).await
+}
+
+/// The scope under which a contact point is suppressed, if it is.
+pub async fn find_scope(db: &Db, channel: &str, value_hash: &str) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT scope FROM suppression WHERE channel = $1 AND value_hash = $2";
+    let row = db.one(sql, args![channel, value_hash]).await?;
+    row.map(|row| row.text("scope")).transpose()
+}
+
+/// How many contact points are on the list.
+pub async fn count(db: &Db) -> Result<i64, StoreError> {
+    Ok(db.number("SELECT COUNT(*) FROM suppression", vec![]).await?.unwrap_or(0))
+}
