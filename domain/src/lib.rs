@@ -5,9 +5,13 @@
 //! carries out. Cargo keeps it so, since this crate depends on nothing that could do otherwise.
 
 pub mod calendar;
+pub mod customer;
 pub mod entropy;
 pub mod event;
 pub mod ids;
 pub mod money;
 pub mod problem;
+pub mod rule;
+pub mod tag;
 pub mod time;
+pub mod timeline;

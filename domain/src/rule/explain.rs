@@ -1,0 +1,96 @@
+//! Why a rule holds for one customer, or doesn't: its tree with values and verdicts.
+
+use super::ast::{Field, Rule};
+use super::describe::{Lang, clause};
+use super::eval::{Column, Context, days_between, eval};
+use crate::money::Money;
+use crate::time::Instant;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// A node of a rule with what it came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explained {
+    /// The node's place, as in the parser's problems: `all[2]`; empty for the root.
+    pub at: String,
+    /// The node in words.
+    pub says: String,
+    pub holds: bool,
+    /// Since when it is as it is; `None` if it always was.
+    pub since: Option<Instant>,
+    /// When it changes if no new fact comes.
+    pub next_flip: Option<Instant>,
+    /// What a leaf looked at, by name: `{"spend_365": "10234.00"}`. Empty for combinations.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub value: Map<String, Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<Explained>,
+}
+
+/// The rule's tree at `now`, in words of `lang`.
+pub fn explain(rule: &Rule, context: &Context<'_>, now: Instant, lang: Lang) -> Explained {
+    node(rule, context, now, lang, String::new())
+}
+
+fn node(rule: &Rule, context: &Context<'_>, now: Instant, lang: Lang, at: String) -> Explained {
+    let line = eval(rule, context);
+    let below = |step: String| if at.is_empty() { step } else { format!("{at}.{step}") };
+    let list = |word: &str, rules: &[Rule]| {
+        let child = |(i, rule)| node(rule, context, now, lang, below(format!("{word}[{i}]")));
+        rules.iter().enumerate().map(child).collect()
+    };
+    let children = match rule {
+        Rule::All(rules) => list("all", rules),
+        Rule::Any(rules) => list("any", rules),
+        Rule::Not(rule) => vec![node(rule, context, now, lang, below("not".to_owned()))],
+        _ => Vec::new(),
+    };
+    Explained {
+        says: clause(rule, lang),
+        holds: *line.at(now),
+        since: line.since(now),
+        next_flip: line.next_after(now),
+        value: leaf_value(rule, context, now),
+        children,
+        at,
+    }
+}
+
+/// What a leaf looks at, by name; empty for combinations. Money is a plain decimal of the base currency,
+/// an absent value is null.
+pub fn leaf_value(rule: &Rule, context: &Context<'_>, now: Instant) -> Map<String, Value> {
+    let mut found = Map::new();
+    match rule {
+        Rule::Profile { field, .. } => field_value(*field, context, now, &mut found),
+        Rule::DaysSince { field, .. } => {
+            field_value(*field, context, now, &mut found);
+            if let Column::Order(line) = context.column(*field)
+                && let Some(order) = line.at(now)
+            {
+                found.insert("days".to_owned(), json!(days_between(order.at, now, context.zone)));
+            }
+        }
+        Rule::Tag { key, .. } => {
+            let value = context.tags.get(key).and_then(|line| line.at(now).as_deref());
+            found.insert(key.clone(), json!(value));
+        }
+        Rule::All(_) | Rule::Any(_) | Rule::Not(_) => {}
+    }
+    found
+}
+
+fn field_value(field: Field, context: &Context<'_>, now: Instant, into: &mut Map<String, Value>) {
+    let value = match context.column(field) {
+        Column::Minor(line) => json!(Money::new(*line.at(now), context.currency).decimal()),
+        Column::Count(line) => json!(line.at(now)),
+        Column::Order(line) => {
+            let order = line.at(now).as_ref();
+            if let Some(order) = order {
+                let id = if field == Field::FirstOrderAt { "first_order_id" } else { "last_order_id" };
+                into.insert(id.to_owned(), json!(&*order.order_id));
+            }
+            json!(order.map(|order| order.at))
+        }
+    };
+    into.insert(field.key().to_owned(), value);
+}

@@ -1,0 +1,344 @@
+//! Reads a rule from a JSON value, collecting every problem with the place of its node.
+
+use super::ast::{Comparison, DayRange, Field, FieldKind, Rule, TagTest};
+use crate::money::parse_minor;
+use crate::problem::{Problem, nearest};
+use crate::time::Instant;
+use chrono::DateTime;
+use serde_json::{Map, Value};
+
+/// How deep a rule may nest.
+pub const MAX_DEPTH: usize = 16;
+/// How many nodes a rule may have, leaves and combinations together.
+pub const MAX_NODES: usize = 200;
+
+/// Longest number of days a rule may speak of: a century.
+const MAX_DAYS: i64 = 36_525;
+const HEADS: [&str; 6] = ["all", "any", "not", "profile", "days_since", "tag"];
+const PROFILE_OPS: [&str; 9] = ["eq", "ne", "lt", "lte", "gt", "gte", "in", "between", "exists"];
+const DAY_OPS: [&str; 6] = ["gte", "gt", "lte", "lt", "eq", "between"];
+const TAG_OPS: [&str; 4] = ["eq", "ne", "in", "exists"];
+
+/// Reads a rule. Places are paths from the root, such as `all[2].gte`.
+pub fn parse(value: &Value) -> Result<Rule, Vec<Problem>> {
+    let mut reader = Reader { problems: Vec::new(), nodes: 0 };
+    let rule = reader.node(value, "", 1);
+    if reader.nodes > MAX_NODES {
+        let detail =
+            format!("a rule has at most {MAX_NODES} nodes; name parts of it as tags and refer to them");
+        reader.problems.push(Problem::new("", "too_many_nodes", detail));
+    }
+    match rule {
+        Some(rule) if reader.problems.is_empty() => Ok(rule),
+        _ => Err(reader.problems),
+    }
+}
+
+struct Reader {
+    problems: Vec<Problem>,
+    nodes: usize,
+}
+
+fn join(path: &str, field: &str) -> String {
+    if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") }
+}
+
+fn quoted(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("\"{text}\""),
+        other => other.to_string(),
+    }
+}
+
+impl Reader {
+    /// Notes a problem; what was read becomes nothing.
+    fn refuse<T>(&mut self, at: &str, code: &'static str, detail: impl Into<String>) -> Option<T> {
+        self.problems.push(Problem::new(at, code, detail));
+        None
+    }
+
+    fn node(&mut self, value: &Value, path: &str, depth: usize) -> Option<Rule> {
+        self.nodes += 1;
+        if depth > MAX_DEPTH {
+            return self.refuse(
+                path,
+                "too_deep",
+                format!("a rule nests at most {MAX_DEPTH} deep; flatten it"),
+            );
+        }
+        if self.nodes > MAX_NODES {
+            return None;
+        }
+        let Value::Object(fields) = value else {
+            let detail = format!("{} is not a rule; write an object such as {{tag: vip}}", quoted(value));
+            return self.refuse(path, "not_a_rule", detail);
+        };
+        let heads: Vec<&str> = HEADS.into_iter().filter(|head| fields.contains_key(*head)).collect();
+        let [head] = heads[..] else { return self.headless(fields, &heads, path) };
+        let (operand, at) = (&fields[head], join(path, head));
+        match head {
+            "all" | "any" | "not" => {
+                self.only(fields, head, &[], path);
+                match head {
+                    "not" => Some(Rule::Not(Box::new(self.node(operand, &at, depth + 1)?))),
+                    "all" => self.list(operand, &at, depth).map(Rule::All),
+                    _ => self.list(operand, &at, depth).map(Rule::Any),
+                }
+            }
+            "profile" => self.profile(fields, operand, path),
+            "days_since" => self.days_since(fields, operand, path),
+            _ => self.tag(fields, operand, path),
+        }
+    }
+
+    fn headless(&mut self, fields: &Map<String, Value>, heads: &[&str], path: &str) -> Option<Rule> {
+        if heads.is_empty() {
+            let near = fields.keys().find_map(|key| nearest(key, HEADS).map(|head| (key, head)));
+            let remedy = match near {
+                Some((key, head)) => format!("did you mean {head} for {key}?"),
+                None => format!("begin with one of {}", HEADS.join(", ")),
+            };
+            return self.refuse(path, "unknown_rule", format!("this isn't a kind of rule; {remedy}"));
+        }
+        let detail = format!("{} stand side by side; combine them with all or any", heads.join(" and "));
+        self.refuse(path, "two_rules", detail)
+    }
+
+    fn list(&mut self, value: &Value, path: &str, depth: usize) -> Option<Vec<Rule>> {
+        let Some(items) = value.as_array().filter(|items| !items.is_empty()) else {
+            return self.refuse(path, "empty", "give a list of at least one rule");
+        };
+        let rules: Vec<Option<Rule>> = items
+            .iter()
+            .enumerate()
+            .map(|(i, item)| self.node(item, &format!("{path}[{i}]"), depth + 1))
+            .collect();
+        rules.into_iter().collect()
+    }
+
+    /// The one operator beside the head, and nothing else.
+    fn only<'v>(
+        &mut self,
+        fields: &'v Map<String, Value>,
+        head: &str,
+        ops: &[&'static str],
+        path: &str,
+    ) -> Vec<(&'static str, &'v Value)> {
+        for key in fields.keys().filter(|key| *key != head && !ops.contains(&key.as_str())) {
+            let remedy = match nearest(key, ops.iter().copied()) {
+                Some(near) => format!("did you mean {near}?"),
+                None if ops.is_empty() => format!("{head} takes nothing beside it"),
+                None => format!("{head} takes {}", ops.join(", ")),
+            };
+            let detail = format!("{head} has no field {key}; {remedy}");
+            self.problems.push(Problem::new(join(path, key), "unknown_field", detail));
+        }
+        ops.iter().filter_map(|op| fields.get(*op).map(|value| (*op, value))).collect()
+    }
+
+    fn one_op<'v>(
+        &mut self,
+        fields: &'v Map<String, Value>,
+        head: &str,
+        ops: &[&'static str],
+        path: &str,
+    ) -> Option<(&'static str, &'v Value)> {
+        let before = self.problems.len();
+        let given = self.only(fields, head, ops, path);
+        match given[..] {
+            [one] => Some(one),
+            // The misspelt one is reported already.
+            [] if self.problems.len() > before => None,
+            [] => self.refuse(path, "no_operator", format!("say how to compare: one of {}", ops.join(", "))),
+            _ => {
+                let names: Vec<&str> = given.iter().map(|(op, _)| *op).collect();
+                let detail =
+                    format!("{} in one rule; use between, or one rule each under all", names.join(" and "));
+                self.refuse(path, "two_operators", detail)
+            }
+        }
+    }
+
+    fn field(&mut self, value: &Value, at: &str) -> Option<Field> {
+        let keys = Field::ALL.map(Field::key);
+        let written = value.as_str().unwrap_or_default();
+        let Some(field) = Field::named(written) else {
+            let remedy = match nearest(written, keys) {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!("known are {}", keys.join(", ")),
+            };
+            return self.refuse(
+                at,
+                "unknown_profile",
+                format!("{} is not in the profile; {remedy}", quoted(value)),
+            );
+        };
+        Some(field)
+    }
+
+    fn profile(&mut self, fields: &Map<String, Value>, name: &Value, path: &str) -> Option<Rule> {
+        let field = self.field(name, &join(path, "profile"));
+        let (op, operand) = self.one_op(fields, "profile", &PROFILE_OPS, path)?;
+        let (field, at) = (field?, join(path, op));
+        let kind = field.kind();
+        let test = match op {
+            "exists" => {
+                if self.yes(operand, &at)? {
+                    Comparison::Present
+                } else {
+                    Comparison::Absent
+                }
+            }
+            "in" => Comparison::In(self.several(operand, &at, |reader, v, at| reader.operand(kind, v, at))?),
+            "between" => {
+                let (low, high) = self.pair(operand, &at, |reader, v, at| reader.operand(kind, v, at))?;
+                Comparison::Between(low, high)
+            }
+            op => {
+                let value = self.operand(kind, operand, &at)?;
+                match op {
+                    "eq" => Comparison::Eq(value),
+                    "ne" => Comparison::Ne(value),
+                    "lt" => Comparison::Lt(value),
+                    "lte" => Comparison::Lte(value),
+                    "gt" => Comparison::Gt(value),
+                    _ => Comparison::Gte(value),
+                }
+            }
+        };
+        Some(Rule::Profile { field, test })
+    }
+
+    fn days_since(&mut self, fields: &Map<String, Value>, name: &Value, path: &str) -> Option<Rule> {
+        let at = join(path, "days_since");
+        let field = self.field(name, &at);
+        if let Some(field) = field.filter(|field| field.kind() != FieldKind::Instant) {
+            let detail = format!("{} is no point in time; use last_order_at or first_order_at", field.key());
+            return self.refuse(&at, "not_an_instant", detail);
+        }
+        let (op, operand) = self.one_op(fields, "days_since", &DAY_OPS, path)?;
+        let at = join(path, op);
+        let days = if op == "between" {
+            let (from, to) = self.pair(operand, &at, Self::days)?;
+            DayRange { from: Some(from), to: Some(to) }
+        } else {
+            let n = self.days(operand, &at)?;
+            match op {
+                "gte" => DayRange { from: Some(n), to: None },
+                "gt" => DayRange { from: Some(n + 1), to: None },
+                "lte" => DayRange { from: None, to: Some(n) },
+                "eq" => DayRange { from: Some(n), to: Some(n) },
+                _ => match n.checked_sub(1) {
+                    Some(to) => DayRange { from: None, to: Some(to) },
+                    None => return self.refuse(&at, "never", "nothing is less than 0 days ago; use lte"),
+                },
+            }
+        };
+        Some(Rule::DaysSince { field: field?, days })
+    }
+
+    fn tag(&mut self, fields: &Map<String, Value>, name: &Value, path: &str) -> Option<Rule> {
+        let Some(key) = name.as_str().filter(|key| !key.is_empty()) else {
+            return self.refuse(
+                &join(path, "tag"),
+                "not_a_key",
+                format!("{} is not a tag's key", quoted(name)),
+            );
+        };
+        let test = if fields.len() == 1 {
+            TagTest::Present
+        } else {
+            let (op, operand) = self.one_op(fields, "tag", &TAG_OPS, path)?;
+            let at = join(path, op);
+            match op {
+                "eq" => TagTest::Eq(self.tag_value(operand, &at)?),
+                "ne" => TagTest::Ne(self.tag_value(operand, &at)?),
+                "in" => TagTest::In(self.several(operand, &at, Self::tag_value)?),
+                _ if self.yes(operand, &at)? => TagTest::Present,
+                _ => TagTest::Absent,
+            }
+        };
+        Some(Rule::Tag { key: key.to_owned(), test })
+    }
+
+    fn yes(&mut self, value: &Value, at: &str) -> Option<bool> {
+        match value.as_bool() {
+            Some(yes) => Some(yes),
+            None => {
+                self.refuse(at, "not_true_or_false", format!("{} is neither true nor false", quoted(value)))
+            }
+        }
+    }
+
+    fn several<T>(
+        &mut self,
+        value: &Value,
+        at: &str,
+        read: impl Fn(&mut Self, &Value, &str) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Some(items) = value.as_array().filter(|items| !items.is_empty()) else {
+            return self.refuse(at, "empty", "give a list of at least one value");
+        };
+        let read: Vec<Option<T>> =
+            items.iter().enumerate().map(|(i, item)| read(self, item, &format!("{at}[{i}]"))).collect();
+        read.into_iter().collect()
+    }
+
+    fn pair<T: Copy + PartialOrd>(
+        &mut self,
+        value: &Value,
+        at: &str,
+        read: impl Fn(&mut Self, &Value, &str) -> Option<T>,
+    ) -> Option<(T, T)> {
+        match self.several(value, at, read)?[..] {
+            [low, high] if low <= high => Some((low, high)),
+            [_, _] => self.refuse(at, "reversed", "write the smaller value first"),
+            _ => self.refuse(at, "not_a_pair", "between takes two values, [lowest, highest]"),
+        }
+    }
+
+    fn operand(&mut self, kind: FieldKind, value: &Value, at: &str) -> Option<i64> {
+        let text = match value {
+            Value::String(text) => text.trim().to_owned(),
+            Value::Number(number) => number.to_string(),
+            _ => String::new(),
+        };
+        let (read, wanted) = match kind {
+            FieldKind::Money => {
+                let places = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+                (parse_minor(&text, 6).filter(|_| places <= 6), "an amount such as \"10000.00\"")
+            }
+            FieldKind::Count => (text.parse().ok(), "a whole number"),
+            FieldKind::Instant => (
+                DateTime::parse_from_rfc3339(&text).ok().map(|t| Instant::from_utc(t.to_utc()).micros()),
+                "an instant with its offset such as \"2026-01-31T09:00:00+08:00\"",
+            ),
+        };
+        match read {
+            Some(operand) => Some(operand),
+            None => self.refuse(at, "bad_value", format!("{} is not {wanted}", quoted(value))),
+        }
+    }
+
+    fn days(&mut self, value: &Value, at: &str) -> Option<u32> {
+        match value.as_i64().filter(|n| (0..=MAX_DAYS).contains(n)).and_then(|n| u32::try_from(n).ok()) {
+            Some(days) => Some(days),
+            None => {
+                let detail = format!("{} is not a number of days from 0 to {MAX_DAYS}", quoted(value));
+                self.refuse(at, "bad_days", detail)
+            }
+        }
+    }
+
+    fn tag_value(&mut self, value: &Value, at: &str) -> Option<String> {
+        match value {
+            Value::String(text) if !text.is_empty() => Some(text.clone()),
+            Value::Bool(true) => Some("true".to_owned()),
+            _ => {
+                let detail =
+                    format!("{} is not a tag's value; for \"hasn't it\" write exists: false", quoted(value));
+                self.refuse(at, "bad_value", detail)
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Tag definitions and the catalogue they form: keys unique, references known, no circle.
+//!
+//! Reading one document is [`super::document`]'s.
+
+use super::document::{TagDocument, read};
+use crate::money::Currency;
+use crate::problem::{Problem, nearest};
+use crate::rule::{Rule, TagTest};
+use crate::time::{Instant, Span};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A name in both languages of the console.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    pub en: String,
+    pub zh_cn: String,
+}
+
+/// A computed tag, as published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagDefinition {
+    pub key: String,
+    pub name: Names,
+    pub shape: Shape,
+    /// How long a settled level stays after its condition ends.
+    pub hold: Span,
+    /// How long a stretch of the condition must have lasted to be held.
+    pub settle: Span,
+    /// Ends the tag at once wherever it holds: an exclusion is never held.
+    pub unless: Option<Rule>,
+    /// The version of the document.
+    pub version: i64,
+    /// When this version was published. What truly began before is historical. `None`: always there.
+    pub published_at: Option<Instant>,
+}
+
+/// What values a tag takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shape {
+    /// `true` or not there.
+    Flag(Rule),
+    /// Always one of these: the highest level that holds, `otherwise` if none does.
+    Levels { otherwise: Arc<str>, levels: Vec<Level> },
+}
+
+/// A level of an ordered group, lowest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Level {
+    pub value: Arc<str>,
+    pub name: Names,
+    pub rule: Rule,
+}
+
+impl TagDefinition {
+    /// Every rule of the tag.
+    pub fn rules(&self) -> impl Iterator<Item = &Rule> {
+        let (flag, levels) = match &self.shape {
+            Shape::Flag(rule) => (Some(rule), &[][..]),
+            Shape::Levels { levels, .. } => (None, &levels[..]),
+        };
+        flag.into_iter().chain(levels.iter().map(|level| &level.rule)).chain(&self.unless)
+    }
+
+    /// Every value the tag can have, lowest first.
+    pub fn values(&self) -> Vec<&str> {
+        match &self.shape {
+            Shape::Flag(_) => vec!["true"],
+            Shape::Levels { otherwise, levels } => {
+                std::iter::once(&**otherwise).chain(levels.iter().map(|level| &*level.value)).collect()
+            }
+        }
+    }
+
+    /// What it asks of other tags.
+    fn references(&self) -> impl Iterator<Item = (&str, &TagTest)> {
+        self.rules().flat_map(Rule::leaves).filter_map(|leaf| match leaf {
+            Rule::Tag { key, test } => Some((key.as_str(), test)),
+            _ => None,
+        })
+    }
+}
+
+/// Every tag of the book, each after those it refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Catalogue {
+    tags: Vec<TagDefinition>,
+    currency: Currency,
+}
+
+impl Catalogue {
+    /// Reads the catalogue. `currency` is the book's base currency: what amounts in rules are in. Places
+    /// of problems begin with the tag's key, else `tags[i]`.
+    pub fn parse(documents: &[TagDocument], currency: Currency) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut tags: Vec<TagDefinition> = Vec::new();
+        for (i, document) in documents.iter().enumerate() {
+            match read(document) {
+                Ok(tag) if tags.iter().any(|known| known.key == tag.key) => {
+                    let detail = format!("{} is defined twice; keep one", tag.key);
+                    problems.push(Problem::new("key", "duplicate", detail).under(&format!("tags[{i}]")));
+                }
+                Ok(tag) => tags.push(tag),
+                Err(found) => {
+                    let key = document.body.get("key").and_then(|key| key.as_str());
+                    let place = key.map_or_else(|| format!("tags[{i}]"), str::to_owned);
+                    problems.extend(found.into_iter().map(|problem| problem.under(&place)));
+                }
+            }
+        }
+        // With a document missing, every reference to it would look wrong.
+        if problems.is_empty() {
+            check_references(&tags, &mut problems);
+        }
+        if problems.is_empty() {
+            match in_order(tags) {
+                Ok(tags) => return Ok(Self { tags, currency }),
+                Err(circle) => problems.push(circle),
+            }
+        }
+        Err(problems)
+    }
+
+    /// The tags, each after those it refers to.
+    pub fn tags(&self) -> &[TagDefinition] {
+        &self.tags
+    }
+
+    pub fn find(&self, key: &str) -> Option<&TagDefinition> {
+        self.tags.iter().find(|tag| tag.key == key)
+    }
+
+    pub fn currency(&self) -> Currency {
+        self.currency
+    }
+}
+
+fn check_references(tags: &[TagDefinition], problems: &mut Vec<Problem>) {
+    for tag in tags {
+        for (key, test) in tag.references() {
+            let Some(target) = tags.iter().find(|known| known.key == key) else {
+                let near = nearest(key, tags.iter().map(|known| known.key.as_str()));
+                let remedy = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
+                let detail = format!("refers to the tag {key}, which isn't in the catalogue{remedy}");
+                problems.push(Problem::new(&tag.key, "unknown_tag", detail));
+                continue;
+            };
+            let asked = match test {
+                TagTest::Eq(value) | TagTest::Ne(value) => std::slice::from_ref(value),
+                TagTest::In(values) => values,
+                TagTest::Present | TagTest::Absent => &[],
+            };
+            let known = target.values();
+            for value in asked.iter().filter(|value| !known.contains(&value.as_str())) {
+                let detail = format!("{key} never is {value}; its values are {}", known.join(", "));
+                problems.push(Problem::new(&tag.key, "unknown_value", detail));
+            }
+        }
+    }
+}
+
+/// Sorts by dependency; the problem names the circle if there is one.
+fn in_order(tags: Vec<TagDefinition>) -> Result<Vec<TagDefinition>, Problem> {
+    let needs: BTreeMap<String, BTreeSet<String>> = tags
+        .iter()
+        .map(|tag| (tag.key.clone(), tag.references().map(|(key, _)| key.to_owned()).collect()))
+        .collect();
+    let mut waiting = tags;
+    let mut sorted: Vec<TagDefinition> = Vec::new();
+    while !waiting.is_empty() {
+        let ready =
+            |tag: &TagDefinition| needs[&tag.key].iter().all(|key| sorted.iter().any(|s| s.key == *key));
+        match waiting.iter().position(ready) {
+            Some(i) => sorted.push(waiting.remove(i)),
+            None => return Err(circle(&waiting[0].key, &needs, &sorted)),
+        }
+    }
+    Ok(sorted)
+}
+
+/// Follows unmet needs from `start` until a key comes round again.
+fn circle(start: &str, needs: &BTreeMap<String, BTreeSet<String>>, sorted: &[TagDefinition]) -> Problem {
+    let mut path = vec![start.to_owned()];
+    loop {
+        let unmet = |key: &&String| !sorted.iter().any(|tag| tag.key == **key);
+        let Some(next) = path.last().and_then(|key| needs[key].iter().find(unmet)) else {
+            return Problem::new(start, "cycle", "depends on itself");
+        };
+        let seen = path.iter().position(|key| key == next);
+        path.push(next.clone());
+        if let Some(seen) = seen {
+            let names = path[seen..].join(" → ");
+            let detail = format!("tags depend on each other in a circle: {names}; break it at one of them");
+            return Problem::new(next, "cycle", detail);
+        }
+    }
+}

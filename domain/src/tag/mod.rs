@@ -1,0 +1,16 @@
+//! Computed tags: what they are, what they say of a customer, and how their history comes about.
+//!
+//! Nothing here writes: [`step`] gives the changes to record.
+
+mod definition;
+mod document;
+mod evaluate;
+mod step;
+
+pub use definition::{Catalogue, Level, Names, Shape, TagDefinition};
+pub use document::TagDocument;
+pub use evaluate::{Evaluation, TagState, evaluate};
+pub use step::{Cause, CurrentTag, Stepped, TagChange, step};
+
+#[cfg(test)]
+mod tests;

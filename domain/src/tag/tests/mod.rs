@@ -1,0 +1,51 @@
+//! Tests of the shipped catalogue, of tag states and of history: domain.md §4, "Boundaries to test".
+
+#![allow(clippy::inconsistent_digit_grouping, reason = "amounts are written as 10_000_00: yuan, then fen")]
+
+mod catalogue;
+mod oracle;
+mod states;
+mod stepping;
+
+use super::{Catalogue, Evaluation, TagDocument, TagState};
+use crate::customer::CustomerFacts;
+use crate::event::Event;
+use crate::money::Currency;
+use crate::time::Instant;
+use chrono_tz::{Tz, UTC};
+use serde_json::Value;
+
+const SHIPPED: [&str; 5] = [
+    include_str!("../../../../config/tags/vip.yaml"),
+    include_str!("../../../../config/tags/value_tier.yaml"),
+    include_str!("../../../../config/tags/churn_risk.yaml"),
+    include_str!("../../../../config/tags/complaint_open.yaml"),
+    include_str!("../../../../config/tags/complaint_history.yaml"),
+];
+
+fn yaml(text: &str) -> Value {
+    serde_saphyr::from_str(text).expect("test YAML")
+}
+
+fn parse(texts: &[&str]) -> Result<Catalogue, Vec<String>> {
+    let documents: Vec<TagDocument> = texts.iter().map(|text| TagDocument::first(yaml(text))).collect();
+    Catalogue::parse(&documents, Currency::parse("CNY").expect("code"))
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect())
+}
+
+fn shipped() -> Catalogue {
+    parse(&SHIPPED).expect("the shipped catalogue is right")
+}
+
+fn state_in(catalogue: &Catalogue, events: &[Event], zone: Tz, key: &str, now: Instant) -> TagState {
+    let states = Evaluation::of(catalogue, &CustomerFacts::fold(events), zone).states(now);
+    states.into_iter().find(|state| state.key == key).expect("in the catalogue")
+}
+
+fn state(events: &[Event], key: &str, now: Instant) -> TagState {
+    state_in(&shipped(), events, UTC, key, now)
+}
+
+fn tier(events: &[Event], now: Instant) -> String {
+    state(events, "value_tier", now).value.expect("value_tier always has a value")
+}
