@@ -34,6 +34,16 @@ fn two_partial_refunds_both_count_and_one_refund_resent_counts_once() {
 }
 
 #[test]
+fn of_two_refunds_with_one_id_the_first_to_happen_counts() {
+    let first = refund(Some("A"), Some("r1"), Some(30_00), day(1));
+    let again = refund(Some("A"), Some("r1"), Some(50_00), day(2));
+    let elsewhere = refund(Some("B"), Some("r1"), Some(1_00), day(2));
+    let orders = [order("A", 100_00, day(0)), order("B", 100_00, day(0))];
+    let events = [orders[0].clone(), again, first, orders[1].clone(), elsewhere];
+    assert_eq!([day(1), day(2)].map(|now| spend(&events, now)), [170_00, 169_00]);
+}
+
+#[test]
 fn a_refund_without_amount_refunds_what_is_left_and_no_net_is_negative() {
     let part = refund(Some("A"), Some("r1"), Some(30_00), day(1));
     let rest = refund(Some("A"), Some("r2"), None, day(2));

@@ -272,6 +272,10 @@ proptest! {
         prop_assert_eq!(serde_json::from_str::<Rule>(&stored).expect("reads"), rule);
     }
 
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
     /// Against a clock looked at every half hour, over both changes of a year, in awkward zones.
     #[test]
     fn days_since_agrees_with_the_local_calendar(

@@ -66,6 +66,23 @@ fn each_level_is_held_by_itself() {
 }
 
 #[test]
+fn time_at_a_higher_level_counts_for_the_lower_ones_too() {
+    let levels = "{key: band, name: {en: Band, zh-CN: 段}, hold: 30d, settle: 15d, otherwise: none, levels: [
+        {value: low, name: {en: Low, zh-CN: 低}, rule: {profile: spend_365, between: [1000, 1999]}},
+        {value: high, name: {en: High, zh-CN: 高}, rule: {profile: spend_365, gte: 5000}}]}";
+    let catalogue = parse(&[levels]).expect("right");
+    // Ten days low, ten days high: low or higher for twenty, so low is held and high isn't.
+    let events = [
+        order("A", 1_000_00, day(0)),
+        order("B", 9_000_00, day(10)),
+        cancel("A", day(20)),
+        cancel("B", day(20)),
+    ];
+    let band = |n| state_in(&catalogue, &events, UTC, "band", day(n)).value.expect("always");
+    assert_eq!([0, 10, 19, 20, 49, 50].map(band), ["low", "high", "high", "low", "low", "none"]);
+}
+
+#[test]
 fn vip_follows_the_held_tier() {
     let events = [order("A", 10_000_00, day(0))];
     let vip = |n| state(&events, "vip", day(n));
