@@ -5,6 +5,7 @@
 //! carries out. Cargo keeps it so, since this crate depends on nothing that could do otherwise.
 
 pub mod calendar;
+pub mod callback;
 pub mod customer;
 pub mod entropy;
 pub mod event;
