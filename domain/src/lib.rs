@@ -6,11 +6,14 @@
 
 pub mod calendar;
 pub mod callback;
+pub mod campaign;
 pub mod customer;
+pub mod document;
 pub mod entropy;
 pub mod event;
 pub mod ids;
 pub mod money;
+mod names;
 pub mod problem;
 pub mod rule;
 pub mod tag;
