@@ -18,5 +18,6 @@ mod names;
 pub mod problem;
 pub mod rule;
 pub mod tag;
+pub mod template;
 pub mod time;
 pub mod timeline;
