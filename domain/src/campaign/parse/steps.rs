@@ -83,9 +83,7 @@ fn callback(r: &mut Reader, at: &str, value: &Value, purpose: Option<Purpose>) -
     }
     let keys = ["kind", "working_days", "vip_working_days", "level", "vip_level"];
     let fields = r.map(at, value, &keys)?;
-    let kind = fields
-        .need(r, "kind")
-        .and_then(|v| r.choice(&fields.place("kind"), v, &named(Kind::ALL, Kind::as_str)));
+    let kind = fields.need(r, "kind").and_then(|v| r.choice(&fields.place("kind"), v, &Kind::choices()));
     let days = fields.need(r, "working_days").and_then(|v| days(r, &fields.place("working_days"), v));
     let vip_days = match fields.get("vip_working_days") {
         None => days,
@@ -107,7 +105,7 @@ fn callback(r: &mut Reader, at: &str, value: &Value, purpose: Option<Purpose>) -
 fn level(r: &mut Reader, fields: &Fields<'_>, key: &str, default: Level) -> Option<Level> {
     match fields.get(key) {
         None => Some(default),
-        Some(v) => r.choice(&fields.place(key), v, &named(Level::ALL, Level::as_str)),
+        Some(v) => r.choice(&fields.place(key), v, &Level::choices()),
     }
 }
 
@@ -123,9 +121,4 @@ fn days(r: &mut Reader, at: &str, value: &Value) -> Option<(u16, u16)> {
         r.report(at, "not_working_days", "write [first, last] working day after the cause, such as [1, 3]");
     }
     found
-}
-
-/// The stable names of another room's enum, as choices.
-fn named<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> Vec<(&'static str, T)> {
-    all.iter().map(|v| (name(*v), *v)).collect()
 }
