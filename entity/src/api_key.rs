@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-/// Keys look like kk_<public_id>_<secret>; only the SHA-256 of the secret is kept.
+/// Keys look like `kk_<public_id>_<secret>`; only the SHA-256 of the secret is kept.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "api_key")]
 pub struct Model {

@@ -190,3 +190,36 @@ fn a_planted_ban_and_a_foreign_source_are_seen() {
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(!policy.licences.contains("GPL-3.0-only"));
 }
+
+/// The names under `[dependencies]` and `[dev-dependencies]` of a manifest.
+fn direct(manifest: &str) -> BTreeSet<String> {
+    let mut named = BTreeSet::new();
+    let mut inside = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            inside = matches!(line, "[dependencies]" | "[dev-dependencies]");
+        } else if inside && line.contains('=') && !line.starts_with('#') {
+            named.insert(line.split(['.', ' ', '=']).next().unwrap_or_default().to_owned());
+        }
+    }
+    named
+}
+
+#[test]
+fn every_direct_dependency_has_its_reason() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = read(&root.join("docs/dependencies.md"));
+    let cells = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let explained: BTreeSet<&str> = cells.flat_map(|cell| cell.split(", ")).collect();
+    let own = ["domain", "entity", "migration"];
+    let mut used = BTreeSet::new();
+    for manifest in ["Cargo.toml", "domain/Cargo.toml", "entity/Cargo.toml", "migration/Cargo.toml"] {
+        used.extend(direct(&read(&root.join(manifest))));
+    }
+    let silent: Vec<_> =
+        used.iter().filter(|n| !own.contains(&n.as_str()) && !explained.contains(n.as_str())).collect();
+    assert!(silent.is_empty(), "docs/dependencies.md doesn't say why there is {silent:?}");
+    let stale: Vec<_> =
+        explained.iter().filter(|n| !["crate", "---"].contains(n) && !used.contains(**n)).collect();
+    assert!(stale.is_empty(), "docs/dependencies.md explains what nobody uses: {stale:?}");
+}
