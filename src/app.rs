@@ -5,7 +5,7 @@ use crate::http;
 use crate::service::secrets::Secrets;
 use crate::service::{Book, ServiceError};
 use crate::settings::Settings;
-use crate::store::{Lease, Open, Store};
+use crate::store::{Lease, MachineTime, Open, Store, Timeouts};
 use crate::system::{self, Entropy, SystemClock, SystemEntropy};
 use crate::worker::{Alarm, Budget, Engine, NoFeed, Worker};
 use domain::problem::Problem;
@@ -49,7 +49,11 @@ impl App {
             pool: settings.database.people_connections,
             work_pool: settings.database.worker_connections,
             virtual_at: settings.clock.map(|clock| clock.at),
-            machine_clock: Arc::new(SystemClock),
+            machine_time: MachineTime::Shared(Arc::new(SystemClock)),
+            timeouts: Timeouts {
+                statement: seconds(settings.database.statement_timeout_seconds),
+                lock: seconds(settings.database.lock_timeout_seconds),
+            },
         })
         .await?;
         let book = Book {
@@ -108,8 +112,7 @@ impl App {
                 .with_graceful_shutdown(async move { closing.cancelled().await })
                 .await
         };
-        let alarm =
-            self.alarm.run(Duration::from_secs(u64::from(self.settings.workers.poll_seconds)), stop.clone());
+        let alarm = self.alarm.run(seconds(self.settings.workers.poll_seconds), stop.clone());
         let work = async { tokio::join!(web, alarm, self.work(stop.clone())) };
         let deadline = async {
             stop.cancelled().await;
@@ -145,6 +148,10 @@ impl App {
         }
         Ok(())
     }
+}
+
+fn seconds(n: u32) -> Duration {
+    Duration::from_secs(u64::from(n))
 }
 
 fn cannot(setting: &str, path: &Path, error: &std::io::Error) -> ServiceError {

@@ -89,6 +89,9 @@ async fn claim(
     limit: i64,
 ) -> Result<Vec<Claimed>, StoreError> {
     let Claimable { table, key, due, waiting } = what;
+    if !tx.is_postgres() {
+        super::meta::raise_machine_high_water(tx, machine).await?;
+    }
     let until = machine + lease.length;
     let due_rows = format!(
         "SELECT {key} FROM {table} WHERE {waiting} AND {due} <= $3 \

@@ -4,9 +4,9 @@
 //! conditional on its fence, and only when nothing due at or before it is left and no lease is out.
 
 use super::claim::{next_due, waiting};
-use super::meta::{self, ClockKind};
+use super::meta::ClockKind;
 use super::sql::args;
-use super::{Db, Lane, Store, StoreError, Tx, callback_wake};
+use super::{Db, Lane, MachineTime, Store, StoreError, Tx, callback_wake};
 use domain::time::{Instant, MachineInstant};
 
 /// What one attempt to step came to.
@@ -32,11 +32,12 @@ impl Store {
     /// Machine now: the database's clock on PostgreSQL (one for all daemons), else this machine's, never
     /// behind a reading already given.
     pub async fn machine_now(&self) -> Result<MachineInstant, StoreError> {
-        let reading = if self.reader().is_postgres() {
-            let sql = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
-            MachineInstant::from_micros(self.reader().number(sql, vec![]).await?.unwrap_or(0))
-        } else {
-            self.machine_clock().machine_now()
+        let reading = match &self.inner.machine_time {
+            MachineTime::Shared(_) if self.reader().is_postgres() => {
+                let sql = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)";
+                MachineInstant::from_micros(self.reader().number(sql, vec![]).await?.unwrap_or(0))
+            }
+            MachineTime::Shared(clock) | MachineTime::Given(clock) => clock.machine_now(),
         };
         Ok(self.never_behind(reading))
     }
@@ -44,7 +45,8 @@ impl Store {
     /// Moves a virtual clock to the earliest instant at which anything waits: the store's own due work or
     /// `feed_next`, but not beyond `limit`.
     pub async fn step_clock(&self, feed_next: Option<Instant>, limit: Instant) -> Result<Step, StoreError> {
-        self.write(Lane::Work, move |tx| Box::pin(step(tx, feed_next, limit))).await
+        let machine = self.machine_now().await?;
+        self.write(Lane::Work, move |tx| Box::pin(step(tx, machine, feed_next, limit))).await
     }
 
     /// Moves a virtual clock towards `at`: to the earliest due instant before it, else to `at` itself.
@@ -80,33 +82,37 @@ fn no_clock() -> StoreError {
 /// Gives a new virtual book its clock, or checks an old one's. An earlier instant than the stored one is
 /// refused: time doesn't go back.
 pub(super) async fn start_virtual(tx: &Tx, at: Option<Instant>) -> Result<(), StoreError> {
-    let row = tx.one("SELECT now_at FROM clock WHERE id = 1", vec![]).await?;
-    match (row.map(|row| row.at("now_at")).transpose()?, at) {
-        (None, None) => Err(no_clock()),
-        (None, Some(at)) => {
-            tx.exec("INSERT INTO clock (id, now_at, fence) VALUES (1, $1, 0)", args![at]).await?;
-            meta::set_clock_kind(tx, ClockKind::Virtual).await
-        }
-        (Some(stored), Some(at)) if at < stored => Err(StoreError::WrongBook(format!(
+    if let Some(at) = at {
+        let sql = "INSERT INTO clock (id, now_at, fence) VALUES (1, $1, 0) ON CONFLICT (id) DO NOTHING";
+        tx.exec(sql, args![at]).await?;
+    }
+    let stored = stored(tx).await?;
+    match at {
+        Some(at) if at < stored => Err(StoreError::WrongBook(format!(
             "this book's clock stands at {stored}; {at} is before it. Leave --clock out to go on from there"
         ))),
-        (Some(stored), Some(at)) if at > stored => {
-            // Not a jump over what is due in between: the next step stops at each of it.
-            tx.exec("UPDATE clock SET fence = fence + 1 WHERE id = 1", vec![]).await.map(drop)
-        }
-        (Some(_), _) => Ok(()),
+        // A later one is no jump over what is due in between: stepping stops at each of it.
+        _ => Ok(()),
     }
 }
 
-async fn step(tx: &Tx, feed_next: Option<Instant>, limit: Instant) -> Result<Step, StoreError> {
+async fn step(
+    tx: &Tx,
+    machine: MachineInstant,
+    feed_next: Option<Instant>,
+    limit: Instant,
+) -> Result<Step, StoreError> {
     let lock = if tx.is_postgres() { " FOR UPDATE" } else { "" };
     let row = tx.one(&format!("SELECT now_at, fence FROM clock WHERE id = 1{lock}"), vec![]).await?;
     let row = row.ok_or_else(no_clock)?;
     let (now, fence) = (row.at("now_at")?, row.int("fence")?);
     let mut earliest = feed_next;
+    if being_handed_over(tx).await? {
+        return Ok(Step::NotYet);
+    }
     for what in waiting::ALL {
-        let leased = format!("SELECT 1 AS n FROM {} WHERE leased_until IS NOT NULL LIMIT 1", what.table);
-        if tx.number(&leased, vec![]).await?.is_some() {
+        let leased = format!("SELECT 1 AS n FROM {} WHERE leased_until > $1 LIMIT 1", what.table);
+        if tx.number(&leased, args![machine]).await?.is_some() {
             return Ok(Step::NotYet);
         }
         earliest = min(earliest, next_due(tx, what).await?);
@@ -124,6 +130,11 @@ async fn step(tx: &Tx, feed_next: Option<Instant>, limit: Instant) -> Result<Ste
         }
         _ => Ok(Step::Idle),
     }
+}
+
+/// What is being sent now: after a crash, recovery settles it, at the instant at which it was begun.
+async fn being_handed_over(tx: &Tx) -> Result<bool, StoreError> {
+    Ok(tx.number("SELECT 1 AS n FROM touchpoint WHERE state = 'sending' LIMIT 1", vec![]).await?.is_some())
 }
 
 fn min(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {

@@ -1,6 +1,6 @@
 //! How connections are opened: pragmas on SQLite, time-outs and the clean-up after cancelled work on PostgreSQL.
 
-use super::StoreError;
+use super::{StoreError, Timeouts};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection};
 use std::time::Duration;
@@ -20,6 +20,7 @@ pub(super) async fn connect(
     url: &str,
     purpose: Purpose,
     most: u32,
+    timeouts: Timeouts,
 ) -> Result<DatabaseConnection, StoreError> {
     let mut options = ConnectOptions::new(url.to_owned());
     options
@@ -29,21 +30,22 @@ pub(super) async fn connect(
         .acquire_timeout(Duration::from_secs(5))
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
-        .map_sqlx_sqlite_opts(move |o| sqlite(o, purpose))
-        .map_sqlx_postgres_opts(|o| {
+        .map_sqlx_sqlite_opts(move |o| sqlite(o, purpose, timeouts.lock))
+        .map_sqlx_postgres_opts(move |o| {
             o.application_name("kinkeeper").statement_cache_capacity(256).options([
-                ("statement_timeout", "60s"),
-                ("lock_timeout", "10s"),
-                ("idle_in_transaction_session_timeout", "60s"),
+                ("statement_timeout", milliseconds(timeouts.statement)),
+                ("lock_timeout", milliseconds(timeouts.lock)),
+                ("idle_in_transaction_session_timeout", "60s".to_owned()),
             ])
         })
         .map_sqlx_postgres_pool_opts(|pool| {
             // A `begin` whose caller went away can leave its connection inside a transaction; the next user's
-            // writes would then be answered and never committed.
+            // writes would then be answered and never committed. The BEGIN is for the ordinary case: outside a
+            // transaction a bare ROLLBACK leaves a warning in the server's log each time.
             pool.after_release(|connection, _| {
                 Box::pin(async move {
                     use sea_orm::sqlx::Executor;
-                    connection.execute("ROLLBACK").await?;
+                    connection.execute("BEGIN; ROLLBACK").await?;
                     Ok(true)
                 })
             })
@@ -51,15 +53,21 @@ pub(super) async fn connect(
     Database::connect(options).await.map_err(|e| StoreError::Unavailable(e.to_string()))
 }
 
+/// As PostgreSQL's settings take it; 0 is no limit.
+fn milliseconds(time: Duration) -> String {
+    format!("{}ms", time.as_millis())
+}
+
 fn sqlite(
     options: sea_orm::sqlx::sqlite::SqliteConnectOptions,
     purpose: Purpose,
+    lock: Duration,
 ) -> sea_orm::sqlx::sqlite::SqliteConnectOptions {
     let options = options
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(Duration::from_secs(10))
+        .busy_timeout(lock)
         .foreign_keys(true)
         .pragma("cache_size", "-65536")
         .pragma("temp_store", "MEMORY");

@@ -1,6 +1,9 @@
 //! What can go wrong between the daemon and its database.
 
-use sea_orm::{DbErr, RuntimeErr, SqlErr};
+use sea_orm::sqlx::error::{DatabaseError, ErrorKind};
+use sea_orm::sqlx::postgres::PgDatabaseError;
+use sea_orm::sqlx::sqlite::SqliteError;
+use sea_orm::{DbErr, RuntimeErr};
 
 /// Errors of the store. "Not found" is not among them: it is `Ok(None)`.
 #[derive(Debug, thiserror::Error)]
@@ -36,35 +39,65 @@ impl StoreError {
 
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
-        match error.sql_err() {
-            Some(
-                SqlErr::UniqueConstraintViolation(constraint)
-                | SqlErr::ForeignKeyConstraintViolation(constraint),
-            ) => {
-                return Self::Conflict { constraint };
+        use sea_orm::sqlx::Error as Sqlx;
+        let detail = error.to_string();
+        let sqlx = match &error {
+            DbErr::ConnectionAcquire(_) => return Self::Unavailable(detail),
+            DbErr::Conn(RuntimeErr::SqlxError(e))
+            | DbErr::Exec(RuntimeErr::SqlxError(e))
+            | DbErr::Query(RuntimeErr::SqlxError(e)) => &**e,
+            _ => return Self::Db(error),
+        };
+        match sqlx {
+            Sqlx::Io(_) | Sqlx::PoolTimedOut | Sqlx::PoolClosed | Sqlx::WorkerCrashed | Sqlx::BeginFailed => {
+                Self::Unavailable(detail)
             }
-            _ => {}
+            Sqlx::Database(refusal) => match refusal.kind() {
+                ErrorKind::UniqueViolation | ErrorKind::ForeignKeyViolation | ErrorKind::CheckViolation => {
+                    Self::Conflict { constraint: constraint(&**refusal) }
+                }
+                _ if is_passing(&**refusal) => Self::Unavailable(detail),
+                _ => Self::Db(error),
+            },
+            _ => Self::Db(error),
         }
-        if is_unavailable(&error) { Self::Unavailable(error.to_string()) } else { Self::Db(error) }
     }
 }
 
-fn is_unavailable(error: &DbErr) -> bool {
-    use sea_orm::sqlx::Error as Sqlx;
-    match error {
-        DbErr::ConnectionAcquire(_) => true,
-        DbErr::Conn(RuntimeErr::SqlxError(e))
-        | DbErr::Exec(RuntimeErr::SqlxError(e))
-        | DbErr::Query(RuntimeErr::SqlxError(e)) => match &**e {
-            Sqlx::Io(_) | Sqlx::PoolTimedOut | Sqlx::PoolClosed | Sqlx::WorkerCrashed => true,
-            // SQLITE_BUSY and its kin; PostgreSQL: connection trouble, shutting down, serialisation, deadlock, lock time-out.
-            Sqlx::Database(d) => d.code().is_some_and(|code| {
-                matches!(&*code, "5" | "6" | "261" | "517" | "40001" | "40P01" | "55P03" | "57014")
-                    || code.starts_with("08")
-                    || code.starts_with("57P")
-            }),
-            _ => false,
-        },
-        _ => false,
+/// What refused the row, in the same words on both databases where they know it: `event_key(source_id,
+/// message_id)`. A foreign key on SQLite has no name.
+fn constraint(refusal: &dyn DatabaseError) -> String {
+    if refusal.try_downcast_ref::<SqliteError>().is_some() {
+        let Some(columns) = refusal.message().rsplit_once("UNIQUE constraint failed: ").map(|(_, list)| list)
+        else {
+            return refusal.message().to_owned();
+        };
+        let table = columns.split('.').next().unwrap_or_default();
+        let columns: Vec<_> =
+            columns.split(", ").map(|column| column.rsplit('.').next().unwrap_or_default()).collect();
+        return format!("{table}({})", columns.join(", "));
     }
+    let name = refusal.constraint().unwrap_or_else(|| refusal.message());
+    // "Key (source_id, message_id)=(…) already exists.": the columns are wanted, their values stay here.
+    let columns = refusal
+        .try_downcast_ref::<PgDatabaseError>()
+        .filter(|_| refusal.kind() == ErrorKind::UniqueViolation)
+        .and_then(|e| e.detail()?.strip_prefix("Key (")?.split_once(")=(").map(|(columns, _)| columns));
+    match (refusal.table(), columns) {
+        (Some(table), Some(columns)) => format!("{table}({columns})"),
+        _ => name.to_owned(),
+    }
+}
+
+/// Whether the same statement may go through a moment later.
+fn is_passing(refusal: &dyn DatabaseError) -> bool {
+    let code = refusal.code().unwrap_or_default();
+    if refusal.try_downcast_ref::<SqliteError>().is_some() {
+        // The low byte is the kind: SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL, whatever the extended code adds.
+        return code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 13));
+    }
+    // PostgreSQL: connection trouble, no resources, shutting down; serialisation, deadlock, lock or statement
+    // time-out, a transaction left idle too long.
+    ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
+        || matches!(&*code, "40001" | "40P01" | "55P03" | "57014" | "25P03")
 }

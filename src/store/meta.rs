@@ -2,7 +2,7 @@
 
 use super::sql::args;
 use super::{Db, StoreError, Tx};
-use domain::time::Instant;
+use domain::time::{Instant, MachineInstant};
 
 /// Keys of the `meta` table.
 mod key {
@@ -10,6 +10,7 @@ mod key {
     pub const GO_LIVE_AT: &str = "go_live_at";
     pub const CHANGE_SEQ: &str = "change_seq";
     pub const RULE_EPOCH: &str = "rule_epoch";
+    pub const MACHINE_HIGH_WATER: &str = "machine_high_water";
 }
 
 /// A book is born real or virtual and stays so.
@@ -33,11 +34,6 @@ async fn get(db: &Db, key: &str) -> Result<Option<String>, StoreError> {
     row.map(|row| row.text("value")).transpose()
 }
 
-async fn put(tx: &Tx, key: &str, value: String) -> Result<(), StoreError> {
-    let sql = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-    tx.exec(sql, args![key, value]).await.map(drop)
-}
-
 fn number(key: &str, text: &str) -> Result<i64, StoreError> {
     text.parse().map_err(|_| StoreError::Corrupt {
         table: "meta".to_owned(),
@@ -47,7 +43,17 @@ fn number(key: &str, text: &str) -> Result<i64, StoreError> {
     })
 }
 
-pub async fn clock_kind(db: &Db) -> Result<Option<ClockKind>, StoreError> {
+/// Which kind of book this is. A new one becomes `wanted`; of two that make it at once, one does.
+pub(super) async fn be_born(tx: &Tx, wanted: ClockKind) -> Result<ClockKind, StoreError> {
+    if let Some(kind) = clock_kind(tx).await? {
+        return Ok(kind);
+    }
+    let sql = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING";
+    tx.exec(sql, args![key::CLOCK_KIND, wanted.as_str()]).await?;
+    Ok(clock_kind(tx).await?.unwrap_or(wanted))
+}
+
+async fn clock_kind(db: &Db) -> Result<Option<ClockKind>, StoreError> {
     match get(db, key::CLOCK_KIND).await?.as_deref() {
         None => Ok(None),
         Some("real") => Ok(Some(ClockKind::Real)),
@@ -61,8 +67,18 @@ pub async fn clock_kind(db: &Db) -> Result<Option<ClockKind>, StoreError> {
     }
 }
 
-pub async fn set_clock_kind(tx: &Tx, kind: ClockKind) -> Result<(), StoreError> {
-    put(tx, key::CLOCK_KIND, kind.as_str().to_owned()).await
+/// The latest machine time a lease was given at by a daemon on SQLite; machine time never falls behind it,
+/// even if the machine's clock is put back between two runs.
+pub(super) async fn machine_high_water(db: &Db) -> Result<MachineInstant, StoreError> {
+    let stored = get(db, key::MACHINE_HIGH_WATER).await?;
+    let micros = stored.map_or(Ok(i64::MIN), |text| number(key::MACHINE_HIGH_WATER, &text))?;
+    Ok(MachineInstant::from_micros(micros))
+}
+
+pub(super) async fn raise_machine_high_water(tx: &Tx, at: MachineInstant) -> Result<(), StoreError> {
+    let sql = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE \
+               SET value = excluded.value WHERE CAST(meta.value AS BIGINT) < CAST(excluded.value AS BIGINT)";
+    tx.exec(sql, args![key::MACHINE_HIGH_WATER, at.micros().to_string()]).await.map(drop)
 }
 
 /// When the book went live; `None` in onboarding.

@@ -12,6 +12,7 @@ pub mod coupon_batches;
 mod error;
 pub mod keys;
 pub mod meta;
+mod migrate;
 pub mod profiles;
 pub mod shifts;
 pub mod shops;
@@ -33,10 +34,9 @@ pub use writer::Lane;
 use connect::{Purpose, connect};
 use domain::time::{Clock, Instant, MachineInstant};
 use futures::future::BoxFuture;
-use migration::MigratorTrait;
-use sea_orm::DatabaseConnection;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 use writer::Writer;
 
 /// How to open a book.
@@ -50,7 +50,32 @@ pub struct Open {
     pub work_pool: u32,
     /// `Some` on a virtual clock: a new book starts there.
     pub virtual_at: Option<Instant>,
-    pub machine_clock: Arc<dyn Clock>,
+    pub machine_time: MachineTime,
+    pub timeouts: Timeouts,
+}
+
+/// Where machine time comes from.
+#[derive(Clone)]
+pub enum MachineTime {
+    /// On PostgreSQL the database's clock, one for all daemons; on SQLite this one.
+    Shared(Arc<dyn Clock>),
+    /// This clock on either database: a test drives it by hand.
+    Given(Arc<dyn Clock>),
+}
+
+/// How long the database may keep us waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// A statement (PostgreSQL).
+    pub statement: Duration,
+    /// A lock; on SQLite the file's.
+    pub lock: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { statement: Duration::from_secs(30), lock: Duration::from_secs(5) }
+    }
 }
 
 /// An open book.
@@ -63,33 +88,35 @@ struct Inner {
     reader: Db,
     writer: Writer,
     clock_kind: ClockKind,
-    machine_clock: Arc<dyn Clock>,
+    machine_time: MachineTime,
     machine_high_water: AtomicI64,
 }
 
 impl Store {
     /// Opens the book, bringing its schema up to date first. A new book becomes real or virtual here, for good.
     pub async fn open(open: Open) -> Result<Self, StoreError> {
+        let timeouts = open.timeouts;
         let (reader, writer) = if is_sqlite(&open.url) {
-            let write = connect(&open.url, Purpose::Write, 1).await?;
-            migrate(&write).await?;
-            let read = connect(&open.url, Purpose::Read, open.pool.max(1)).await?;
+            let write = connect(&open.url, Purpose::Write, 1, timeouts).await?;
+            migrate::sqlite(&write).await?;
+            let read = connect(&open.url, Purpose::Read, open.pool.max(1), timeouts).await?;
             (read, Writer::sqlite(write))
         } else {
-            let people = connect(&open.url, Purpose::Pool, open.pool.max(2)).await?;
-            migrate_locked(&people).await?;
-            let work = connect(&open.url, Purpose::Pool, open.work_pool.max(2)).await?;
+            migrate::postgres(&open.url).await?;
+            let people = connect(&open.url, Purpose::Pool, open.pool.max(2), timeouts).await?;
+            let work = connect(&open.url, Purpose::Pool, open.work_pool.max(2), timeouts).await?;
             (people.clone(), Writer::Postgres { people, work })
         };
         let reader = Db::pool(reader);
-        let clock_kind = birth(&reader, &writer, open.virtual_at).await?;
+        let clock_kind = birth(&writer, open.virtual_at).await?;
+        let high_water = meta::machine_high_water(&reader).await?;
         Ok(Self {
             inner: Arc::new(Inner {
                 reader,
                 writer,
                 clock_kind,
-                machine_clock: open.machine_clock,
-                machine_high_water: AtomicI64::new(i64::MIN),
+                machine_time: open.machine_time,
+                machine_high_water: AtomicI64::new(high_water.micros()),
             }),
         })
     }
@@ -113,8 +140,9 @@ impl Store {
         self.inner.clock_kind
     }
 
-    fn machine_clock(&self) -> &dyn Clock {
-        &*self.inner.machine_clock
+    /// Rises with every change a command made beside a running daemon.
+    pub async fn change_seq(&self) -> Result<i64, StoreError> {
+        meta::change_seq(self.reader()).await
     }
 
     fn never_behind(&self, reading: MachineInstant) -> MachineInstant {
@@ -127,49 +155,24 @@ fn is_sqlite(url: &str) -> bool {
     url.starts_with("sqlite:")
 }
 
-async fn migrate(conn: &DatabaseConnection) -> Result<(), StoreError> {
-    migration::Migrator::up(conn, None).await.map_err(StoreError::from)
-}
-
-/// One migrator at a time, however many daemons start at once.
-async fn migrate_locked(conn: &DatabaseConnection) -> Result<(), StoreError> {
-    use sea_orm::sqlx;
-    const LOCK: i64 = 0x6b69_6e6b_6565_7065;
-    let mut guard = conn
-        .get_postgres_connection_pool()
-        .acquire()
+/// Makes a new book real or virtual for good, or checks that an old one is what it is opened as.
+async fn birth(writer: &Writer, virtual_at: Option<Instant>) -> Result<ClockKind, StoreError> {
+    writer
+        .write(Lane::People, move |tx| {
+            Box::pin(async move {
+                let wanted = if virtual_at.is_some() { ClockKind::Virtual } else { ClockKind::Real };
+                match (meta::be_born(tx, wanted).await?, virtual_at) {
+                    (ClockKind::Real, Some(_)) => Err(StoreError::WrongBook(
+                        "this book runs on real time; a virtual --clock never touches a real book".to_owned(),
+                    )),
+                    (ClockKind::Real, None) => Ok(ClockKind::Real),
+                    (ClockKind::Virtual, at) => {
+                        clock::start_virtual(tx, at).await.map(|()| ClockKind::Virtual)
+                    }
+                }
+            })
+        })
         .await
-        .map_err(|e| StoreError::Unavailable(e.to_string()))?
-        .detach();
-    let unavailable = |e: sqlx::Error| StoreError::Unavailable(e.to_string());
-    sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK).execute(&mut guard).await.map_err(unavailable)?;
-    let outcome = migrate(conn).await;
-    // Closing the session gives the lock back, whatever the migration came to.
-    sqlx::Connection::close(guard).await.map_err(unavailable)?;
-    outcome
-}
-
-async fn birth(reader: &Db, writer: &Writer, virtual_at: Option<Instant>) -> Result<ClockKind, StoreError> {
-    match (meta::clock_kind(reader).await?, virtual_at) {
-        (Some(ClockKind::Real), Some(_)) => Err(StoreError::WrongBook(
-            "this book runs on real time; a virtual --clock never touches a real book".to_owned(),
-        )),
-        (Some(ClockKind::Real), None) => Ok(ClockKind::Real),
-        (None, None) => {
-            writer
-                .write(Lane::People, |tx| Box::pin(meta::set_clock_kind(tx, ClockKind::Real)))
-                .await
-                .map_err(|e: StoreError| e)?;
-            Ok(ClockKind::Real)
-        }
-        (_, at) => {
-            writer
-                .write(Lane::People, move |tx| Box::pin(clock::start_virtual(tx, at)))
-                .await
-                .map_err(|e: StoreError| e)?;
-            Ok(ClockKind::Virtual)
-        }
-    }
 }
 
 /// The earliest instant at which a callback changes by itself.

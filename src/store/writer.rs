@@ -115,8 +115,9 @@ async fn run_postgres(pool: DatabaseConnection, body: UnitBody) -> Result<UnitRe
     }
 }
 
-#[allow(clippy::disallowed_methods)] // The one helper the ban points to: IMMEDIATE on SQLite.
-async fn begin(conn: &DatabaseConnection) -> Result<DatabaseTransaction, StoreError> {
+/// The one helper the ban points to: IMMEDIATE on SQLite.
+#[allow(clippy::disallowed_methods)]
+pub(super) async fn begin(conn: &DatabaseConnection) -> Result<DatabaseTransaction, StoreError> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..Default::default()
@@ -151,7 +152,15 @@ async fn run_sqlite(
     }
 }
 
-type Answers = Vec<(oneshot::Sender<Result<UnitResult, StoreError>>, UnitResult)>;
+type Answer = oneshot::Sender<Result<UnitResult, StoreError>>;
+
+/// What running a unit inside a group came to.
+enum Ran {
+    /// It has its outcome; a refused or panicked one left nothing behind.
+    Done(Result<UnitResult, StoreError>),
+    /// Its savepoint couldn't be set, undone or released: nothing in this group may be committed.
+    GroupLost(StoreError),
+}
 
 async fn run_group(
     conn: &DatabaseConnection,
@@ -164,40 +173,55 @@ async fn run_group(
         Err(error) => return drop(first.answer.send(Err(error))),
     };
     let started = Elapsed::now();
-    let mut done: Answers = Vec::new();
+    let mut done: Vec<(Answer, Result<UnitResult, StoreError>)> = Vec::new();
+    let mut lost = None;
     let mut next = Some(first);
     while let Some(unit) = next.take() {
-        match run_unit(&tx, unit.body).await {
-            Ok(outcome) => done.push((unit.answer, outcome)),
-            Err(error) => drop(unit.answer.send(Err(error))),
+        // Nobody waits for it any more and it hasn't begun: a claim, say, would lease rows to no one.
+        if !unit.answer.is_closed() {
+            match run_unit(&tx, unit.body).await {
+                Ran::Done(outcome) => done.push((unit.answer, outcome)),
+                Ran::GroupLost(error) => {
+                    lost = Some(error.to_string());
+                    drop(unit.answer.send(Err(error)));
+                    break;
+                }
+            }
         }
         if done.len() < GROUP_UNITS && started.elapsed() < GROUP_TIME {
             next = people.try_recv().or_else(|_| work.try_recv()).ok();
         }
     }
     let inner = tx.into_inner().expect("made from a transaction above");
-    match inner.commit().await {
-        Ok(()) => {
-            for (answer, outcome) in done {
-                drop(answer.send(Ok(outcome)));
-            }
+    let ended = match lost {
+        None => inner.commit().await.map_err(|e| format!("commit failed: {e}")),
+        Some(why) => {
+            // What this answers doesn't matter: the connection's next BEGIN shows whether it is still good.
+            drop(inner.rollback().await);
+            Err(why)
         }
-        Err(error) => {
-            let text = error.to_string();
-            for (answer, _) in done {
-                drop(answer.send(Err(StoreError::Unavailable(format!("commit failed: {text}")))));
-            }
-        }
+    };
+    for (answer, outcome) in done {
+        let outcome = match &ended {
+            Ok(()) => outcome,
+            Err(why) => Err(StoreError::Unavailable(why.clone())),
+        };
+        drop(answer.send(outcome));
     }
 }
 
 /// Runs one unit under its savepoint; a refusal or panic leaves no trace of it in the group.
-async fn run_unit(tx: &Tx, body: UnitBody) -> Result<UnitResult, StoreError> {
-    tx.execute_unprepared("SAVEPOINT unit").await?;
-    let outcome = guarded(tx, body).await;
-    if !matches!(outcome, Ok(Ok(_))) {
-        tx.execute_unprepared("ROLLBACK TO unit").await?;
+async fn run_unit(tx: &Tx, body: UnitBody) -> Ran {
+    if let Err(error) = tx.execute_unprepared("SAVEPOINT unit").await {
+        return Ran::GroupLost(error.into());
     }
-    tx.execute_unprepared("RELEASE unit").await?;
-    outcome
+    let outcome = guarded(tx, body).await;
+    let end = match outcome {
+        Ok(Ok(_)) => "RELEASE unit",
+        _ => "ROLLBACK TO unit; RELEASE unit",
+    };
+    match tx.execute_unprepared(end).await {
+        Ok(_) => Ran::Done(outcome),
+        Err(error) => Ran::GroupLost(error.into()),
+    }
 }

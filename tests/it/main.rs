@@ -2,5 +2,6 @@
 
 mod harness;
 mod licences;
+mod store_writes;
 mod support;
 mod tidy;

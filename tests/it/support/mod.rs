@@ -1,6 +1,7 @@
 //! What the tests stand on: databases to throw away. No assertion about the product lives here.
 #![allow(dead_code, reason = "a test takes what it needs; not every one of these has a user at every commit")]
 
+pub mod book;
 pub mod postgres;
 
 use std::path::PathBuf;
