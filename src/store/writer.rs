@@ -75,9 +75,9 @@ impl Writer {
             Self::Sqlite { people, work } => {
                 let (answer, waiting) = oneshot::channel();
                 let queue = if lane == Lane::People { people } else { work };
-                let gone = |_| StoreError::Unavailable("the writer has stopped".to_owned());
-                queue.send(Unit { body, answer }).await.map_err(|e| E::from(gone(drop(e))))?;
-                waiting.await.map_err(|e| E::from(gone(drop(e))))?
+                let gone = || E::from(StoreError::Unavailable("the writer has stopped".to_owned()));
+                queue.send(Unit { body, answer }).await.map_err(|_| gone())?;
+                waiting.await.map_err(|_| gone())?
             }
             Self::Postgres { people, work } => {
                 let pool = if lane == Lane::People { people.clone() } else { work.clone() };
