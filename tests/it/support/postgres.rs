@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 
 /// The database role every test uses; it may do anything in its own cluster.
 const ROLE: &str = "kinkeeper";
+/// Folders are called so, then the process they belong to.
+const PREFIX: &str = "kinkeeper-pg-";
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// A running server and the ways to make databases in it.
@@ -146,9 +148,11 @@ impl Cluster {
 
     fn try_start(fsync: &str) -> Result<Self, String> {
         let programs = programs();
+        let base = open_folder();
+        sweep(&base);
         let folder = tempfile::Builder::new()
-            .prefix("kinkeeper-pg-")
-            .tempdir_in(open_folder())
+            .prefix(&format!("{PREFIX}{}-", std::process::id()))
+            .tempdir_in(base)
             .expect("a temporary folder can be made")
             .keep();
         let user = Unprivileged::beside(&folder);
@@ -207,7 +211,7 @@ impl Unprivileged {
             command.uid(uid).gid(gid);
         }
         command.current_dir(folder).env_clear().env("LC_ALL", "C").env("TZ", "UTC");
-        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.env("PATH", "/usr/local/bin:/usr/bin:/bin");
         command
     }
 }
@@ -239,13 +243,21 @@ fn spawn(programs: &Path, folder: &Path, user: &Unprivileged, port: u16, fsync: 
         folder.display()
     )
     .expect("a file just made can be written");
+    // The shell starts the server with SIGQUIT ignored; until the server has handlers of its own the signal
+    // is lost, so it is sent until it works.
     let script = r#"
         "$0" -D pg >/dev/null 2>log </dev/null &
         server=$!
         ( while kill -0 "$server"; do sleep 0.2; done; : >ended ) 2>/dev/null </dev/null &
-        cat >/dev/null
-        kill -QUIT "$server" 2>/dev/null
-        wait "$server"
+        watch=$!
+        read -r nothing
+        for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+            kill -QUIT "$server" 2>/dev/null || break
+            sleep 0.2
+        done
+        kill -KILL "$server" 2>/dev/null
+        kill "$watch" 2>/dev/null
+        wait
         cd / && rm -rf "$1"
     "#;
     user.command(Path::new("/bin/sh"), folder)
@@ -259,6 +271,22 @@ fn spawn(programs: &Path, folder: &Path, user: &Unprivileged, port: u16, fsync: 
         .process_group(0)
         .spawn()
         .expect("a shell starts")
+}
+
+/// Removes what processes left that were killed before their watchdog stood.
+fn sweep(base: &Path) {
+    let processes = Path::new("/proc");
+    if !processes.join("self").exists() {
+        return;
+    }
+    for entry in fs::read_dir(base).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once('-')).map(|(pid, _)| pid);
+        if owner.is_some_and(|pid| !processes.join(pid).exists()) {
+            // Somebody else's, or being removed by its watchdog at this moment: then it isn't ours to do.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 fn free_port() -> u16 {
