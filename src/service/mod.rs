@@ -3,6 +3,7 @@
 pub mod apply;
 mod book;
 mod error;
+pub mod ingest;
 pub mod secrets;
 
 pub use book::Book;

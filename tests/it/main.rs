@@ -1,6 +1,7 @@
 //! One test binary for everything that needs the whole daemon.
 
 mod harness;
+mod ingest;
 mod licences;
 mod store_writes;
 mod support;

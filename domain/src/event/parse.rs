@@ -60,6 +60,8 @@ pub struct ConsentSaid {
 
 /// Deepest nesting of one event.
 const DEEPEST: usize = 32;
+/// Largest event, in bytes.
+const LARGEST: usize = 32 * 1024;
 const LONGEST_MESSAGE_ID: usize = 100;
 const PURPOSES: [&str; 4] = ["service", "marketing", "survey", "personalization"];
 /// Traits with a meaning, in the spelling they are stored under.
@@ -89,7 +91,7 @@ const PERSONAL: [&str; 18] = [
 
 /// Reads one event.
 pub fn parse(json: &Value, context: &Context) -> Result<Reading, Problem> {
-    sound(json, DEEPEST)?;
+    sound(json, DEEPEST, LARGEST)?;
     let Value::Object(map) = json else {
         return Err(Problem::new("", "not_an_object", "an event must be a JSON object"));
     };

@@ -157,19 +157,39 @@ pub(super) fn instant(value: &Value, at: &str, zone: Tz) -> Result<Instant, Prob
     Ok(read)
 }
 
-/// What a database or a reader couldn't hold: a NUL in any text, nesting deeper than `most`.
-pub(super) fn sound(value: &Value, most: usize) -> Result<(), Problem> {
-    let nul = || Problem::new("", "nul_character", "contains a NUL character, which is no text; remove it");
-    match value {
-        Value::String(text) if text.contains('\0') => Err(nul()),
-        Value::Array(_) | Value::Object(_) if most == 0 => {
-            Err(Problem::new("", "too_deep", "is nested deeper than 32 levels"))
+/// What neither the log nor its readers could hold: a NUL in any text, nesting deeper than `deepest`, more
+/// than `largest` bytes. Gives the size, as compact JSON without escapes.
+pub(super) fn sound(value: &Value, deepest: usize, largest: usize) -> Result<usize, Problem> {
+    let size = measured(value, deepest)?;
+    if size > largest {
+        let detail = format!("is larger than {} KB; leave out what nobody reads", largest / 1024);
+        return Err(Problem::new("", "too_large", detail));
+    }
+    Ok(size)
+}
+
+fn measured(value: &Value, deepest: usize) -> Result<usize, Problem> {
+    let text = |text: &str| {
+        if text.contains('\0') {
+            return Err(Problem::new(
+                "",
+                "nul_character",
+                "contains a NUL character, which is no text; remove it",
+            ));
         }
-        Value::Array(items) => items.iter().try_for_each(|item| sound(item, most - 1)),
-        Value::Object(map) => map
-            .iter()
-            .try_for_each(|(key, item)| if key.contains('\0') { Err(nul()) } else { sound(item, most - 1) }),
-        _ => Ok(()),
+        Ok(text.len() + 2)
+    };
+    match value {
+        Value::Null | Value::Bool(_) => Ok(4),
+        Value::Number(_) => Ok(8),
+        Value::String(s) => text(s),
+        _ if deepest == 0 => Err(Problem::new("", "too_deep", "is nested deeper than 32 levels")),
+        Value::Array(items) => {
+            items.iter().try_fold(2, |sum, item| Ok(sum + 1 + measured(item, deepest - 1)?))
+        }
+        Value::Object(map) => {
+            map.iter().try_fold(2, |sum, (key, item)| Ok(sum + 2 + text(key)? + measured(item, deepest - 1)?))
+        }
     }
 }
 

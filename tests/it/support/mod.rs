@@ -3,6 +3,7 @@
 
 pub mod book;
 pub mod postgres;
+pub mod retail;
 
 use std::path::PathBuf;
 
