@@ -3,7 +3,7 @@
 
 use crate::http;
 use crate::service::secrets::Secrets;
-use crate::service::{Book, ServiceError};
+use crate::service::{Book, ServiceError, defaults};
 use crate::settings::Settings;
 use crate::store::{Lease, MachineTime, Open, Store, Timeouts};
 use crate::system::{self, Entropy, SystemClock, SystemEntropy};
@@ -64,6 +64,7 @@ impl App {
             lease: Lease { owner: system::instance_name(&*entropy), length: settings.workers.lease() },
             entropy,
         };
+        defaults::found(&book, &settings.shop).await?;
         Ok(Self { settings: Arc::new(settings), book: Arc::new(book), alarm: Alarm::default() })
     }
 

@@ -1,6 +1,7 @@
 //! kinkeeper: the daemon as a library. `main` and the tests are its only users.
 
 pub mod app;
+pub mod cli;
 pub mod http;
 pub mod service;
 pub mod settings;

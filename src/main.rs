@@ -1,2 +1,5 @@
-//! The binary.
-fn main() {}
+//! The binary: hands the command line to `cli`.
+
+fn main() -> std::process::ExitCode {
+    kinkeeper::cli::main()
+}

@@ -11,6 +11,7 @@ mod mail;
 mod reader;
 mod secret;
 mod shop;
+mod show;
 mod workers;
 
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub use log::{LogFormat, LogSettings};
 pub use mail::{MailChannel, MailSettings, Relay, RelayUrl, Tls};
 pub use secret::Secret;
 pub use shop::ShopSettings;
+pub use show::{InForce, in_force};
 pub use workers::WorkerSettings;
 
 use chrono_tz::Tz;

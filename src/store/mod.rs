@@ -5,22 +5,17 @@
 
 pub mod audit;
 pub mod calendars;
+pub mod campaigns;
 pub mod claim;
 pub mod clock;
 mod connect;
 pub mod coupon_batches;
-pub mod customers;
 mod error;
-pub mod facts;
-pub mod imports;
-mod in_list;
 pub mod keys;
 pub mod meta;
 mod migrate;
-pub mod orders;
-pub mod people;
+pub mod overview;
 pub mod profiles;
-pub mod quarantine;
 pub mod shifts;
 pub mod shops;
 pub mod sources;
@@ -29,8 +24,6 @@ pub mod staff;
 pub mod stops;
 pub mod suppressions;
 pub mod templates;
-pub mod tickets;
-pub mod wakes;
 mod writer;
 
 pub use claim::{Claimable, Claimed, Lease, waiting};

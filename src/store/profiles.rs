@@ -115,3 +115,12 @@ pub async fn tags_of(
 pub async fn count_due(db: &Db, now: Instant) -> Result<i64, StoreError> {
     Ok(db.number("SELECT COUNT(*) FROM customer_due WHERE due_at <= $1", args![now]).await?.unwrap_or(0))
 }
+
+/// Every tag key that some customer has.
+pub async fn tag_keys(db: &Db) -> Result<Vec<String>, StoreError> {
+    db.all("SELECT DISTINCT key FROM tag_current ORDER BY key", vec![])
+        .await?
+        .iter()
+        .map(|row| row.text("key"))
+        .collect()
+}

@@ -87,3 +87,9 @@ pub async fn put(tx: &Tx, shop: &Shop) -> Result<ShopId, StoreError> {
 pub async fn has_facts(db: &Db) -> Result<bool, StoreError> {
     Ok(db.number("SELECT id FROM event LIMIT 1", vec![]).await?.is_some())
 }
+
+/// The languages customers are known to speak.
+pub async fn customers_locales(db: &Db) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT DISTINCT locale FROM customer WHERE locale IS NOT NULL";
+    db.all(sql, vec![]).await?.iter().map(|row| row.text("locale")).collect()
+}

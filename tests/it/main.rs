@@ -1,7 +1,7 @@
 //! One test binary for everything that needs the whole daemon.
 
+mod cli;
 mod harness;
-mod ingest;
 mod licences;
 mod store_writes;
 mod support;

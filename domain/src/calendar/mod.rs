@@ -8,6 +8,7 @@ pub mod business;
 pub mod document;
 pub mod occasion;
 pub mod range;
+pub mod roster;
 pub mod window;
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub struct Input {
     /// As shown in problems, usually the file's path.
     pub name: String,
     pub text: String,
+    /// The kind of documents that name none, where the place says it, as with shipped ones.
+    pub kind: Option<&'static str>,
 }
 
 /// One document of an input.
@@ -71,7 +73,8 @@ pub fn read(input: &Input) -> Result<Vec<Document>, Problem> {
             let mut places = BTreeMap::new();
             let mut value = settle(node, "", &mut places);
             let kind = value.as_object_mut().and_then(|fields| fields.remove("kind"));
-            let kind = kind.and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default();
+            let kind = kind.and_then(|kind| kind.as_str().map(str::to_owned));
+            let kind = kind.or_else(|| input.kind.map(str::to_owned)).unwrap_or_default();
             Document { file: input.name.clone(), number: index + 1, value, kind, places }
         })
         .collect())
@@ -166,7 +169,7 @@ mod tests {
     use super::*;
 
     fn input(text: &str) -> Input {
-        Input { name: "book.yaml".to_owned(), text: text.to_owned() }
+        Input { name: "book.yaml".to_owned(), text: text.to_owned(), kind: None }
     }
 
     #[test]

@@ -1,0 +1,139 @@
+//! `campaign`: what there is, why one isn't approved, and its states.
+
+use super::failure::Outcome;
+use super::output::{FormatArg, table};
+use super::session::Global;
+use crate::service::campaigns::{self, CampaignDetail, CampaignView, Moved};
+use clap::{Args, Subcommand};
+
+/// List, show, approve, start and pause campaigns
+#[derive(Debug, Subcommand)]
+pub enum Campaign {
+    List(List),
+    Show(Show),
+    Approve(Move),
+    Start(StartArgs),
+    Pause(PauseArgs),
+}
+
+/// List every campaign with its state
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  kinkeeper campaign list --format json")]
+pub struct List {
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+/// Show one campaign: its document, what keeps it from being approved, what was done to it
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  kinkeeper campaign show winback")]
+pub struct Show {
+    /// The campaign's key
+    key: String,
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+/// Approve a campaign's newest version; one in review runs from now on
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  kinkeeper campaign approve winback")]
+pub struct Move {
+    /// The campaign's key
+    key: String,
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+/// Let an approved or paused campaign run
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  kinkeeper campaign start winback")]
+pub struct StartArgs {
+    /// The campaign's key
+    key: String,
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+/// Hold a running campaign; who is inside waits
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  kinkeeper campaign pause winback")]
+pub struct PauseArgs {
+    /// The campaign's key
+    key: String,
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+impl Campaign {
+    pub async fn run(self, global: &Global) -> Outcome {
+        let session = global.open().await?;
+        let (book, actor) = (&session.app.book, session.actor.as_str());
+        match self {
+            Self::List(List { format }) => format.print(&campaigns::list(book).await?, |all| listed(all)),
+            Self::Show(Show { key, format }) => format.print(&campaigns::show(book, &key).await?, shown),
+            Self::Approve(Move { key, format }) => {
+                format.print(&campaigns::approve(book, &key, actor).await?, moved)
+            }
+            Self::Start(StartArgs { key, format }) => {
+                format.print(&campaigns::start(book, &key, actor).await?, moved)
+            }
+            Self::Pause(PauseArgs { key, format }) => {
+                format.print(&campaigns::pause(book, &key, actor).await?, moved)
+            }
+        }
+    }
+}
+
+fn moved(moved: &Moved) -> String {
+    format!("{} is {} (version {})", moved.key, moved.state, moved.version)
+}
+
+fn state(view: &CampaignView) -> String {
+    let review = view.in_review_version.map(|n| format!(", version {n} in review")).unwrap_or_default();
+    let stopped = if view.stopped.is_some() { ", stopped" } else { "" };
+    format!("{}{review}{stopped}", view.state)
+}
+
+fn listed(all: &[CampaignView]) -> String {
+    table(
+        ["campaign", "name", "state", "purpose", "starts on", "priority", "version"],
+        all.iter().map(|view| {
+            [
+                view.key.clone(),
+                format!("{} {}", view.name.en, view.name.zh),
+                state(view),
+                view.purpose.to_string(),
+                view.trigger.clone(),
+                view.priority.to_string(),
+                view.version.to_string(),
+            ]
+        }),
+    )
+}
+
+fn shown(detail: &CampaignDetail) -> String {
+    let view = &detail.view;
+    let mut lines = vec![
+        format!("{} ({} {})", view.key, view.name.en, view.name.zh),
+        format!("  state      {}", state(view)),
+        format!("  purpose    {}, priority {}", view.purpose, view.priority),
+        format!("  starts on  {}", view.trigger),
+        format!("  version    {}, by {}", view.version, view.author),
+    ];
+    lines.extend(view.running_since.map(|at| format!("  running    since {at}")));
+    lines.extend(view.stopped.as_ref().map(|stop| format!("  stopped    {stop}")));
+    if detail.obstacles.is_empty() {
+        if detail.approved_at.is_none() {
+            lines.push(format!("  nothing is in the way: kinkeeper campaign approve {}", view.key));
+        }
+    } else {
+        lines.push("  in the way of approval:".to_owned());
+        lines.extend(detail.obstacles.iter().map(|problem| format!("    {problem}")));
+    }
+    for line in &detail.history {
+        lines.push(format!("  {}  {} by {}", line.at, line.action, line.actor));
+    }
+    lines.push(String::new());
+    lines.push(serde_json::to_string_pretty(&detail.document).unwrap_or_default());
+    lines.join("\n")
+}

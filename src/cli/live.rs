@@ -1,0 +1,181 @@
+//! `status`, `go-live`, `stop`, `resume`: the operator's switches.
+
+use super::failure::Outcome;
+use super::output::{Assent, Format, FormatArg, json, table, text};
+use super::session::Global;
+use crate::service::live::{self, PREVIEW_DAYS, Preview, Status};
+use crate::store::stops::StopScope;
+use clap::Args;
+
+/// Show whether the book is live, its clock, what is due next, and how much there is
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  kinkeeper status --format json")]
+pub struct StatusArgs {
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+impl StatusArgs {
+    pub async fn run(self, global: &Global) -> Outcome {
+        let session = global.open().await?;
+        self.format.print(&live::status(&session.app.book).await?, status_text)
+    }
+}
+
+fn status_text(status: &Status) -> String {
+    let mut lines = vec![match status.live_since {
+        None => "onboarding: facts and tags are kept, nothing leaves (kinkeeper go-live starts)".to_owned(),
+        Some(since) => format!("{} since {since}", status.state),
+    }];
+    for stop in &status.stops {
+        lines.push(format!("stop of {} since {} by {}: {}", stop.scope, stop.since, stop.by, stop.reason));
+    }
+    lines.push(format!("clock        {} ({})", status.now, status.clock));
+    let last = status.last_fact_received_at.map_or_else(|| "none yet".to_owned(), |at| at.to_string());
+    lines.push(format!("last fact    {last}"));
+    let c = &status.counts;
+    lines.push(format!(
+        "the book     {} customers, {} orders, {} tickets, {} events, {} quarantined",
+        c.customers, c.orders, c.tickets, c.events, c.quarantined
+    ));
+    lines.push(format!(
+        "at work      {} customers due, {} enrollments active, {} complaints open",
+        c.customers_due, c.active_enrollments, c.open_complaints
+    ));
+    for (name, states) in [("touchpoints", &c.touchpoints), ("callbacks", &c.callbacks)] {
+        if !states.is_empty() {
+            let parts: Vec<String> = states.iter().map(|(state, n)| format!("{n} {state}")).collect();
+            lines.push(format!("{name:<12} {}", parts.join(", ")));
+        }
+    }
+    if status.keys == 0 {
+        lines.push("no API key yet: kinkeeper key create --role ingest".to_owned());
+    }
+    if !status.next_due.is_empty() {
+        lines.push(String::new());
+        lines.push(table(
+            ["next due", "worker"],
+            status.next_due.iter().map(|due| [due.at.to_string(), due.worker.to_owned()]),
+        ));
+    }
+    lines.join("\n")
+}
+
+/// Start caring: from now on causes count, once and for good. Shows the first week, then asks
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  kinkeeper go-live")]
+pub struct GoLive {
+    /// Don't ask
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+impl GoLive {
+    pub async fn run(self, global: &Global) -> Outcome {
+        let session = global.open().await?;
+        let book = &session.app.book;
+        let status = live::status(book).await?;
+        if status.live_since.is_none() {
+            let preview = live::preview(book).await?;
+            // On stdout goes what the command did; the preview is part of the question.
+            eprintln!("{}", preview_text(&preview));
+            Assent::from_flag(self.yes).require("Go live? It can't be taken back.")?;
+        }
+        let at = live::go_live(book, &session.actor).await?;
+        match self.format.format {
+            Format::Json => json(&serde_json::json!({ "live_since": at })),
+            Format::Table => text(&format!("live since {at}")),
+        }
+    }
+}
+
+fn preview_text(p: &Preview) -> String {
+    let list = |keys: &[String]| if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
+    let mut lines = vec![
+        format!("Going live at {}. What happened before starts nothing.", p.at),
+        format!("  campaigns running    {}", list(&p.running_campaigns)),
+        format!(
+            "  still in review      {} (silent until `kinkeeper campaign approve KEY`)",
+            list(&p.in_review)
+        ),
+    ];
+    if p.occasions.is_empty() {
+        lines.push(format!("  occasions            none in the next {PREVIEW_DAYS} days"));
+    }
+    for slot in &p.occasions {
+        lines.push(format!("  occasion             {} at {} local time", slot.campaign, slot.slot));
+    }
+    lines.push(format!("  open complaints      {} (marketing to them is held)", p.open_complaints));
+    lines.push(format!(
+        "  customers            {}, {} with a mail address, {} of them without consent to marketing",
+        p.customers, p.with_email, p.without_marketing_consent
+    ));
+    lines.push(format!("  rostered hours       {} in the next {PREVIEW_DAYS} days", p.rostered_hours));
+    lines.join("\n")
+}
+
+/// What a stop reaches.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false)]
+pub struct ScopeArgs {
+    /// Everything
+    #[arg(long)]
+    all: bool,
+    /// One channel, such as email
+    #[arg(long, value_name = "NAME")]
+    channel: Option<String>,
+    /// One campaign
+    #[arg(long, value_name = "KEY")]
+    campaign: Option<String>,
+}
+
+impl ScopeArgs {
+    fn scope(self) -> StopScope {
+        match (self.channel, self.campaign) {
+            (Some(name), _) => StopScope::Channel(name),
+            (None, Some(key)) => StopScope::Campaign(key),
+            (None, None) => StopScope::All,
+        }
+    }
+}
+
+/// Stop sending at once: everything, one channel or one campaign. Survives restarts
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  kinkeeper stop --all --reason \"wrong price in the mail\"")]
+pub struct Stop {
+    #[command(flatten)]
+    scope: ScopeArgs,
+    /// Why, for those who will ask
+    #[arg(long)]
+    reason: String,
+}
+
+impl Stop {
+    pub async fn run(self, global: &Global) -> Outcome {
+        let session = global.open().await?;
+        let row = live::stop(&session.app.book, self.scope.scope(), &self.reason, &session.actor).await?;
+        text(&format!(
+            "{} is stopped since {}; `kinkeeper resume` with the same scope lifts it",
+            row.scope, row.stopped_at
+        ))
+    }
+}
+
+/// Lift a stop
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  kinkeeper resume --all")]
+pub struct Resume {
+    #[command(flatten)]
+    scope: ScopeArgs,
+}
+
+impl Resume {
+    pub async fn run(self, global: &Global) -> Outcome {
+        let session = global.open().await?;
+        let scope = self.scope.scope();
+        live::resume(&session.app.book, scope.clone(), &session.actor).await?;
+        text(&format!("{scope} goes on"))
+    }
+}

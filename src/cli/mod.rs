@@ -1,0 +1,128 @@
+//! The command line: one file a group of commands. Commands open a session, call services and print; they
+//! decide nothing.
+
+mod apply;
+mod campaign;
+mod config;
+mod drain;
+mod export;
+mod failure;
+mod key;
+mod live;
+mod output;
+mod serve;
+mod session;
+mod staff;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use failure::Outcome;
+use session::Global;
+use std::process::ExitCode;
+
+/// Keeps a shop's customer tags right at every instant, and does the caring that follows.
+#[derive(Debug, Parser)]
+#[command(name = "kinkeeper", version, max_term_width = 100, after_help = EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Example:
+  kinkeeper demo                   a real shop's December, in a minute
+  kinkeeper serve                  your own book, in ./data
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or bad input, 3 not found, 4 refused";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Status(live::StatusArgs),
+    GoLive(live::GoLive),
+    Stop(live::Stop),
+    Resume(live::Resume),
+    Drain(drain::Drain),
+    Apply(apply::Apply),
+    #[command(subcommand)]
+    Campaign(campaign::Campaign),
+    #[command(subcommand)]
+    Export(export::Export),
+    #[command(subcommand)]
+    Key(key::Key),
+    #[command(subcommand)]
+    Staff(staff::Staff),
+    #[command(subcommand)]
+    Config(config::Config),
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the process can't start its threads: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn run(Cli { global, command }: Cli) -> Outcome {
+    match command {
+        Command::Serve(command) => command.run(&global).await,
+        Command::Status(command) => command.run(&global).await,
+        Command::GoLive(command) => command.run(&global).await,
+        Command::Stop(command) => command.run(&global).await,
+        Command::Resume(command) => command.run(&global).await,
+        Command::Drain(command) => command.run(&global).await,
+        Command::Apply(command) => command.run(&global).await,
+        Command::Campaign(command) => command.run(&global).await,
+        Command::Export(command) => command.run(&global).await,
+        Command::Key(command) => command.run(&global).await,
+        Command::Staff(command) => command.run(&global).await,
+        Command::Config(command) => command.run(&global),
+    }
+}
+
+/// The command line's own description, for tests.
+pub fn description() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_is_sound() {
+        description().debug_assert();
+    }
+
+    /// Commands that do something, with their names.
+    fn leaves(command: &clap::Command, path: &str, into: &mut Vec<(String, clap::Command)>) {
+        let mut below = command.get_subcommands().peekable();
+        if below.peek().is_none() {
+            into.push((path.to_owned(), command.clone()));
+        }
+        for sub in below {
+            leaves(sub, &format!("{path} {}", sub.get_name()), into);
+        }
+    }
+
+    #[test]
+    fn every_command_shows_an_example_of_itself() {
+        let mut all = Vec::new();
+        leaves(&description(), "kinkeeper", &mut all);
+        assert!(all.len() > 10);
+        for (path, command) in all {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example") && help.contains(&path), "{path}: {help}");
+            assert!(command.get_about().is_some(), "{path} says what it does");
+        }
+    }
+}

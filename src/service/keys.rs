@@ -1,0 +1,151 @@
+//! API keys: making one. The secret is shown once, to whoever made it, and never stored.
+
+use super::staff::{self, StaffRow};
+use super::{Book, ServiceError};
+use crate::store::keys::{self, KeyRow};
+use crate::store::{Lane, audit, clock, meta, shops, sources};
+use domain::problem::nearest;
+use serde::Serialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+/// What a key may be for.
+pub const ROLES: [&str; 6] = ["ingest", "agent", "supervisor", "marketer", "analyst", "admin"];
+
+/// What to make.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    pub role: String,
+    /// Key or name of the member of staff it acts for.
+    pub staff: Option<String>,
+    pub label: Option<String>,
+    /// Where facts sent with it belong; made if there is none.
+    pub source: Option<String>,
+}
+
+/// A key as shown once.
+#[derive(Clone, Serialize)]
+pub struct MadeKey {
+    /// `kk_<public id>_<secret>`
+    pub key: String,
+    pub role: String,
+    pub staff: Option<String>,
+    pub source: Option<String>,
+    pub label: String,
+}
+
+/// SHA-256, lower-case hex: what is kept of a secret.
+pub fn secret_hash(secret: &str) -> String {
+    hex(&Sha256::digest(secret))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Makes a key.
+pub async fn create(book: &Book, new: NewKey, actor: &str) -> Result<MadeKey, ServiceError> {
+    if !ROLES.contains(&new.role.as_str()) {
+        let hint = match nearest(&new.role, ROLES) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("there are {}", ROLES.join(", ")),
+        };
+        return Err(ServiceError::invalid(
+            "--role",
+            "unknown_role",
+            format!("{} isn't a role; {hint}", new.role),
+        ));
+    }
+    let member = match (&new.staff, new.role.as_str()) {
+        (Some(named), _) => Some(find_staff(book, named).await?),
+        (None, "agent" | "supervisor") => {
+            let detail = format!(
+                "a key of role {} acts for somebody; add --staff NAME (`kinkeeper staff list` shows who there is)",
+                new.role
+            );
+            return Err(ServiceError::invalid("--staff", "missing", detail));
+        }
+        (None, _) => None,
+    };
+    let source = match (&new.source, new.role.as_str()) {
+        (Some(_), role) if role != "ingest" => {
+            return Err(ServiceError::invalid("--source", "not_for_role", "only ingest keys have a source"));
+        }
+        (given, "ingest") => Some(given.clone().unwrap_or_else(|| "api".to_owned())),
+        _ => None,
+    };
+    let (mut id, mut secret) = ([0; 8], [0; 32]);
+    book.entropy.fill(&mut id);
+    book.entropy.fill(&mut secret);
+    let (id, secret) = (hex(&id), hex(&secret));
+    let made = MadeKey {
+        key: format!("kk_{id}_{secret}"),
+        role: new.role,
+        staff: member.as_ref().map(|row| row.staff.key.clone()),
+        source,
+        label: new.label.unwrap_or_default(),
+    };
+    store(book, &made, id, secret_hash(&secret), member.as_ref(), actor).await?;
+    Ok(made)
+}
+
+async fn find_staff(book: &Book, named: &str) -> Result<StaffRow, ServiceError> {
+    let by_name = staff::list(book).await?.into_iter().filter(|row| row.staff.name == named);
+    let mut by_name = by_name.collect::<Vec<_>>();
+    let key = match by_name.len() {
+        1 => by_name.remove(0).staff.key,
+        _ => named.to_owned(),
+    };
+    staff::active(book, &key).await
+}
+
+async fn store(
+    book: &Book,
+    made: &MadeKey,
+    public_id: String,
+    secret_hash: String,
+    member: Option<&StaffRow>,
+    actor: &str,
+) -> Result<(), ServiceError> {
+    let (machine, kind) = (book.store.machine_now().await?, book.store.clock_kind());
+    let (made, shop_key, actor) = (made.clone(), book.shop_key.clone(), actor.to_owned());
+    let staff_id = member.map(|row| row.id);
+    book.store
+        .write(Lane::People, move |tx| {
+            Box::pin(async move {
+                let at = clock::business_now(tx, kind, machine).await?;
+                let source_id = match &made.source {
+                    None => None,
+                    Some(key) => {
+                        let shop = shops::find(tx, &shop_key).await?;
+                        let shop =
+                            shop.ok_or_else(|| ServiceError::NotFound(format!("the shop {shop_key}")))?;
+                        Some(sources::ensure(tx, key, shop.id, sources::kind::API).await?)
+                    }
+                };
+                let row = KeyRow {
+                    public_id: public_id.clone(),
+                    secret_hash,
+                    role: made.role.clone(),
+                    source_id,
+                    staff_id,
+                    label: made.label.clone(),
+                    created_at: at,
+                    expires_at: None,
+                    revoked_at: None,
+                };
+                keys::insert(tx, row).await?;
+                let entry = audit::Entry {
+                    at,
+                    actor,
+                    action: "key.created".to_owned(),
+                    subject: format!("key:{public_id}"),
+                    detail: json!({ "role": made.role, "staff": made.staff, "source": made.source }),
+                };
+                audit::record(tx, entry).await?;
+                meta::raise_change_seq(tx).await?;
+                Ok(())
+            })
+        })
+        .await
+}

@@ -1,0 +1,209 @@
+//! The command line as people and scripts meet it: the real binary, its exit codes, what goes where.
+
+use crate::support::command::Home;
+
+const STAFF: &str = "kind: staff\nkey: sal\nname: Sal Senior\nlevel: senior\nskills: [complaints]\n---\n\
+                     kind: shift\nstaff: sal\nfrom: \"2026-11-02\"\nuntil: \"2026-11-08\"\n\
+                     weekly: {mon: [\"09:00-18:00\"], fri: [\"22:00-06:00\"]}\n";
+
+#[test]
+fn help_shows_an_example_and_usage_errors_end_with_two() {
+    let home = Home::new();
+    let help = home.run(&["apply", "--help"]).ended(0);
+    assert!(help.stdout.contains("Example:\n  kinkeeper apply -f campaigns/ --dry-run"), "{}", help.stdout);
+    let wrong = home.run(&["aply"]).ended(2);
+    assert!(wrong.stderr.contains("apply"), "{}", wrong.stderr);
+    assert!(wrong.stdout.is_empty());
+    assert!(!home.path().join("data").exists(), "asking for help makes no book");
+}
+
+#[test]
+fn a_new_book_holds_what_is_shipped_and_json_goes_alone_to_stdout() {
+    let home = Home::new();
+    let status = home.run(&["status", "--format", "json"]).ended(0).json();
+    assert_eq!((&status["state"], &status["clock"]), (&"onboarding".into(), &"real".into()));
+    let all = home.run(&["campaign", "list", "--format", "json"]).ended(0).json();
+    let states: Vec<(&str, &str, &str)> = all
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|c| (c["key"].as_str().unwrap(), c["state"].as_str().unwrap(), c["author"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        states,
+        [
+            ("important_ticket_callback", "in_review", "kinkeeper"),
+            ("festival", "in_review", "kinkeeper"),
+            ("winback", "in_review", "kinkeeper"),
+        ]
+    );
+}
+
+#[test]
+fn documents_are_shown_asked_for_applied_and_then_unchanged() {
+    let home = Home::new();
+    home.file("people/staff.yaml", STAFF);
+    let dry = home.run(&["apply", "-f", "people", "--dry-run"]).ended(0);
+    assert!(dry.stdout.contains("+ new       staff sal"), "{}", dry.stdout);
+    assert!(dry.stdout.contains("sal: 2 shifts added, 0 removed"), "{}", dry.stdout);
+    let nobody = home.run(&["staff", "list", "--format", "json"]).ended(0).json();
+    assert_eq!(nobody, serde_json::json!([]), "a dry run changes nothing");
+
+    let unasked = home.run(&["apply", "-f", "people"]).ended(4);
+    assert!(unasked.stderr.contains("--yes"), "{}", unasked.stderr);
+
+    home.run(&["apply", "-f", "people", "--yes"]).ended(0);
+    let listed = home.run(&["staff", "list", "--format", "json"]).ended(0).json();
+    assert_eq!(listed[0]["level"], "senior");
+    let again = home.run(&["apply", "-f", "people", "--yes", "--format", "json"]).ended(0);
+    assert!(again.stderr.contains("nothing to change"), "{}", again.stderr);
+    assert!(again.json().as_array().expect("a list").iter().all(|c| c["difference"] == "unchanged"));
+
+    home.file("people/staff.yaml", &STAFF.replace("Sal Senior", "Sal Major").replace("fri", "thu"));
+    let changed = home.run(&["apply", "-f", "people", "--yes"]).ended(0);
+    assert!(changed.stdout.contains("name: \"Sal Senior\" → \"Sal Major\""), "{}", changed.stdout);
+    assert!(changed.stdout.contains("sal: 1 shifts added, 1 removed"), "{}", changed.stdout);
+}
+
+#[test]
+fn bad_documents_are_named_by_file_line_and_field_and_spoil_all() {
+    let home = Home::new();
+    home.file("a.yaml", STAFF);
+    home.file(
+        "b.yaml",
+        "kind: campaing\nkey: x\n---\nkind: shift\nstaff: [sal, jo]\nfrom: \"2026-11-02\"\nuntil: \"2026-11-08\"\n\
+         weekly:\n  mon: [\"9-18\"]\n",
+    );
+    home.file("c.yaml", "kind: staff\nkey: [1, 2\nname: x\n");
+    let refused = home.run(&["apply", "-f", ".", "--yes"]).ended(2);
+    for expected in [
+        "b.yaml:1:1, document 1, kind: documents of kind \"campaing\" aren't known; did you mean campaign?",
+        "b.yaml:9:9, document 2, weekly.mon[0]: \"9-18\" must be hours such as",
+        "c.yaml:",
+    ] {
+        assert!(refused.stderr.contains(expected), "{expected}\n{}", refused.stderr);
+    }
+    assert!(refused.stdout.is_empty(), "{}", refused.stdout);
+    let nobody = home.run(&["staff", "list", "--format", "json"]).ended(0).json();
+    assert_eq!(nobody, serde_json::json!([]), "all or nothing");
+
+    home.file("c.yaml", "kind: shift\nstaff: jo\nfrom: \"2026-11-02\"\nuntil: \"2026-11-02\"\nweekly: {mon: [\"09:00-10:00\"]}\n");
+    let unknown = home.run(&["apply", "-f", "c.yaml", "--yes"]).ended(2);
+    assert!(
+        unknown.stderr.contains("c.yaml:2:1, document 1, staff: nobody has the key jo"),
+        "{}",
+        unknown.stderr
+    );
+}
+
+#[test]
+fn approving_says_what_is_in_the_way_until_nothing_is() {
+    let home = Home::new();
+    let refused = home.run(&["campaign", "approve", "winback"]).ended(4);
+    assert!(refused.stderr.contains("winback-50 has no budget"), "{}", refused.stderr);
+    let unknown = home.run(&["campaign", "approve", "winbakc"]).ended(3);
+    assert!(unknown.stderr.contains("did you mean winback?"), "{}", unknown.stderr);
+
+    home.file(
+        "coupons.yaml",
+        "kind: coupon_batch\nkey: winback-50\nname: 50 off\nface: \"50.00\"\nthreshold: \"199.00\"\nvalid_days: 30\nbudget: \"4000.00\"\n",
+    );
+    home.run(&["apply", "-f", "coupons.yaml", "--yes"]).ended(0);
+    home.run(&["campaign", "approve", "winback"]).ended(0);
+    let shown = home.run(&["campaign", "show", "winback", "--format", "json"]).ended(0).json();
+    assert_eq!((&shown["state"], &shown["approved_by"]), (&"running".into(), &"cli:tester".into()));
+    home.run(&["campaign", "approve", "winback"]).ended(4);
+
+    home.run(&["campaign", "pause", "winback"]).ended(0);
+    home.run(&["campaign", "pause", "winback"]).ended(4);
+    home.run(&["campaign", "start", "winback"]).ended(0);
+}
+
+#[test]
+fn a_changed_campaign_runs_on_under_its_approved_version() {
+    let home = Home::new();
+    home.run(&["campaign", "approve", "festival"]).ended(0);
+    let shown = home.run(&["campaign", "show", "festival", "--format", "json"]).ended(0).json();
+    let mut document = shown["document"].clone();
+    document["kind"] = "campaign".into();
+    document["priority"] = 60.into();
+    home.file("festival.yaml", &document.to_string());
+    home.run(&["apply", "-f", "festival.yaml", "--yes"]).ended(0);
+    let shown = home.run(&["campaign", "show", "festival", "--format", "json"]).ended(0).json();
+    assert_eq!(shown["state"], "running");
+    assert_eq!((&shown["version"], &shown["in_review_version"]), (&1.into(), &2.into()));
+    assert_eq!(shown["priority"], 70);
+    home.run(&["campaign", "approve", "festival"]).ended(0);
+    let shown = home.run(&["campaign", "show", "festival", "--format", "json"]).ended(0).json();
+    assert_eq!((&shown["version"], &shown["priority"]), (&2.into(), &60.into()));
+}
+
+#[test]
+fn a_book_goes_live_once_and_stops_where_told() {
+    let home = Home::new();
+    let unasked = home.run(&["go-live"]).ended(4);
+    assert!(unasked.stderr.contains("open complaints      0"), "{}", unasked.stderr);
+    let at = ["--clock", "2026-09-25T09:55:00+08:00"];
+    let virtual_home = Home::new();
+    let live = virtual_home.run(&["go-live", "--yes", "--format", "json", at[0], at[1]]).ended(0).json();
+    assert_eq!(live["live_since"], "2026-09-25T01:55:00Z");
+    let twice = virtual_home.run(&["go-live", "--yes"]).ended(4);
+    assert!(twice.stderr.contains("live since 2026-09-25T01:55:00Z already"), "{}", twice.stderr);
+
+    virtual_home.run(&["stop", "--all"]).ended(2);
+    virtual_home.run(&["stop", "--campaign", "winbck", "--reason", "x"]).ended(3);
+    virtual_home.run(&["stop", "--all", "--reason", "wrong price"]).ended(0);
+    virtual_home.run(&["stop", "--all", "--reason", "again"]).ended(4);
+    let status = virtual_home.run(&["status", "--format", "json"]).ended(0).json();
+    assert_eq!((&status["state"], &status["stops"][0]["reason"]), (&"stopped".into(), &"wrong price".into()));
+    virtual_home.run(&["resume", "--all"]).ended(0);
+    virtual_home.run(&["resume", "--all"]).ended(4);
+    let status = virtual_home.run(&["status", "--format", "json"]).ended(0).json();
+    assert_eq!((&status["state"], &status["clock"]), (&"live".into(), &"virtual".into()));
+}
+
+#[test]
+fn a_virtual_clock_never_touches_a_real_book() {
+    let home = Home::new();
+    home.run(&["status"]).ended(0);
+    let refused = home.run(&["status", "--clock", "2026-09-25T09:55:00+08:00"]).ended(4);
+    assert!(refused.stderr.contains("real"), "{}", refused.stderr);
+    let wrong = Home::new().run(&["status", "--clock", "tomorrow"]).ended(2);
+    assert!(wrong.stderr.contains("clock"), "{}", wrong.stderr);
+}
+
+#[test]
+fn a_key_is_shown_once_and_agents_keys_need_somebody() {
+    let home = Home::new();
+    let key = home.run(&["key", "create", "--role", "ingest"]).ended(0).stdout;
+    assert!(key.starts_with("kk_") && key.trim().split('_').count() == 3, "{key}");
+    let nobody = home.run(&["key", "create", "--role", "agent"]).ended(2);
+    assert!(nobody.stderr.contains("--staff"), "{}", nobody.stderr);
+    home.file("staff.yaml", STAFF);
+    home.run(&["apply", "-f", "staff.yaml", "--yes"]).ended(0);
+    let made = home.run(&["key", "create", "--role", "agent", "--staff", "Sal Senior", "--format", "json"]);
+    assert_eq!(made.ended(0).json()["staff"], "sal");
+    home.run(&["key", "create", "--role", "boss"]).ended(2);
+}
+
+#[test]
+fn settings_are_shown_with_where_they_come_from() {
+    let home = Home::new();
+    home.file("shop.toml", "[shop]\nname = \"Tea & Co\"\n");
+    let shown = home.run(&["config", "show", "--config", "shop.toml", "--format", "json"]).ended(0).json();
+    let name = shown.as_array().expect("a list").iter().find(|s| s["key"] == "shop.name").expect("known");
+    assert_eq!(name["value"], "Tea & Co");
+    assert!(name["from"].as_str().expect("from the file").contains("shop.toml"));
+    home.file("bad.toml", "[shop]\ntimezoen = \"Europe/London\"\n");
+    let refused = home.run(&["status", "--config", "bad.toml"]).ended(2);
+    assert!(refused.stderr.contains("did you mean shop.timezone?"), "{}", refused.stderr);
+}
+
+#[test]
+fn an_empty_book_exports_and_drains_nothing() {
+    let home = Home::new();
+    let csv = home.run(&["export", "profiles", "--format", "csv"]).ended(0);
+    assert!(csv.stdout.starts_with("id,customer_id,"), "{}", csv.stdout);
+    assert_eq!(home.run(&["export", "profiles"]).ended(0).stdout, "");
+    assert!(home.run(&["drain", "--format", "json"]).ended(0).json().is_object());
+}
