@@ -76,6 +76,8 @@ id_type! {
     CallbackId = "cb_";
     /// A refused event kept for repair.
     QuarantineId = "qua_";
+    /// A file being, or having been, imported.
+    ImportId = "imp_";
 }
 
 #[cfg(test)]

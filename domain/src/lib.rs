@@ -7,6 +7,7 @@
 pub mod calendar;
 pub mod callback;
 pub mod campaign;
+pub mod contact;
 pub mod coupon;
 pub mod customer;
 pub mod document;

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-/// Personal values, apart from the row so that erasing is deleting. traits: JSON object.
+/// Personal values, apart from the row so that erasing is deleting. traits: a JSON object of field → [value, occurred_at, message_id], so that the greatest version of each field wins.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "customer_personal")]
 pub struct Model {

@@ -2,6 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
+/// paid_at null: named by a refund, update or cancellation, and not paid as far as is known.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "orders")]
 pub struct Model {

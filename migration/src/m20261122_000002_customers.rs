@@ -25,7 +25,8 @@ CREATE TABLE customer (
   erased_at BIGINT
 );
 
--- Personal values, apart from the row so that erasing is deleting. traits: JSON object.
+-- Personal values, apart from the row so that erasing is deleting. traits: a JSON object of
+-- field → [value, occurred_at, message_id], so that the greatest version of each field wins.
 CREATE TABLE customer_personal (
   customer_id BIGINT PRIMARY KEY REFERENCES customer (id),
   name TEXT,

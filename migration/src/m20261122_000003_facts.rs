@@ -15,7 +15,8 @@ impl MigrationTrait for Migration {
 
 const SCHEMA: &str = r"
 -- The log. No unique key, so that it can be partitioned by customer; its promises live in event_key and order_effect.
--- kind is the event's name as sent; the typed columns hold what rules read, properties (JSON) the rest.
+-- kind is the event's name; order_key is '<shop key>:<order id>', ref_key a refund's key within its order or
+-- '<shop key>:<ticket id>'; the typed columns hold what rules read, properties (JSON) the rest.
 CREATE TABLE event (
   {id},
   customer_id BIGINT NOT NULL,
@@ -60,6 +61,7 @@ CREATE TABLE order_effect (
   UNIQUE (shop_id, order_key, kind, ref_key)
 );
 
+-- paid_at null: named by a refund, update or cancellation, and not paid as far as is known.
 CREATE TABLE orders (
   {id},
   shop_id BIGINT NOT NULL,
@@ -127,6 +129,7 @@ CREATE TABLE quarantine (
   received_at BIGINT NOT NULL
 );
 CREATE INDEX quarantine_state ON quarantine (state, received_at);
+CREATE INDEX quarantine_message ON quarantine (source_id, message_id);
 
 -- received_at is the one instant at which all rows of the file count as taken in.
 CREATE TABLE import_batch (

@@ -5,6 +5,7 @@ mod book;
 pub mod campaigns;
 pub mod defaults;
 mod error;
+pub mod ingest;
 pub mod keys;
 pub mod live;
 pub mod profiles;

@@ -2,6 +2,7 @@
 
 mod cli;
 mod harness;
+mod ingest;
 mod licences;
 mod store_writes;
 mod support;

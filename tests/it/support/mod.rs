@@ -4,6 +4,7 @@
 pub mod book;
 pub mod command;
 pub mod postgres;
+pub mod retail;
 
 use std::path::PathBuf;
 

@@ -1,7 +1,19 @@
 //! The facts, typed: what a log entry says that rules and projections read.
 //!
-//! An [`Event`] is what came through a door after parsing; who it is about, and whether a resend made it
+//! Reading a sender's JSON into a fact is a pure function too ([`parse`]): it gives a fact or a problem,
+//! whatever it is fed. An [`Event`] is what came through a door after parsing; who it is about, and whether a resend made it
 //! ineffective, is decided at ingest and stands beside it in the log.
+
+mod commerce;
+mod parse;
+mod ticket;
+mod traits;
+mod values;
+
+pub use commerce::refund_key;
+pub use parse::{ConsentSaid, Context, Reading, Said, occurred_at, parse};
+pub use ticket::{TicketPatch, TicketSaid, TicketState, TicketStep};
+pub use traits::TraitBook;
 
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};

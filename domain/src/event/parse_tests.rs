@@ -1,0 +1,231 @@
+//! What the parser takes and refuses; that it never panics; when things happened.
+
+use super::*;
+use crate::event::refund_key;
+use proptest::prelude::*;
+use serde_json::json;
+
+fn context() -> Context {
+    Context { zone: chrono_tz::Asia::Shanghai, currency: Currency::parse("CNY").unwrap() }
+}
+
+fn said(json: Value) -> Said {
+    match parse(&json, &context()) {
+        Ok(Reading::Event(said)) => *said,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn code(json: Value) -> &'static str {
+    parse(&json, &context()).unwrap_err().code
+}
+
+fn track(event: &str, properties: Value) -> Value {
+    json!({"type": "track", "userId": 42, "event": event, "properties": properties})
+}
+
+#[test]
+fn an_order_is_read_with_its_total_by_any_of_three_ways() {
+    let total = |properties| match said(track("Order Completed", properties)).fact {
+        Fact::OrderCompleted { order_id, total_minor } => (order_id, total_minor),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(total(json!({"order_id": 7, "total": "12.5"})), ("7".to_owned(), 1250));
+    assert_eq!(
+        total(json!({"orderId": "a", "revenue": 10, "shipping": 2.5, "tax": "1"})),
+        ("a".to_owned(), 1350)
+    );
+    let lines = json!([{"price": 3.335, "quantity": 2}, {"price": "1.00", "quantity": 0.5}, {"price": 2}]);
+    assert_eq!(
+        total(json!({"order_id": "l", "products": lines, "discount": 0.18})).1,
+        334 * 2 + 50 + 200 - 18
+    );
+    assert_eq!(
+        said(track("order completed", json!({"order_id": 1, "total": 0}))).fact.name(),
+        "Order Completed"
+    );
+}
+
+#[test]
+fn who_and_what_must_be_there() {
+    assert_eq!(code(json!({"type": "track", "event": "X"})), "nobody");
+    assert_eq!(code(json!({"type": "track", "event": "X", "userId": null, "anonymousId": ""})), "nobody");
+    assert_eq!(code(json!({"type": "track", "userId": "u"})), "no_name");
+    assert_eq!(code(json!([])), "not_an_object");
+    assert_eq!(code(json!({"type": "poke", "userId": "u"})), "unknown_type");
+    assert_eq!(code(track("Order Completed", json!({"total": 1}))), "missing_field");
+    assert_eq!(code(track("Order Completed", json!({"order_id": 1}))), "missing_field");
+    assert_eq!(
+        code(track("Order Completed", json!({"order_id": 1, "total": "free"}))),
+        "amount_not_a_number"
+    );
+    assert_eq!(code(track("Order Completed", json!({"order_id": 1, "total": -1}))), "amount_negative");
+    assert_eq!(
+        code(track("Order Completed", json!({"order_id": 1, "total": 1, "currency": "EUR"}))),
+        "no_rate"
+    );
+    assert_eq!(code(track("Order Refunded", json!({"total": 1}))), "missing_field");
+    assert_eq!(code(track("X", json!({"a": "b\0c"}))), "nul_character");
+    assert_eq!(
+        code(json!({"userId": "u", "event": "X", "timestamp": "1970-01-01T00:00:00Z"})),
+        "accidental_1970"
+    );
+    assert_eq!(code(json!({"userId": "u", "event": "X", "messageId": "m".repeat(101)})), "too_long");
+    let place =
+        parse(&track("Order Completed", json!({"order_id": 1, "total": "x"})), &context()).unwrap_err().at;
+    assert_eq!(place, "properties.total");
+}
+
+#[test]
+fn an_event_may_be_32_levels_deep_and_no_more() {
+    let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+    // The event, its properties, and what is in them.
+    assert!(parse(&track("X", json!({"a": nested(30)})), &context()).is_ok());
+    assert_eq!(code(track("X", json!({"a": nested(31)}))), "too_deep");
+}
+
+#[test]
+fn a_refund_is_one_by_its_id_or_its_fingerprint() {
+    let at = Instant::from_micros(5);
+    let key = |properties| refund_key(&said(track("Order Refunded", properties)), at);
+    assert_eq!(key(json!({"refund_id": "r1", "total": -30})).as_deref(), Some("r1"));
+    assert_eq!(key(json!({"order_id": "o", "amount": 30})).as_deref(), Some("~5:3000"));
+    assert_eq!(key(json!({"order_id": "o"})).as_deref(), Some("~5:rest"));
+    let lines = |sku: &str| key(json!({"order_id": "o", "amount": 30, "products": [{"sku": sku}]}));
+    assert_ne!(lines("a"), lines("b"));
+    assert_eq!(key(json!({"refund_id": "r", "amount": -30})), key(json!({"refund_id": "r", "total": 99})));
+}
+
+#[test]
+fn traits_are_personal_and_consents_are_read_out_of_them() {
+    let said = said(json!({"type": "identify", "userId": "u", "traits": {
+        "email": "a@b.example", "firstName": "Rosa", "createdAt": "2011-01-01", "plan": "x", "phone": null,
+        "consents": {"email": {"marketing": "granted", "survey": false}}}}));
+    assert_eq!(said.fact, Fact::Identified);
+    assert!(said.properties.is_empty());
+    assert_eq!(said.traits.keys().collect::<Vec<_>>(), ["created_at", "email", "first_name", "plan"]);
+    let read: Vec<_> =
+        said.consents.iter().map(|c| (c.channel.as_str(), c.purpose.as_str(), c.granted)).collect();
+    assert_eq!(read, [("email", "marketing", true), ("email", "survey", false)]);
+    let bad =
+        |consents: Value| code(json!({"type": "identify", "userId": "u", "traits": {"consents": consents}}));
+    for consents in [
+        json!("yes"),
+        json!({"email": true}),
+        json!({"email": {"marketing": "maybe"}}),
+        json!({"email": {"selling": true}}),
+    ] {
+        assert_eq!(bad(consents), "bad_consent");
+    }
+}
+
+#[test]
+fn personal_properties_are_kept_apart() {
+    let said = said(track(
+        "Newsletter Joined",
+        json!({"email": "a@b.example", "shippingAddress": "x", "list": 3, "gone": null}),
+    ));
+    assert_eq!(said.properties, *json!({"list": 3}).as_object().unwrap());
+    assert_eq!(said.personal.keys().collect::<Vec<_>>(), ["email", "shippingAddress"]);
+    assert_eq!(parse(&json!({"type": "page"}), &context()), Ok(Reading::Browsing));
+}
+
+#[test]
+fn a_ticket_says_only_what_it_says() {
+    let said = said(track("Ticket Updated", json!({"ticket_id": "t", "important": "yes", "amount": 500})));
+    let patch = said.ticket.unwrap();
+    assert_eq!((patch.important, patch.complaint, patch.amount_minor), (Some(true), None, Some(50_000)));
+    assert_eq!(code(track("Ticket Opened", json!({"complaint": true}))), "missing_field");
+    assert_eq!(code(track("Ticket Opened", json!({"ticket_id": "t", "complaint": "perhaps"}))), "not_a_flag");
+}
+
+#[test]
+fn a_senders_clock_error_is_taken_out() {
+    let received = Instant::from_micros(1_000_000_000_000_000);
+    let machine = MachineInstant::from_micros(received.micros());
+    let at = |stamp: i64, sent: Option<i64>| {
+        let sent = sent.map(|s| machine + Span::seconds(s));
+        (occurred_at(Some(received + Span::seconds(stamp)), sent, received, machine) - received).as_seconds()
+    };
+    assert_eq!(at(-10, None), -10);
+    assert_eq!(at(-10, Some(60)), -10, "60 s off is allowed");
+    assert_eq!(at(-10, Some(61)), -71);
+    assert_eq!(at(3590, Some(3600)), -10);
+    assert_eq!(at(-3610, Some(-3600)), -10);
+    assert_eq!(at(300, None), 300);
+    assert_eq!(at(301, None), 0, "more than 5 minutes ahead is now");
+    assert_eq!(occurred_at(None, Some(machine), received, machine), received);
+    // A virtual book in 2011 whose sender's clock is right: the timestamp stands.
+    let stamp = received - Span::days(5000);
+    assert_eq!(
+        occurred_at(Some(stamp), Some(machine + Span::days(1)), received, machine + Span::days(1)),
+        stamp
+    );
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "\\PC{0,8}".prop_map(Value::from),
+        prop::sample::select(vec![
+            "12.5",
+            "-3",
+            "granted",
+            "Order Refunded",
+            "2011-12-01",
+            "CNY",
+            "email",
+            "\0"
+        ])
+        .prop_map(Value::from),
+    ];
+    let key = prop::sample::select(vec![
+        "type",
+        "userId",
+        "event",
+        "properties",
+        "traits",
+        "total",
+        "order_id",
+        "refund_id",
+        "products",
+        "price",
+        "quantity",
+        "consents",
+        "email",
+        "marketing",
+        "timestamp",
+        "sentAt",
+        "ticket_id",
+        "complaint",
+        "channel",
+    ]);
+    leaf.prop_recursive(4, 32, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(key.clone(), inner, 0..8)
+                .prop_map(|m| Value::Object(m.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #[test]
+    fn whatever_is_fed_there_is_an_answer(value in any_json(), kind in prop::sample::select(vec!["identify", "track"]),
+            name in prop::sample::select(vec!["Order Completed", "Order Refunded", "Ticket Opened", "Consent Changed", "X"])) {
+        let _ = parse(&value, &context());
+        let whole = json!({"type": kind, "userId": "u", "event": name, "properties": value, "traits": value});
+        match parse(&whole, &context()) {
+            Ok(Reading::Event(said)) => {
+                prop_assert_eq!(said.user_id.as_deref(), Some("u"));
+                if let Fact::OrderCompleted { total_minor, .. } = said.fact { prop_assert!(total_minor >= 0) }
+            }
+            Ok(Reading::Browsing) => prop_assert!(false, "neither page nor screen"),
+            Err(problem) => prop_assert!(!problem.code.is_empty() && !problem.detail.is_empty()),
+        }
+    }
+}

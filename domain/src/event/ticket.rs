@@ -1,0 +1,181 @@
+//! A service ticket over its events: fields as last said, open or closed by the latest resolution or
+//! reopening, whatever the order of arrival.
+
+use super::Ticket;
+use super::values::Fields;
+use crate::problem::Problem;
+use crate::time::Instant;
+use serde_json::{Map, Value};
+
+/// What one event says about a ticket. `None` says nothing, so a partial update leaves the rest alone.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TicketPatch {
+    pub order_id: Option<String>,
+    pub complaint: Option<bool>,
+    pub important: Option<bool>,
+    pub complex: Option<bool>,
+    pub amount_minor: Option<i64>,
+    pub category: Option<String>,
+    pub severity: Option<String>,
+    pub channel: Option<String>,
+    pub theme: Option<String>,
+    pub sku: Option<String>,
+}
+
+/// What an event does to a ticket, besides its fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TicketStep {
+    Opened,
+    Updated,
+    Resolved,
+    Reopened,
+}
+
+impl TicketStep {
+    /// By the event's name in the log.
+    pub fn of_event(name: &str) -> Option<Self> {
+        Some(match name {
+            "Ticket Opened" => Self::Opened,
+            "Ticket Updated" => Self::Updated,
+            "Ticket Resolved" => Self::Resolved,
+            "Ticket Reopened" => Self::Reopened,
+            _ => return None,
+        })
+    }
+}
+
+/// One ticket event with its version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TicketSaid {
+    pub at: Instant,
+    pub message_id: String,
+    pub step: TicketStep,
+    pub patch: TicketPatch,
+}
+
+/// A ticket as of its latest event.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TicketState {
+    pub open: bool,
+    pub opened_at: Option<Instant>,
+    /// The latest resolution, kept while reopened.
+    pub resolved_at: Option<Instant>,
+    /// How often it was reopened.
+    pub reopened: i64,
+    pub fields: TicketPatch,
+    /// `(occurred_at, message_id)` of the latest event.
+    pub version: Option<(Instant, String)>,
+}
+
+impl TicketPatch {
+    /// Reads the fields of a ticket event's properties; the amount, being money, is read apart.
+    pub fn read(properties: &Map<String, Value>) -> Result<Self, Problem> {
+        let fields = Fields { map: properties, at: "properties" };
+        Ok(Self {
+            order_id: fields.word("order_id")?,
+            complaint: fields.flag("complaint")?,
+            important: fields.flag("important")?,
+            complex: fields.flag("complex")?,
+            amount_minor: None,
+            category: fields.word("category")?,
+            severity: fields.word("severity")?,
+            channel: fields.word("channel")?,
+            theme: fields.word("theme")?,
+            sku: fields.word("sku")?,
+        })
+    }
+
+    /// Overlays a newer patch.
+    pub fn overlay(&mut self, newer: &Self) {
+        fn take<T: Clone>(field: &mut Option<T>, newer: &Option<T>) {
+            if newer.is_some() {
+                field.clone_from(newer);
+            }
+        }
+        take(&mut self.order_id, &newer.order_id);
+        take(&mut self.complaint, &newer.complaint);
+        take(&mut self.important, &newer.important);
+        take(&mut self.complex, &newer.complex);
+        take(&mut self.amount_minor, &newer.amount_minor);
+        take(&mut self.category, &newer.category);
+        take(&mut self.severity, &newer.severity);
+        take(&mut self.channel, &newer.channel);
+        take(&mut self.theme, &newer.theme);
+        take(&mut self.sku, &newer.sku);
+    }
+
+    /// The ticket these fields make; what was never said is false or absent.
+    pub fn ticket(&self, ticket_id: &str) -> Ticket {
+        Ticket {
+            ticket_id: ticket_id.to_owned(),
+            order_id: self.order_id.clone(),
+            complaint: self.complaint.unwrap_or_default(),
+            important: self.important.unwrap_or_default(),
+            complex: self.complex.unwrap_or_default(),
+            amount_minor: self.amount_minor,
+            category: self.category.clone(),
+            severity: self.severity.clone(),
+            channel: self.channel.clone(),
+            theme: self.theme.clone(),
+            sku: self.sku.clone(),
+        }
+    }
+}
+
+impl TicketState {
+    /// Folds a ticket's events, in any order. A ticket is open from its first mention until the latest
+    /// resolution without a later reopening.
+    pub fn fold(mut said: Vec<TicketSaid>) -> Self {
+        said.sort_by(|a, b| (a.at, &a.message_id, a.step).cmp(&(b.at, &b.message_id, b.step)));
+        let mut state = Self { open: true, ..Self::default() };
+        for event in said {
+            state.fields.overlay(&event.patch);
+            match event.step {
+                TicketStep::Opened => {
+                    state.opened_at.get_or_insert(event.at);
+                }
+                TicketStep::Updated => {}
+                TicketStep::Resolved => {
+                    state.open = false;
+                    state.resolved_at = Some(event.at);
+                }
+                TicketStep::Reopened => {
+                    state.open = true;
+                    state.reopened += 1;
+                }
+            }
+            state.version = Some((event.at, event.message_id));
+        }
+        state
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use TicketStep::{Opened, Reopened, Resolved, Updated};
+
+    fn said(at: i64, step: TicketStep, patch: TicketPatch) -> TicketSaid {
+        TicketSaid { at: Instant::from_micros(at), message_id: format!("m{at}"), step, patch }
+    }
+
+    #[test]
+    fn a_partial_update_leaves_the_rest_and_order_doesnt_matter() {
+        let complaint =
+            TicketPatch { complaint: Some(true), severity: Some("S3".into()), ..Default::default() };
+        let severity = TicketPatch { severity: Some("S1".into()), ..Default::default() };
+        let events = vec![
+            said(1, Opened, complaint),
+            said(2, Updated, severity),
+            said(3, Resolved, TicketPatch::default()),
+            said(4, Reopened, TicketPatch::default()),
+        ];
+        let state = TicketState::fold(events.clone());
+        assert_eq!((state.open, state.reopened), (true, 1));
+        assert_eq!(state.fields.complaint, Some(true));
+        assert_eq!(state.fields.severity.as_deref(), Some("S1"));
+        assert_eq!(state.resolved_at, Some(Instant::from_micros(3)));
+        let backwards = events.into_iter().rev().collect();
+        assert_eq!(TicketState::fold(backwards), state);
+    }
+}

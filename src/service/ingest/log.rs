@@ -1,0 +1,146 @@
+//! From what was said to rows of the log: new by its message, somebody's, and effective or a resend.
+
+use super::read::Slice;
+use crate::store::customers::{self, Named};
+use crate::store::facts::{self, EffectKey, NewEvent, Taken};
+use crate::store::{StoreError, Tx};
+use domain::event::{Fact, Said, occurred_at, refund_key};
+use domain::ids::{CustomerId, EventId};
+use domain::time::{Instant, MachineInstant};
+use serde_json::{Map, Value, json};
+use std::collections::HashSet;
+
+/// An event as it stands in the log now, with what it said.
+pub(super) struct Logged<'a> {
+    pub said: &'a Said,
+    pub id: EventId,
+    pub message_id: String,
+    pub customer: CustomerId,
+    pub occurred_at: Instant,
+    /// `<shop key>:<order id>`.
+    pub order_key: Option<String>,
+    /// A refund's key, or `<shop key>:<ticket id>`.
+    pub ref_key: Option<String>,
+    pub effective: bool,
+}
+
+/// Logs what is new, in the slice's order; gives it, and how many were known already.
+pub(super) async fn append<'a>(
+    tx: &Tx,
+    slice: &'a Slice,
+    received_at: Instant,
+    machine: MachineInstant,
+) -> Result<(Vec<Logged<'a>>, usize), StoreError> {
+    let fresh = new_messages(tx, slice).await?;
+    let duplicate = slice.said.len() - fresh.len();
+    let shop = &slice.origin.shop;
+    let named: Vec<Named> = fresh
+        .iter()
+        .map(|(_, _, said)| Named { user_id: said.user_id.clone(), anonymous_id: said.anonymous_id.clone() })
+        .collect();
+    let people = customers::resolve(tx, shop, &named, received_at).await?;
+    let mut logged: Vec<Logged<'_>> = fresh
+        .into_iter()
+        .zip(people)
+        .map(|((id, message_id, said), customer)| {
+            let occurred_at = occurred_at(said.timestamp, said.sent_at, received_at, machine);
+            let (order_key, ref_key) = keys(said, occurred_at, &shop.shop.key);
+            Logged { said, id, message_id, customer, occurred_at, order_key, ref_key, effective: true }
+        })
+        .collect();
+    let effects: Vec<_> = logged.iter().filter_map(|event| Some((effect(event)?, event.id))).collect();
+    let once: HashSet<EventId> = effects.iter().map(|(_, id)| *id).collect();
+    let effective = facts::claim_effects(tx, shop.id, effects).await?;
+    for event in &mut logged {
+        event.effective = !once.contains(&event.id) || effective.contains(&event.id);
+    }
+    let taken = Taken { source: slice.origin.source.id, received_at, historical: slice.historical };
+    facts::append(tx, taken, logged.iter().map(row).collect()).await?;
+    Ok((logged, duplicate))
+}
+
+/// Claims the message ids: of several events with one id, here or before, the first one has it.
+async fn new_messages<'a>(tx: &Tx, slice: &'a Slice) -> Result<Vec<(EventId, String, &'a Said)>, StoreError> {
+    let ids = facts::fresh_event_ids(tx, slice.said.len()).await?;
+    let mut seen = HashSet::new();
+    let candidates: Vec<(EventId, String, &Said)> = ids
+        .into_iter()
+        .zip(slice.said.iter())
+        .map(|(id, said)| (id, said.message_id.clone().unwrap_or_else(|| id.to_string()), said))
+        .filter(|(_, message_id, _)| seen.insert(message_id.clone()))
+        .collect();
+    let messages = candidates.iter().map(|(id, message_id, _)| (message_id.clone(), *id)).collect();
+    let mine = facts::claim_messages(tx, slice.origin.source.id, messages).await?;
+    Ok(candidates.into_iter().filter(|(id, ..)| mine.contains(id)).collect())
+}
+
+/// An order or ticket id within its shop.
+fn within(shop: &str, id: &str) -> String {
+    format!("{shop}:{id}")
+}
+
+fn keys(said: &Said, occurred_at: Instant, shop: &str) -> (Option<String>, Option<String>) {
+    match &said.fact {
+        Fact::OrderCompleted { order_id, .. }
+        | Fact::OrderUpdated { order_id, .. }
+        | Fact::OrderCancelled { order_id } => (Some(within(shop, order_id)), None),
+        Fact::OrderRefunded { order_id, .. } => {
+            (order_id.as_ref().map(|id| within(shop, id)), refund_key(said, occurred_at))
+        }
+        Fact::TicketOpened(ticket) | Fact::TicketUpdated(ticket) => {
+            (ticket.order_id.as_ref().map(|id| within(shop, id)), Some(within(shop, &ticket.ticket_id)))
+        }
+        Fact::TicketResolved { ticket_id } | Fact::TicketReopened { ticket_id } => {
+            let order = said.ticket.as_ref().and_then(|patch| patch.order_id.as_ref());
+            (order.map(|id| within(shop, id)), Some(within(shop, ticket_id)))
+        }
+        Fact::Identified | Fact::ConsentChanged { .. } | Fact::Custom { .. } => (None, None),
+    }
+}
+
+/// The business key of facts that count once.
+fn effect(event: &Logged<'_>) -> Option<EffectKey> {
+    let kind = match event.said.fact {
+        Fact::OrderCompleted { .. } => "completed",
+        Fact::OrderCancelled { .. } => "cancelled",
+        Fact::OrderRefunded { .. } => "refunded",
+        _ => return None,
+    };
+    let ref_key = event.ref_key.clone().unwrap_or_default();
+    Some(EffectKey { order_key: event.order_key.clone().unwrap_or_default(), kind, ref_key })
+}
+
+fn row(event: &Logged<'_>) -> NewEvent {
+    let said = event.said;
+    let amount_minor = match &said.fact {
+        Fact::OrderCompleted { total_minor, .. } | Fact::OrderUpdated { total_minor, .. } => {
+            Some(*total_minor)
+        }
+        Fact::OrderRefunded { amount_minor, .. } => *amount_minor,
+        _ => said.ticket.as_ref().and_then(|patch| patch.amount_minor),
+    };
+    let mut properties = said.properties.clone();
+    if let Fact::ConsentChanged { channel, purpose, granted } = &said.fact {
+        // Senders spell this in several ways; the log in one.
+        properties.insert("channel".to_owned(), json!(channel));
+        properties.insert("purpose".to_owned(), json!(purpose));
+        properties.insert("granted".to_owned(), json!(granted));
+    }
+    NewEvent {
+        id: event.id,
+        customer: event.customer,
+        message_id: event.message_id.clone(),
+        kind: said.fact.name().to_owned(),
+        occurred_at: event.occurred_at,
+        effective: event.effective,
+        order_key: event.order_key.clone(),
+        ref_key: event.ref_key.clone(),
+        amount_minor,
+        properties: text(properties),
+        personal: (!said.personal.is_empty()).then(|| text(said.personal.clone())),
+    }
+}
+
+fn text(map: Map<String, Value>) -> String {
+    Value::Object(map).to_string()
+}

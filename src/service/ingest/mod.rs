@@ -1,0 +1,120 @@
+//! Facts come in: the one way into the log, for HTTP, imports and recorded feeds alike.
+//!
+//! One transaction appends the log, keeps both idempotencies (by message and by business key), projects,
+//! sets the customers due and wakes what waited. What can't be read goes to quarantine and never fails
+//! its batch.
+
+mod log;
+mod project;
+mod read;
+
+pub(super) use read::{Origin, Slice};
+
+use super::ServiceError;
+use crate::store::wakes::Due;
+use crate::store::{Lane, Store, StoreError, Tx, quarantine};
+use domain::ids::SourceId;
+use domain::problem::Problem;
+use domain::time::Instant;
+use serde::Serialize;
+
+/// Events from one source, taken in together.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    pub source: SourceId,
+    /// When they were received, by the business clock; `None` is now, read inside the transaction.
+    pub received_at: Option<Instant>,
+    /// Taken in after the fact (历史补录): known, never acted on.
+    pub historical: bool,
+    /// In Segment's shape: `{"type": "track", "userId": …, "event": …, "properties": {…}}`.
+    pub events: Vec<serde_json::Value>,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Receipt {
+    /// Taken in: logged, or, for browsing, counted.
+    pub accepted: usize,
+    /// Known already by their message id; nothing was changed.
+    pub duplicate: usize,
+    pub rejected: Vec<Rejected>,
+}
+
+/// An event that was refused, by its place in the batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rejected {
+    pub index: usize,
+    pub code: &'static str,
+    /// Where and why, and what would help.
+    pub detail: String,
+}
+
+impl Rejected {
+    pub(super) fn new(index: usize, problem: &Problem) -> Self {
+        Self { index, code: problem.code, detail: problem.to_string() }
+    }
+}
+
+/// How often a batch is tried again after losing a race for somebody's name.
+const TRIES: usize = 5;
+
+/// Takes a batch in. It is committed before this answers.
+pub async fn accept(store: &Store, batch: Batch) -> Result<Receipt, ServiceError> {
+    let origin = Origin::find(store, batch.source).await?;
+    let slice = Slice::read(origin, &batch, Due::AtOnce);
+    for _ in 1..TRIES {
+        match accept_once(store, slice.clone()).await {
+            Err(StoreError::RowsAffected { .. }) => {}
+            other => return Ok(other?),
+        }
+    }
+    Ok(accept_once(store, slice).await?)
+}
+
+async fn accept_once(store: &Store, slice: Slice) -> Result<Receipt, StoreError> {
+    let stamp = Stamp::of(store).await?;
+    store
+        .write(Lane::People, move |tx| {
+            Box::pin(async move {
+                let received_at = stamp.received_at(tx, slice.received_at).await?;
+                let receipt = take_in(tx, &slice, received_at, stamp).await?;
+                quarantine::add(tx, slice.origin.source.id, received_at, slice.refused).await?;
+                Ok(receipt)
+            })
+        })
+        .await
+}
+
+/// The clocks at the door.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stamp {
+    kind: crate::store::ClockKind,
+    machine: domain::time::MachineInstant,
+}
+
+impl Stamp {
+    pub async fn of(store: &Store) -> Result<Self, StoreError> {
+        Ok(Self { kind: store.clock_kind(), machine: store.machine_now().await? })
+    }
+
+    async fn received_at(self, tx: &Tx, given: Option<Instant>) -> Result<Instant, StoreError> {
+        match given {
+            Some(at) => Ok(at),
+            None => crate::store::clock::business_now(tx, self.kind, self.machine).await,
+        }
+    }
+}
+
+/// Takes a slice in within the caller's transaction. Refused events are reported, not kept: that is the
+/// caller's.
+pub(super) async fn take_in(
+    tx: &Tx,
+    slice: &Slice,
+    received_at: Instant,
+    stamp: Stamp,
+) -> Result<Receipt, StoreError> {
+    let (logged, duplicate) = log::append(tx, slice, received_at, stamp.machine).await?;
+    let accepted = logged.len() + slice.browsing;
+    project::apply(tx, slice, received_at, &logged).await?;
+    Ok(Receipt { accepted, duplicate, rejected: slice.rejected.clone() })
+}

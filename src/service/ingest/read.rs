@@ -1,0 +1,95 @@
+//! A batch read before its transaction: what can be parsed, and what can't with its reason.
+
+use super::{Batch, Rejected};
+use crate::service::ServiceError;
+use crate::store::Store;
+use crate::store::quarantine::Refused;
+use crate::store::shops::{self, ShopRow};
+use crate::store::sources::{self, SourceRow};
+use crate::store::wakes::Due;
+use domain::event::{Context, Reading, Said, parse};
+use domain::ids::SourceId;
+use domain::problem::Problem;
+use domain::time::Instant;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Where a batch comes from.
+#[derive(Debug, Clone)]
+pub(in crate::service) struct Origin {
+    pub source: SourceRow,
+    pub shop: ShopRow,
+}
+
+impl Origin {
+    pub async fn find(store: &Store, source: SourceId) -> Result<Self, ServiceError> {
+        let db = store.reader();
+        let not_found = || ServiceError::NotFound(format!("source {source}"));
+        let source = sources::find(db, source).await?.ok_or_else(not_found)?;
+        let shop = shops::find_by_id(db, source.shop_id).await?.ok_or_else(not_found)?;
+        Ok(Self { source, shop })
+    }
+}
+
+/// The readable part of a batch, with what its transaction needs.
+#[derive(Debug, Clone)]
+pub(in crate::service) struct Slice {
+    pub origin: Origin,
+    pub received_at: Option<Instant>,
+    pub historical: bool,
+    pub due: Due,
+    /// In the batch's order. Shared: a lost race tries the same slice again.
+    pub said: Arc<Vec<Said>>,
+    /// Counted, not stored.
+    pub browsing: usize,
+    pub rejected: Vec<Rejected>,
+    /// The same, as quarantine keeps them.
+    pub refused: Vec<Refused>,
+}
+
+/// Largest part of a refused event that is kept.
+const KEPT: usize = 32 * 1024;
+
+impl Slice {
+    pub fn read(origin: Origin, batch: &Batch, due: Due) -> Self {
+        let context = Context { zone: origin.shop.shop.zone, currency: origin.shop.shop.currency };
+        let (mut said, mut browsing) = (Vec::with_capacity(batch.events.len()), 0);
+        let (mut rejected, mut refused) = (Vec::new(), Vec::new());
+        for (index, json) in batch.events.iter().enumerate() {
+            match parse(json, &context) {
+                Ok(Reading::Event(event)) => said.push(*event),
+                Ok(Reading::Browsing) => browsing += 1,
+                Err(problem) => {
+                    rejected.push(Rejected::new(index, &problem));
+                    refused.push(keep(json, &problem));
+                }
+            }
+        }
+        Self {
+            origin,
+            received_at: batch.received_at,
+            historical: batch.historical,
+            due,
+            said: Arc::new(said),
+            browsing,
+            rejected,
+            refused,
+        }
+    }
+}
+
+fn keep(json: &Value, problem: &Problem) -> Refused {
+    let message_id = json.get("messageId").or_else(|| json.get("message_id")).and_then(Value::as_str);
+    let storable = |text: &str| text.replace('\0', "\u{fffd}");
+    let mut payload = json.to_string().replace("\\u0000", "\\ufffd");
+    if payload.len() > KEPT {
+        let end = (0..=KEPT).rev().find(|end| payload.is_char_boundary(*end)).unwrap_or(0);
+        payload.truncate(end);
+    }
+    Refused {
+        message_id: message_id.filter(|id| !id.is_empty() && id.len() <= 100).map(storable),
+        code: problem.code.to_owned(),
+        detail: storable(&problem.to_string()),
+        payload,
+    }
+}

@@ -1,0 +1,243 @@
+//! The event log and the keys that make its effects happen once: `event_key` by message, `order_effect` by
+//! business key. Reading it back as facts lives here too; what facts amount to is the domain's.
+
+use super::in_list::{all_in, fresh_ids};
+use super::sql::{Arg, Row, args, json};
+use super::{Db, StoreError, Tx};
+use domain::event::{Event, Fact, TicketPatch, TicketStep};
+use domain::ids::{CustomerId, EventId, ShopId, SourceId};
+use domain::time::Instant;
+use serde_json::{Map, Value};
+use std::collections::{HashMap, HashSet};
+
+/// A row of the log about to be written.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    pub id: EventId,
+    pub customer: CustomerId,
+    pub message_id: String,
+    /// The event's name.
+    pub kind: String,
+    pub occurred_at: Instant,
+    /// False for a resend by business key: logged, without effect.
+    pub effective: bool,
+    /// `<shop key>:<order id>`.
+    pub order_key: Option<String>,
+    /// The refund's key within its order, or `<shop key>:<ticket id>`.
+    pub ref_key: Option<String>,
+    pub amount_minor: Option<i64>,
+    /// JSON object of what isn't personal.
+    pub properties: String,
+    /// JSON object of what is; kept apart.
+    pub personal: Option<String>,
+}
+
+/// One commit's worth of events shares these.
+#[derive(Debug, Clone, Copy)]
+pub struct Taken {
+    pub source: SourceId,
+    pub received_at: Instant,
+    pub historical: bool,
+}
+
+/// What makes an order's event count once.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EffectKey {
+    /// `''` for an unlinked refund.
+    pub order_key: String,
+    /// `completed`, `cancelled` or `refunded`.
+    pub kind: &'static str,
+    /// The refund's key; `''` otherwise.
+    pub ref_key: String,
+}
+
+/// Ids for `n` events to come.
+pub async fn fresh_event_ids(tx: &Tx, n: usize) -> Result<Vec<EventId>, StoreError> {
+    Ok(fresh_ids(tx, "event", n).await?.into_iter().map(EventId).collect())
+}
+
+/// Claims message ids for the events to be written under them; gives the events whose message is new. Ids
+/// taken by another transaction are waited for, so a message sent twice at once is taken in once.
+pub async fn claim_messages(
+    tx: &Tx,
+    source: SourceId,
+    mut messages: Vec<(String, EventId)>,
+) -> Result<HashSet<EventId>, StoreError> {
+    // One order for everybody, so that two batches with the same messages can't wait for each other.
+    messages.sort();
+    let rows = messages.into_iter().map(|(message, event)| args![source, message, event]).collect();
+    let columns = ["source_id", "message_id", "event_id"];
+    let tail = "ON CONFLICT (source_id, message_id) DO NOTHING RETURNING event_id";
+    let mine = tx.insert_returning("event_key", &columns, rows, tail).await?;
+    mine.iter().map(|row| row.int("event_id").map(EventId)).collect()
+}
+
+/// Claims business keys; gives the events that take effect. The first event of a key in the log has it.
+pub async fn claim_effects(
+    tx: &Tx,
+    shop: ShopId,
+    mut effects: Vec<(EffectKey, EventId)>,
+) -> Result<HashSet<EventId>, StoreError> {
+    effects.sort();
+    let rows = effects
+        .into_iter()
+        .map(|(key, event)| args![shop, key.order_key, key.kind, key.ref_key, event])
+        .collect();
+    let columns = ["shop_id", "order_key", "kind", "ref_key", "event_id"];
+    let tail = "ON CONFLICT (shop_id, order_key, kind, ref_key) DO NOTHING RETURNING event_id";
+    let mine = tx.insert_returning("order_effect", &columns, rows, tail).await?;
+    mine.iter().map(|row| row.int("event_id").map(EventId)).collect()
+}
+
+const LOG_COLUMNS: [&str; 14] = [
+    "id",
+    "customer_id",
+    "origin_customer_id",
+    "source_id",
+    "message_id",
+    "kind",
+    "occurred_at",
+    "received_at",
+    "effective",
+    "historical",
+    "order_key",
+    "ref_key",
+    "amount_minor",
+    "properties",
+];
+
+/// Appends events to the log.
+pub async fn append(tx: &Tx, taken: Taken, events: Vec<NewEvent>) -> Result<(), StoreError> {
+    let mut rows = Vec::with_capacity(events.len());
+    let mut personal = Vec::new();
+    for event in events {
+        if let Some(payload) = event.personal {
+            personal.push(args![event.id, event.customer, payload]);
+        }
+        rows.push(args![
+            event.id,
+            event.customer,
+            event.customer,
+            taken.source,
+            event.message_id,
+            event.kind,
+            event.occurred_at,
+            taken.received_at,
+            event.effective,
+            taken.historical,
+            event.order_key,
+            event.ref_key,
+            event.amount_minor,
+            event.properties,
+        ]);
+    }
+    tx.insert_many("event", &LOG_COLUMNS, rows, "").await?;
+    tx.insert_many("event_personal", &["event_id", "customer_id", "payload"], personal, "").await.map(drop)
+}
+
+/// Effective events of these customers, received up to and including `until`, in the order
+/// `(occurred_at, message_id)`. A customer without any has no entry.
+///
+/// Order and ticket ids carry their shop (`<shop>:<id>`); a refund's id is its business key, so that a
+/// refund is one wherever it is folded; partial ticket updates are completed from the versions before.
+pub async fn events_of(
+    db: &Db,
+    customers: &[CustomerId],
+    until: Instant,
+) -> Result<HashMap<CustomerId, Vec<Event>>, StoreError> {
+    // Properties are wide and only tickets and consents are read out of them.
+    let sql = "SELECT id, customer_id, occurred_at, received_at, message_id, historical, kind, order_key, ref_key, \
+               amount_minor, CASE WHEN kind LIKE 'Ticket %' OR kind = 'Consent Changed' THEN properties END AS properties \
+               FROM event WHERE received_at <= $1 AND effective = 1 AND customer_id IN ({in})";
+    let ids = customers.iter().map(|id| id.arg()).collect();
+    let mut found: HashMap<CustomerId, Vec<(Event, TicketPatch)>> = HashMap::new();
+    for row in all_in(db, sql, args![until], ids).await? {
+        let customer = CustomerId(row.int("customer_id")?);
+        found.entry(customer).or_default().push(read(&row)?);
+    }
+    Ok(found.into_iter().map(|(customer, events)| (customer, complete(events))).collect())
+}
+
+/// Puts events in order and completes partial ticket versions from the ones before.
+fn complete(mut events: Vec<(Event, TicketPatch)>) -> Vec<Event> {
+    events.sort_by(|(a, _), (b, _)| (a.occurred_at, &a.message_id).cmp(&(b.occurred_at, &b.message_id)));
+    let mut known: HashMap<String, TicketPatch> = HashMap::new();
+    for (event, patch) in &mut events {
+        if let Fact::TicketOpened(ticket) | Fact::TicketUpdated(ticket) = &mut event.fact {
+            let said = known.entry(ticket.ticket_id.clone()).or_default();
+            said.overlay(patch);
+            *ticket = said.ticket(&ticket.ticket_id);
+        }
+    }
+    events.into_iter().map(|(event, _)| event).collect()
+}
+
+fn read(row: &Row) -> Result<(Event, TicketPatch), StoreError> {
+    let kind = row.text("kind")?;
+    let patch = if TicketStep::of_event(&kind).is_some() { patch(row)? } else { TicketPatch::default() };
+    let event = Event {
+        occurred_at: row.at("occurred_at")?,
+        received_at: row.at("received_at")?,
+        message_id: row.text("message_id")?,
+        historical: row.flag("historical")?,
+        fact: fact(row, kind, &patch)?,
+    };
+    Ok((event, patch))
+}
+
+fn fact(row: &Row, kind: String, patch: &TicketPatch) -> Result<Fact, StoreError> {
+    let corrupt = |column: &str| StoreError::Corrupt {
+        table: "event".to_owned(),
+        column: column.to_owned(),
+        row: row.int("id").unwrap_or_default().to_string(),
+        detail: format!("missing in \"{kind}\""),
+    };
+    let order = || row.opt_text("order_key")?.ok_or_else(|| corrupt("order_key"));
+    let reference = || row.opt_text("ref_key")?.ok_or_else(|| corrupt("ref_key"));
+    let total = || row.opt_int("amount_minor")?.ok_or_else(|| corrupt("amount_minor"));
+    Ok(match kind.as_str() {
+        "Order Completed" => Fact::OrderCompleted { order_id: order()?, total_minor: total()? },
+        "Order Updated" => Fact::OrderUpdated { order_id: order()?, total_minor: total()? },
+        "Order Cancelled" => Fact::OrderCancelled { order_id: order()? },
+        "Order Refunded" => Fact::OrderRefunded {
+            order_id: row.opt_text("order_key")?,
+            refund_id: Some(reference()?),
+            amount_minor: row.opt_int("amount_minor")?,
+        },
+        "Ticket Opened" => Fact::TicketOpened(patch.ticket(&reference()?)),
+        "Ticket Updated" => Fact::TicketUpdated(patch.ticket(&reference()?)),
+        "Ticket Resolved" => Fact::TicketResolved { ticket_id: reference()? },
+        "Ticket Reopened" => Fact::TicketReopened { ticket_id: reference()? },
+        "Identify" => Fact::Identified,
+        "Consent Changed" => consent(row)?,
+        _ => Fact::Custom { name: kind },
+    })
+}
+
+/// The ticket fields an event said.
+pub(super) fn patch(row: &Row) -> Result<TicketPatch, StoreError> {
+    let properties = properties(row)?;
+    let mut patch = TicketPatch::read(&properties).map_err(|problem| StoreError::Corrupt {
+        table: "event".to_owned(),
+        column: "properties".to_owned(),
+        row: row.int("id").unwrap_or_default().to_string(),
+        detail: problem.to_string(),
+    })?;
+    patch.amount_minor = row.opt_int("amount_minor")?;
+    patch.order_id = row.opt_text("order_key")?;
+    Ok(patch)
+}
+
+fn properties(row: &Row) -> Result<Map<String, Value>, StoreError> {
+    match row.opt_text("properties")? {
+        Some(text) => json("event", "properties", row.int("id")?, &text),
+        None => Ok(Map::new()),
+    }
+}
+
+fn consent(row: &Row) -> Result<Fact, StoreError> {
+    let properties = properties(row)?;
+    let word = |name: &str| properties.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let granted = properties.get("granted").and_then(Value::as_bool).unwrap_or_default();
+    Ok(Fact::ConsentChanged { channel: word("channel"), purpose: word("purpose"), granted })
+}

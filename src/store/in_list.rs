@@ -1,0 +1,72 @@
+//! Set-based statements over a list of values, and fresh ids for whole batches. No table is named here but
+//! the databases' own catalogues.
+
+use super::sql::{Row, args, places};
+use super::{Db, StoreError, Tx};
+use sea_orm::Value;
+
+/// Values bound at a time; both databases take more, longer lists only make larger plans.
+const MOST: usize = 4_000;
+
+/// The statements of `sql` whose `{in}` stands for `values`, after the parameters in `fixed`.
+fn statements(sql: &str, fixed: &[Value], values: Vec<Value>) -> Vec<(String, Vec<Value>)> {
+    let mut out = Vec::with_capacity(values.len().div_ceil(MOST));
+    let mut values = values.into_iter().peekable();
+    while values.peek().is_some() {
+        let chunk: Vec<Value> = values.by_ref().take(MOST).collect();
+        let sql = sql.replace("{in}", &places(fixed.len() + 1, chunk.len()));
+        out.push((sql, fixed.iter().cloned().chain(chunk).collect()));
+    }
+    out
+}
+
+/// Reads with `… IN ({in})`. An empty list asks nothing.
+pub(super) async fn all_in(
+    db: &Db,
+    sql: &str,
+    fixed: Vec<Value>,
+    values: Vec<Value>,
+) -> Result<Vec<Row>, StoreError> {
+    let mut rows = Vec::new();
+    for (sql, args) in statements(sql, &fixed, values) {
+        rows.extend(db.all(&sql, args).await?);
+    }
+    Ok(rows)
+}
+
+/// Changes with `… IN ({in})`; gives the number of rows changed.
+pub(super) async fn exec_in(
+    tx: &Tx,
+    sql: &str,
+    fixed: Vec<Value>,
+    values: Vec<Value>,
+) -> Result<u64, StoreError> {
+    let mut changed = 0;
+    for (sql, args) in statements(sql, &fixed, values) {
+        changed += tx.exec(&sql, args).await?;
+    }
+    Ok(changed)
+}
+
+/// `n` unused ids for rows of `table`, ascending. They are known before the rows are written, so a batch
+/// needn't match returned rows with the ones it sent.
+pub(super) async fn fresh_ids(tx: &Tx, table: &'static str, n: usize) -> Result<Vec<i64>, StoreError> {
+    let n = n as i64;
+    if n == 0 {
+        return Ok(Vec::new());
+    }
+    if tx.is_postgres() {
+        let sql = format!(
+            "SELECT nextval(pg_get_serial_sequence('{table}', 'id')) AS id FROM generate_series(1, $1)"
+        );
+        let rows = tx.all(&sql, args![n]).await?;
+        let mut ids = rows.iter().map(|row| row.int("id")).collect::<Result<Vec<_>, _>>()?;
+        ids.sort_unstable();
+        Ok(ids)
+    } else {
+        // The single writer is in its transaction; inserting the rows moves the sequence on.
+        let last = tx.number("SELECT seq FROM sqlite_sequence WHERE name = $1", args![table]).await?;
+        let first = last.unwrap_or(0) + 1;
+        Ok((first..first + n).collect())
+    }
+}

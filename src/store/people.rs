@@ -1,0 +1,252 @@
+//! What is personal: traits, contact points, and the ledger of consents. Kept apart from the facts, so that
+//! erasing is deleting.
+
+use super::in_list::{all_in, exec_in};
+use super::shops::ShopRow;
+use super::sql::{Arg, args, json, word};
+use super::{Db, StoreError, Tx};
+use chrono_tz::Tz;
+use domain::contact::{self, Address, Class};
+use domain::event::TraitBook;
+use domain::ids::CustomerId;
+use domain::time::Instant;
+use sea_orm::Value;
+use serde_json::Map;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// What one identify says, with its version.
+#[derive(Debug, Clone)]
+pub struct Identified {
+    pub customer: CustomerId,
+    pub occurred_at: Instant,
+    pub message_id: String,
+    pub traits: Map<String, serde_json::Value>,
+}
+
+/// What is known of a person.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Personal {
+    pub name: Option<String>,
+    /// As sent: `1990-05-01`, `05-01`, `lunar:08-15`, …
+    pub birthday: Option<String>,
+    pub traits: Map<String, serde_json::Value>,
+}
+
+/// Takes in what identifies say about these people: traits per field by the greatest version, the contact
+/// points among them, and zone, language and registration on the customer's row.
+pub async fn absorb(tx: &Tx, shop: &ShopRow, now: Instant, said: &[Identified]) -> Result<(), StoreError> {
+    let customers: BTreeSet<CustomerId> = said.iter().map(|s| s.customer).collect();
+    let mut books = books(tx, &customers).await?;
+    let mut addresses: BTreeMap<(CustomerId, &'static str, String), Address> = BTreeMap::new();
+    for one in said {
+        books.entry(one.customer).or_default().absorb(one.occurred_at, &one.message_id, &one.traits);
+        for address in addresses_in(|field| text(one.traits.get(field))) {
+            addresses.insert((one.customer, address.channel, address.value.clone()), address);
+        }
+    }
+    write_books(tx, shop, now, &books).await?;
+    write_addresses(tx, &books, addresses).await
+}
+
+fn text(value: Option<&serde_json::Value>) -> Option<String> {
+    match value? {
+        serde_json::Value::String(text) => Some(text.clone()),
+        serde_json::Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn addresses_in(field: impl Fn(&str) -> Option<String>) -> impl Iterator<Item = Address> {
+    let email = field("email").and_then(|text| contact::email(&text));
+    let phone = field("phone").and_then(|text| contact::phone(&text));
+    [email, phone].into_iter().flatten()
+}
+
+async fn books(
+    tx: &Tx,
+    customers: &BTreeSet<CustomerId>,
+) -> Result<BTreeMap<CustomerId, TraitBook>, StoreError> {
+    let sql = "SELECT customer_id, traits FROM customer_personal WHERE customer_id IN ({in})";
+    let ids = customers.iter().map(|id| id.arg()).collect();
+    let mut books = BTreeMap::new();
+    for row in all_in(tx, sql, vec![], ids).await? {
+        let id = row.int("customer_id")?;
+        books.insert(CustomerId(id), json("customer_personal", "traits", id, &row.text("traits")?)?);
+    }
+    Ok(books)
+}
+
+async fn write_books(
+    tx: &Tx,
+    shop: &ShopRow,
+    now: Instant,
+    books: &BTreeMap<CustomerId, TraitBook>,
+) -> Result<(), StoreError> {
+    let (mut personal, mut rows) = (Vec::with_capacity(books.len()), Vec::with_capacity(books.len()));
+    for (customer, book) in books {
+        let traits = serde_json::to_string(book).expect("a map of JSON values is JSON");
+        personal.push(args![*customer, book.name(), book.text("birthday"), traits]);
+        // A zone nobody knows is kept among the traits and not used.
+        let zone = book.text("timezone").and_then(|name| name.parse::<Tz>().ok());
+        let registered = book.text("created_at").and_then(|at| Instant::parse(&at, shop.shop.zone));
+        let zone = zone.map(|zone| zone.name().to_owned());
+        rows.push(args![*customer, shop.id, "consumer", now, book.text("locale"), zone, registered]);
+    }
+    let tail = "ON CONFLICT (customer_id) DO UPDATE SET name = excluded.name, birthday = excluded.birthday, \
+                traits = excluded.traits";
+    tx.insert_many("customer_personal", &["customer_id", "name", "birthday", "traits"], personal, tail)
+        .await?;
+    // The rows exist; an upsert is the one bulk update both databases spell alike.
+    let columns = ["id", "shop_id", "account_kind", "created_at", "locale", "zone", "registered_at"];
+    let tail = "ON CONFLICT (id) DO UPDATE SET locale = excluded.locale, zone = excluded.zone, \
+                registered_at = excluded.registered_at";
+    tx.insert_many("customer", &columns, rows, tail).await.map(drop)
+}
+
+/// Every address ever said is kept; the one the traits now say is the primary one of its channel.
+async fn write_addresses(
+    tx: &Tx,
+    books: &BTreeMap<CustomerId, TraitBook>,
+    mut addresses: BTreeMap<(CustomerId, &'static str, String), Address>,
+) -> Result<(), StoreError> {
+    let mut primary = BTreeSet::new();
+    for (customer, book) in books {
+        for address in addresses_in(|field| book.text(field)) {
+            let key = (*customer, address.channel, address.value.clone());
+            primary.insert(key.clone());
+            addresses.insert(key, address);
+        }
+    }
+    let ids: BTreeSet<CustomerId> = addresses.keys().map(|(customer, ..)| *customer).collect();
+    let demote = "UPDATE contact_point SET is_primary = 0 WHERE is_primary = 1 AND customer_id IN ({in})";
+    exec_in(tx, demote, vec![], ids.into_iter().map(Arg::arg).collect()).await?;
+    let rows: Vec<Vec<Value>> = addresses
+        .into_iter()
+        .map(|(key, a)| {
+            let (customer, is_primary) = (key.0, primary.contains(&key));
+            args![customer, a.channel, a.value, a.class.as_str(), a.usable, is_primary]
+        })
+        .collect();
+    let columns = ["customer_id", "channel", "value", "class", "usable", "is_primary"];
+    let tail = "ON CONFLICT (customer_id, channel, value) DO UPDATE SET is_primary = excluded.is_primary";
+    tx.insert_many("contact_point", &columns, rows, tail).await.map(drop)
+}
+
+/// What is known of these people; who said nothing has no entry.
+pub async fn personal(
+    db: &Db,
+    customers: &[CustomerId],
+) -> Result<HashMap<CustomerId, Personal>, StoreError> {
+    let sql = "SELECT customer_id, name, birthday, traits FROM customer_personal WHERE customer_id IN ({in})";
+    let mut found = HashMap::new();
+    for row in all_in(db, sql, vec![], customers.iter().map(|id| id.arg()).collect()).await? {
+        let id = row.int("customer_id")?;
+        let book: TraitBook = json("customer_personal", "traits", id, &row.text("traits")?)?;
+        let personal = Personal {
+            name: row.opt_text("name")?,
+            birthday: row.opt_text("birthday")?,
+            traits: book.plain(),
+        };
+        found.insert(CustomerId(id), personal);
+    }
+    Ok(found)
+}
+
+/// Where to reach somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContactPoint {
+    pub channel: String,
+    /// Normalised by `domain::contact`.
+    pub value: String,
+    pub class: Class,
+    pub usable: bool,
+    pub is_primary: bool,
+}
+
+/// The contact points of these customers, the primary one of a channel first.
+pub async fn contact_points(
+    db: &Db,
+    customers: &[CustomerId],
+) -> Result<HashMap<CustomerId, Vec<ContactPoint>>, StoreError> {
+    let sql = "SELECT id, customer_id, channel, value, class, usable, is_primary FROM contact_point \
+               WHERE customer_id IN ({in}) ORDER BY channel, is_primary DESC, id";
+    let mut found: HashMap<CustomerId, Vec<ContactPoint>> = HashMap::new();
+    for row in all_in(db, sql, vec![], customers.iter().map(|id| id.arg()).collect()).await? {
+        let class = word("contact_point", "class", row.int("id")?, &row.text("class")?, Class::parse)?;
+        found.entry(CustomerId(row.int("customer_id")?)).or_default().push(ContactPoint {
+            channel: row.text("channel")?,
+            value: row.text("value")?,
+            class,
+            usable: row.flag("usable")?,
+            is_primary: row.flag("is_primary")?,
+        });
+    }
+    Ok(found)
+}
+
+/// A line of the consent ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewConsent {
+    pub customer: CustomerId,
+    pub channel: String,
+    pub purpose: String,
+    pub granted: bool,
+    /// Who says so: a source's key, or `opt-out link`.
+    pub source: String,
+    /// What proves it: a message id, a token's id.
+    pub evidence: String,
+    pub occurred_at: Instant,
+}
+
+/// Appends to the ledger.
+pub async fn add_consents(tx: &Tx, recorded_at: Instant, said: Vec<NewConsent>) -> Result<(), StoreError> {
+    let rows = said
+        .into_iter()
+        .map(|c| {
+            let state = if c.granted { "granted" } else { "denied" };
+            args![c.customer, c.channel, c.purpose, state, c.source, c.evidence, c.occurred_at, recorded_at]
+        })
+        .collect();
+    let columns =
+        ["customer_id", "channel", "purpose", "state", "source", "evidence", "occurred_at", "recorded_at"];
+    tx.insert_many("consent", &columns, rows, "").await.map(drop)
+}
+
+/// What counts for one customer, channel and purpose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consent {
+    pub channel: String,
+    pub purpose: String,
+    pub granted: bool,
+    pub source: String,
+    pub occurred_at: Instant,
+}
+
+/// The latest consent of each channel and purpose; what was never said has no entry.
+pub async fn consents_latest(
+    db: &Db,
+    customers: &[CustomerId],
+) -> Result<HashMap<CustomerId, Vec<Consent>>, StoreError> {
+    let sql = "SELECT customer_id, channel, purpose, state, source, occurred_at FROM ( \
+                 SELECT customer_id, channel, purpose, state, source, occurred_at, ROW_NUMBER() OVER ( \
+                   PARTITION BY customer_id, channel, purpose ORDER BY occurred_at DESC, id DESC) AS place \
+                 FROM consent WHERE customer_id IN ({in})) AS ranked \
+               WHERE place = 1 ORDER BY channel, purpose";
+    let mut found: HashMap<CustomerId, Vec<Consent>> = HashMap::new();
+    for row in all_in(db, sql, vec![], customers.iter().map(|id| id.arg()).collect()).await? {
+        let customer = row.int("customer_id")?;
+        let granted = word("consent", "state", customer, &row.text("state")?, |state| match state {
+            "granted" => Some(true),
+            "denied" => Some(false),
+            _ => None,
+        })?;
+        found.entry(CustomerId(customer)).or_default().push(Consent {
+            channel: row.text("channel")?,
+            purpose: row.text("purpose")?,
+            granted,
+            source: row.text("source")?,
+            occurred_at: row.at("occurred_at")?,
+        });
+    }
+    Ok(found)
+}

@@ -1,0 +1,104 @@
+//! What facts set going: customers due for keeping, campaigns that listen to an event, enrollments and
+//! touchpoints that wait for something to happen. Who is to be woken is decided elsewhere.
+
+use super::in_list::exec_in;
+use super::sql::{Arg, args};
+use super::{Db, StoreError, Tx};
+use domain::ids::{CustomerId, SourceId};
+use domain::time::Instant;
+use std::collections::{BTreeSet, HashSet};
+
+/// When customers with new facts are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// As soon as a keeper is free.
+    AtOnce,
+    /// When their import has ended ([`import_ended`]).
+    AfterImport,
+}
+
+/// Marks customers as having new facts, and locks their rows until the transaction ends: one transaction at a
+/// time changes what is projected for a customer.
+pub async fn set_due(
+    tx: &Tx,
+    customers: &BTreeSet<CustomerId>,
+    received_at: Instant,
+    epoch: i64,
+    due: Due,
+) -> Result<(), StoreError> {
+    let (due_at, rule) = match due {
+        Due::AtOnce => (
+            received_at,
+            "CASE WHEN excluded.due_at < customer_due.due_at THEN excluded.due_at ELSE customer_due.due_at END",
+        ),
+        Due::AfterImport => (Instant::MAX, "excluded.due_at"),
+    };
+    let rows = customers.iter().map(|id| args![*id, due_at, 1_i64, epoch, 0_i64]).collect();
+    let columns = ["customer_id", "due_at", "fact_rev", "rule_epoch", "fence"];
+    let tail = format!(
+        "ON CONFLICT (customer_id) DO UPDATE SET due_at = {rule}, fact_rev = customer_due.fact_rev + 1"
+    );
+    tx.insert_many("customer_due", &columns, rows, &tail).await.map(drop)
+}
+
+/// An import of this source, all received at one instant, has ended: everybody in it is due. Gives how many.
+pub async fn import_ended(tx: &Tx, source: SourceId, received_at: Instant) -> Result<u64, StoreError> {
+    let sql = "UPDATE customer_due SET due_at = $1 WHERE due_at > $1 AND customer_id IN \
+               (SELECT customer_id FROM event WHERE source_id = $2 AND received_at = $1)";
+    tx.exec(sql, args![received_at, source]).await
+}
+
+/// The names of events that running or paused campaigns listen to.
+pub async fn listened_events(db: &Db) -> Result<HashSet<String>, StoreError> {
+    let sql = "SELECT DISTINCT trigger_key FROM campaign WHERE trigger_kind = 'event' AND state IN ('running', 'paused')";
+    db.all(sql, vec![]).await?.iter().map(|row| row.text("trigger_key")).collect()
+}
+
+/// An event some campaign listens to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventTrigger {
+    pub customer: CustomerId,
+    /// The event's name.
+    pub key: String,
+    pub cause_at: Instant,
+    /// What makes the cause once: its business key.
+    pub origin_key: String,
+    /// JSON: the event's plain properties; a ticket's fields as `domain::event::Ticket`, and `resolved_at`.
+    pub payload: String,
+}
+
+/// Queues triggers for the planner.
+pub async fn queue_event_triggers(
+    tx: &Tx,
+    due_at: Instant,
+    triggers: Vec<EventTrigger>,
+) -> Result<(), StoreError> {
+    let rows = triggers
+        .into_iter()
+        .map(|t| args![t.customer, "event", t.key, t.cause_at, t.origin_key, t.payload, due_at, 0_i64])
+        .collect();
+    let columns = ["customer_id", "kind", "key", "cause_at", "origin_key", "payload", "due_at", "fence"];
+    tx.insert_many("trigger_queue", &columns, rows, "").await.map(drop)
+}
+
+/// Lets these customers' journeys look again now: an order or a consent may end them.
+pub async fn wake_enrollments(
+    tx: &Tx,
+    customers: &BTreeSet<CustomerId>,
+    now: Instant,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE enrollment SET wake_at = $1 WHERE state = 'active' AND wake_at > $1 AND customer_id IN ({in})";
+    exec_in(tx, sql, args![now], customers.iter().map(|id| id.arg()).collect()).await.map(drop)
+}
+
+/// Lets touchpoints that were put off for `reason` ask the gate again now.
+pub async fn wake_deferred(
+    tx: &Tx,
+    customers: &BTreeSet<CustomerId>,
+    reason: &str,
+    now: Instant,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE touchpoint SET not_before = $1 WHERE state = 'deferred' AND reason = $2 AND not_before > $1 \
+               AND customer_id IN ({in})";
+    exec_in(tx, sql, args![now, reason], customers.iter().map(|id| id.arg()).collect()).await.map(drop)
+}
