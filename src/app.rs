@@ -2,12 +2,14 @@
 //! one process, on two stores of different kinds.
 
 use crate::http;
+use crate::service::book::RuleCache;
+use crate::service::definitions::DefinitionCache;
 use crate::service::secrets::Secrets;
 use crate::service::{Book, ServiceError, defaults};
 use crate::settings::Settings;
 use crate::store::{Lease, MachineTime, Open, Store, Timeouts};
 use crate::system::{self, Entropy, SystemClock, SystemEntropy};
-use crate::worker::{Alarm, Budget, Engine, NoFeed, Worker};
+use crate::worker::{Alarm, Budget, Engine, Keeper, NoFeed, Planner, Worker};
 use domain::problem::Problem;
 use domain::time::{Instant, Span};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -60,17 +62,20 @@ impl App {
             store,
             secrets,
             shop_key: settings.shop.key.clone(),
+            rules: RuleCache::default(),
+            definitions: DefinitionCache::default(),
             public_url: settings.http.public_url.clone(),
             lease: Lease { owner: system::instance_name(&*entropy), length: settings.workers.lease() },
             entropy,
         };
         defaults::found(&book, &settings.shop).await?;
+        defaults::publish_tags(&book).await?;
         Ok(Self { settings: Arc::new(settings), book: Arc::new(book), alarm: Alarm::default() })
     }
 
     /// The workers, in the order in which one's work becomes the next one's.
     fn workers(&self) -> Vec<Arc<dyn Worker>> {
-        Vec::new()
+        vec![Arc::new(Keeper::new(self.book.clone())), Arc::new(Planner::new(self.book.clone()))]
     }
 
     pub fn engine(&self) -> Engine {

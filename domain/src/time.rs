@@ -191,9 +191,14 @@ impl Instant {
         NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().map(|d| Self::first_of(d, zone))
     }
 
-    /// The local date and time shown by a clock in `zone`.
+    /// The local date and time shown by a clock in `zone`; a day short of chrono's own ends at its ends.
     pub fn local(self, zone: Tz) -> NaiveDateTime {
-        zone.from_utc_datetime(&self.to_utc().naive_utc()).naive_local()
+        let utc = self.to_utc().naive_utc();
+        let (first, last) = (
+            NaiveDateTime::MIN + chrono::TimeDelta::days(2),
+            NaiveDateTime::MAX - chrono::TimeDelta::days(2),
+        );
+        zone.from_utc_datetime(&utc.clamp(first, last)).naive_local()
     }
 
     /// The local calendar date in `zone`.
@@ -272,6 +277,13 @@ mod tests {
         let apia = chrono_tz::Pacific::Apia;
         let first = Instant::first_of(NaiveDate::from_ymd_opt(2011, 12, 30).expect("date"), apia);
         assert_eq!(first.local(apia).to_string(), "2011-12-31 00:00:00");
+    }
+
+    #[test]
+    fn the_ends_of_time_have_a_local_date_too() {
+        for zone in [chrono_tz::Pacific::Kiritimati, chrono_tz::Pacific::Pago_Pago] {
+            assert!(Instant::MIN.local_date(zone) < Instant::MAX.local_date(zone));
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-/// One planned contact. local_date is the customer's day it is planned for (YYYY-MM-DD). state: planned | deferred | queued | sending | sent | delivered | bounced | skipped | expired | failed | unknown | control.
+/// One planned contact. send_at is the earliest instant its campaign wants it out; not_before is when it is looked at next. local_date is the customer's day it is planned for (YYYY-MM-DD). state: planned | deferred | queued | sending | sent | delivered | bounced | skipped | expired | failed | unknown | control.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "touchpoint")]
 pub struct Model {
@@ -21,6 +21,7 @@ pub struct Model {
     pub state: String,
     #[sea_orm(column_type = "Text", nullable)]
     pub reason: Option<String>,
+    pub send_at: i64,
     pub not_before: i64,
     pub expires_at: i64,
     #[sea_orm(column_type = "Text")]

@@ -102,7 +102,8 @@ CREATE INDEX enrollment_wake ON enrollment (state, wake_at);
 CREATE INDEX enrollment_leased ON enrollment (leased_until) WHERE leased_until IS NOT NULL;
 CREATE INDEX enrollment_customer ON enrollment (customer_id);
 
--- One planned contact. local_date is the customer's day it is planned for (YYYY-MM-DD).
+-- One planned contact. send_at is the earliest instant its campaign wants it out; not_before is when it is looked at
+-- next. local_date is the customer's day it is planned for (YYYY-MM-DD).
 -- state: planned | deferred | queued | sending | sent | delivered | bounced | skipped | expired | failed | unknown | control.
 CREATE TABLE touchpoint (
   {id},
@@ -115,6 +116,7 @@ CREATE TABLE touchpoint (
   priority BIGINT NOT NULL,
   state TEXT NOT NULL,
   reason TEXT,
+  send_at BIGINT NOT NULL,
   not_before BIGINT NOT NULL,
   expires_at BIGINT NOT NULL,
   local_date TEXT NOT NULL,

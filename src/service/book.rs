@@ -1,11 +1,16 @@
 //! An open book with what the use cases need beside it. Made once by `app` and shared; no globals.
 
 use super::ServiceError;
+use super::definitions::DefinitionCache;
 use super::secrets::Secrets;
 use crate::store::{Lease, Store};
 use domain::entropy::Entropy;
+use domain::tag::Catalogue;
 use domain::time::Instant;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+
+/// Parsed definitions and the epoch they were read under.
+pub type RuleCache = Arc<Mutex<Option<(i64, Arc<Catalogue>)>>>;
 
 #[derive(Clone)]
 pub struct Book {
@@ -16,6 +21,10 @@ pub struct Book {
     pub shop_key: String,
     /// Where customers' browsers reach the daemon, without a trailing slash: opt-out links begin with it.
     pub public_url: String,
+    /// The tags' definitions as last read, by rule epoch.
+    pub rules: RuleCache,
+    /// Campaign versions as last read.
+    pub definitions: DefinitionCache,
     /// Who this daemon is in leases, and how long it takes them for.
     pub lease: Lease,
 }

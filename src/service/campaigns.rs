@@ -1,9 +1,12 @@
 //! Campaigns as people handle them: what there is, what keeps one from being approved, approving, starting
 //! and pausing. Who enters one, and when, is `planning`'s.
 
-use super::{Book, ServiceError, apply};
+use super::{Book, ServiceError, apply, planning};
 use crate::store::campaigns::{self, CampaignRow, VersionRow};
-use crate::store::{Lane, StoreError, Tx, audit, clock, coupon_batches, meta, shops, stops, templates};
+
+use crate::store::{
+    Lane, StoreError, Tx, audit, clock, coupon_batches, meta, occurrences, shops, stops, templates,
+};
 use domain::campaign::definition::{Definition, Trigger};
 use domain::campaign::parse::parse;
 use domain::campaign::state::{CampaignEvent, CampaignState, TransitionError};
@@ -332,6 +335,10 @@ async fn move_to(
         _ => (latest, definition),
     };
     let moved = Moved { key: row.key.clone(), state: to, version: version.version };
+    let slot = match approving {
+        true => planning::first_slot(book, row.id, version.id, &definition, book.now().await?).await?,
+        false => None,
+    };
     let (machine, kind, actor) = (book.store.machine_now().await?, book.store.clock_kind(), actor.to_owned());
     book.store
         .write(Lane::People, move |tx| {
@@ -339,6 +346,9 @@ async fn move_to(
                 let at = clock::business_now(tx, kind, machine).await?;
                 if approving {
                     approve_version(tx, &row, &version, &definition, &actor, at).await?;
+                }
+                if let Some(slot) = slot {
+                    occurrences::schedule(tx, slot).await?;
                 }
                 let first_run = (approving && row.state == CampaignState::InReview).then_some(at);
                 campaigns::set_state(tx, row.id, row.state, to, first_run, at).await?;

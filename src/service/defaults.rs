@@ -2,7 +2,7 @@
 //! all in review, author `kinkeeper`. Done once; a book that has its shop is left as people made it.
 
 use super::apply::{self, Input};
-use super::{Book, ServiceError};
+use super::{Book, ServiceError, keeping};
 use crate::settings::ShopSettings;
 use crate::store::shops::{self, Shop};
 use crate::store::{Lane, clock, sources};
@@ -63,6 +63,25 @@ pub async fn found(book: &Book, settings: &ShopSettings) -> Result<(), ServiceEr
             })
         })
         .await
+}
+
+/// The shipped definitions of tags.
+const TAGS: [&str; 5] = [
+    include_str!("../../config/tags/value_tier.yaml"),
+    include_str!("../../config/tags/vip.yaml"),
+    include_str!("../../config/tags/churn_risk.yaml"),
+    include_str!("../../config/tags/complaint_open.yaml"),
+    include_str!("../../config/tags/complaint_history.yaml"),
+];
+
+/// Publishes the shipped tags a book doesn't have yet; those it has stay as they are.
+pub async fn publish_tags(book: &Book) -> Result<(), ServiceError> {
+    let read = |text: &str| {
+        serde_saphyr::from_str(text)
+            .map_err(|e| ServiceError::Internal(format!("a shipped tag can't be read: {e}")))
+    };
+    let documents = TAGS.iter().map(|text| read(text)).collect::<Result<Vec<_>, _>>()?;
+    keeping::publish_missing(book, documents).await
 }
 
 fn inputs(shop: &Shop) -> Vec<Input> {

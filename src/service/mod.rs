@@ -1,15 +1,20 @@
 //! Use cases: load, let the domain decide, save — in one transaction. No HTTP, no terminal, no SQL here.
 
 pub mod apply;
-mod book;
+pub mod book;
 pub mod campaigns;
 pub mod defaults;
+pub mod definitions;
 mod error;
 pub mod ingest;
+pub mod keeping;
 pub mod keys;
 pub mod live;
+pub mod planning;
 pub mod profiles;
+pub mod report;
 pub mod secrets;
+pub mod shop;
 pub mod staff;
 
 pub use book::Book;

@@ -87,18 +87,20 @@ pub async fn wake_enrollments(
     customers: &BTreeSet<CustomerId>,
     now: Instant,
 ) -> Result<(), StoreError> {
-    let sql = "UPDATE enrollment SET wake_at = $1 WHERE state = 'active' AND wake_at > $1 AND customer_id IN ({in})";
-    exec_in(tx, sql, args![now], customers.iter().map(|id| id.arg()).collect()).await.map(drop)
+    let customers: Vec<CustomerId> = customers.iter().copied().collect();
+    super::enrollments::wake_customers(tx, &customers, now).await
 }
 
-/// Lets touchpoints that were put off for `reason` ask the gate again now.
+/// Lets touchpoints that were put off for `reason` ask the gate again now. Whoever is looking at one this very
+/// moment loses it: what they read is no longer so.
 pub async fn wake_deferred(
     tx: &Tx,
     customers: &BTreeSet<CustomerId>,
     reason: &str,
     now: Instant,
 ) -> Result<(), StoreError> {
-    let sql = "UPDATE touchpoint SET not_before = $1 WHERE state = 'deferred' AND reason = $2 AND not_before > $1 \
-               AND customer_id IN ({in})";
+    let sql = "UPDATE touchpoint SET not_before = CASE WHEN not_before > $1 THEN $1 ELSE not_before END, \
+               fence = fence + 1, leased_until = NULL, lease_owner = NULL \
+               WHERE state = 'deferred' AND reason = $2 AND customer_id IN ({in})";
     exec_in(tx, sql, args![now, reason], customers.iter().map(|id| id.arg()).collect()).await.map(drop)
 }

@@ -5,10 +5,14 @@
 mod alarm;
 mod engine;
 mod feed;
+mod keeper;
+mod planner;
 
 pub use alarm::Alarm;
 pub use engine::{Engine, WorkDone};
 pub use feed::{Feed, NoFeed};
+pub use keeper::Keeper;
+pub use planner::Planner;
 
 use crate::service::ServiceError;
 use domain::time::Instant;

@@ -1,0 +1,172 @@
+//! Keeping the book right: for customers who are due, fold the facts, decide the tags, save it all in one
+//! transaction with what it starts. Also publishes the definitions of tags.
+
+use super::shop::shop;
+use super::{Book, ServiceError};
+use crate::store::keeping::{Kept, Standing, Trigger};
+use crate::store::{Claimed, Lane, StoreError, definitions, facts, keeping, meta, waiting};
+use domain::customer::Profile;
+use domain::ids::CustomerId;
+use domain::tag::{Catalogue, TagChange, TagDocument, step};
+use domain::time::Instant;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, PoisonError};
+
+/// When the keeper is due next.
+pub async fn next_due(book: &Book) -> Result<Option<Instant>, ServiceError> {
+    Ok(book.store.next_due(waiting::CUSTOMERS).await?)
+}
+
+/// Keeps up to `limit` customers due at `now`; gives how many were claimed.
+pub async fn keep_due(book: &Book, now: Instant, limit: i64) -> Result<u64, ServiceError> {
+    if next_due(book).await?.is_none_or(|due| due > now) {
+        return Ok(0);
+    }
+    let claimed = book.store.claim(waiting::CUSTOMERS, now, &book.lease, limit).await?;
+    if claimed.is_empty() {
+        return Ok(0);
+    }
+    let ids: Vec<CustomerId> = claimed.iter().map(|c| CustomerId(c.key)).collect();
+    let db = book.store.reader();
+    let rule_epoch = meta::rule_epoch(db).await?;
+    let catalogue = catalogue(book).await?;
+    let go_live_at = meta::go_live_at(db).await?;
+    let listened = definitions::listened(db, "tag").await?;
+    let shop = shop(book).await?;
+    // Before the facts: what arrives from here on makes the result void, and the customer stays due.
+    let standing = keeping::standing(db, &ids).await?;
+    let events = facts::events_of(db, &ids, now).await?;
+
+    let kept = claimed
+        .iter()
+        .map(|claimed| {
+            let id = CustomerId(claimed.key);
+            let before = standing.get(&id).cloned().unwrap_or_default();
+            let zone = before.zone.as_deref().and_then(|name| name.parse().ok()).unwrap_or(shop.zone);
+            let events = events.get(&id).map_or(&[][..], Vec::as_slice);
+            let stepped = step(&catalogue, events, zone, before.kept_at, &before.tags, go_live_at, now);
+            let triggers = triggers(&stepped.changes, &stepped.profile, &listened, &shop.key);
+            keep(*claimed, &before, rule_epoch, stepped, triggers)
+        })
+        .collect::<Vec<_>>();
+    let taken = kept.len() as u64;
+    book.store
+        .write(Lane::Work, move |tx| Box::pin(keeping::save(tx, now, kept)))
+        .await
+        .map_err(|e: StoreError| e)?;
+    Ok(taken)
+}
+
+fn keep(
+    claimed: Claimed,
+    before: &Standing,
+    rule_epoch: i64,
+    stepped: domain::tag::Stepped,
+    triggers: Vec<Trigger>,
+) -> Kept {
+    Kept {
+        claimed,
+        fact_rev: before.fact_rev,
+        rule_epoch,
+        profile: stepped.profile,
+        tags: stepped.current,
+        changes: stepped.changes,
+        next_due: stepped.next_due,
+        triggers,
+    }
+}
+
+/// The live changes that a campaign listens to.
+fn triggers(
+    changes: &[TagChange],
+    profile: &Profile,
+    listened: &HashSet<String>,
+    shop_key: &str,
+) -> Vec<Trigger> {
+    changes
+        .iter()
+        .filter(|change| !change.historical && listened.contains(&change.key))
+        .map(|change| Trigger {
+            kind: "tag",
+            key: change.key.clone(),
+            from: change.from.clone(),
+            to: change.to.clone(),
+            cause_at: change.since,
+            origin_key: format!("{}:{}", change.key, change.since),
+            payload: json!({
+                "shop": shop_key,
+                "as_of": change.as_of,
+                "evidence": change.evidence,
+                "last_order_id": profile.last_order_id,
+            }),
+        })
+        .collect()
+}
+
+/// The published definitions of all tags; read again only when the rule epoch has risen.
+pub async fn catalogue(book: &Book) -> Result<Arc<Catalogue>, ServiceError> {
+    let db = book.store.reader();
+    let epoch = meta::rule_epoch(db).await?;
+    if let Some((read_at, catalogue)) = &*book.rules.lock().unwrap_or_else(PoisonError::into_inner)
+        && *read_at == epoch
+    {
+        return Ok(catalogue.clone());
+    }
+    let documents: Vec<TagDocument> = keeping::rules(db)
+        .await?
+        .into_iter()
+        .map(|rule| TagDocument {
+            version: rule.version,
+            // The first version is what the book was born with: nothing is backfill on its account.
+            published_at: (rule.version > 1).then_some(rule.published_at),
+            body: rule.document,
+        })
+        .collect();
+    let currency = shop(book).await?.currency;
+    let catalogue = Arc::new(Catalogue::parse(&documents, currency).map_err(ServiceError::Invalid)?);
+    *book.rules.lock().unwrap_or_else(PoisonError::into_inner) = Some((epoch, catalogue.clone()));
+    Ok(catalogue)
+}
+
+/// Publishes those definitions whose tag the book doesn't have yet.
+pub async fn publish_missing(book: &Book, documents: Vec<serde_json::Value>) -> Result<(), ServiceError> {
+    let known: HashSet<String> =
+        keeping::rules(book.store.reader()).await?.into_iter().map(|rule| rule.key).collect();
+    let missing =
+        documents.into_iter().filter(|d| d["key"].as_str().is_some_and(|key| !known.contains(key))).collect();
+    publish(book, missing).await.map(drop)
+}
+
+/// Publishes each definition that differs from its newest version; all together must make a catalogue.
+/// Everybody is due again where something changed. Gives the keys published.
+pub async fn publish(book: &Book, documents: Vec<serde_json::Value>) -> Result<Vec<String>, ServiceError> {
+    let standing: HashMap<String, serde_json::Value> = keeping::rules(book.store.reader())
+        .await?
+        .into_iter()
+        .map(|rule| (rule.key, rule.document))
+        .collect();
+    let key_of = |document: &serde_json::Value| document["key"].as_str().unwrap_or_default().to_owned();
+    let changed: Vec<_> = documents.into_iter().filter(|d| standing.get(&key_of(d)) != Some(d)).collect();
+    if changed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = book.now().await?;
+    let keys = changed.iter().map(key_of).collect();
+    book.store
+        .write(Lane::People, move |tx| {
+            Box::pin(async move {
+                for document in &changed {
+                    let hash = Sha256::digest(document.to_string().as_bytes());
+                    let hash: String = hash.iter().map(|b| format!("{b:02x}")).collect();
+                    keeping::publish_rule(tx, &key_of(document), document, &hash, now).await?;
+                }
+                meta::raise_rule_epoch(tx).await?;
+                keeping::everybody_due(tx, now).await?;
+                Ok::<_, StoreError>(())
+            })
+        })
+        .await?;
+    Ok(keys)
+}

@@ -1,0 +1,386 @@
+//! Who enters a campaign, and when: slots of its schedule page by page over the whole book, and what keeper
+//! and ingest queued. Enrollment is unique by campaign, customer and occasion, so planning again changes
+//! nothing. What happens to somebody inside is `journeys`.
+
+use super::shop::{Shop, shop};
+use super::{Book, ServiceError, definitions, keeping};
+use crate::store::definitions::{Open, listening};
+use crate::store::enrollments::{self, NewEnrollment};
+use crate::store::occurrences::{self, NewOccurrence, Occurrence, OccurrenceState};
+use crate::store::triggers::{self, Queued};
+use crate::store::{Claimed, Lane, Store, StoreError, Tx, facts, meta, waiting};
+use chrono::NaiveDateTime;
+use chrono_tz::Tz;
+use domain::campaign::definition::{Audience, Definition, Occasion, TagChange, TagTrigger, Trigger};
+use domain::campaign::occasion_key::OccasionKey;
+use domain::customer::CustomerFacts;
+use domain::event::Ticket;
+use domain::ids::{CampaignId, CampaignVersionId, CustomerId};
+use domain::rule;
+use domain::tag::{Catalogue, Evaluation};
+use domain::time::{Instant, Span};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+/// When the planner is due next.
+pub async fn next_due(store: &Store) -> Result<Option<Instant>, ServiceError> {
+    let occurrence = store.next_due(waiting::OCCURRENCES).await?;
+    let trigger = store.next_due(waiting::TRIGGERS).await?;
+    Ok(match (occurrence, trigger) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    })
+}
+
+/// Works off queued triggers; gives how many.
+pub async fn plan_triggers(book: &Book, now: Instant, limit: i64) -> Result<u64, ServiceError> {
+    if book.store.next_due(waiting::TRIGGERS).await?.is_none_or(|due| due > now) {
+        return Ok(0);
+    }
+    let claimed = book.store.claim(waiting::TRIGGERS, now, &book.lease, limit).await?;
+    let queued = triggers::load(book.store.reader(), &claimed).await?;
+    let go_live_at = meta::go_live_at(book.store.reader()).await?;
+    let shop = shop(book).await?;
+    let mut open = Listening::default();
+    let mut entries = Vec::new();
+    for item in queued.iter().filter(|q| go_live_at.is_some_and(|live| q.trigger.cause_at >= live)) {
+        for campaign in open.to(book, item).await? {
+            entries.extend(entry(book, &shop, campaign, item, now).await?);
+        }
+    }
+    let done = claimed.len() as u64;
+    book.store
+        .write(Lane::Work, move |tx| {
+            Box::pin(async move {
+                for claimed in claimed {
+                    triggers::finish(tx, claimed).await?;
+                }
+                enrollments::enter(tx, now, entries).await
+            })
+        })
+        .await
+        .map_err(|e: StoreError| e)?;
+    Ok(done)
+}
+
+/// The campaigns that listen, each kind and key asked for once a batch.
+#[derive(Default)]
+struct Listening(HashMap<(&'static str, String), Vec<Open>>);
+
+impl Listening {
+    async fn to(&mut self, book: &Book, item: &Queued) -> Result<&[Open], ServiceError> {
+        let (kind, key) = (item.trigger.kind, &item.trigger.key);
+        Ok(match self.0.entry((kind, key.clone())) {
+            Entry::Occupied(found) => found.into_mut(),
+            Entry::Vacant(vacant) => vacant.insert(listening(book.store.reader(), kind, key).await?),
+        })
+    }
+}
+
+/// The entry that one trigger makes into one campaign, if it does.
+async fn entry(
+    book: &Book,
+    shop: &Shop,
+    campaign: &Open,
+    item: &Queued,
+    now: Instant,
+) -> Result<Option<NewEnrollment>, ServiceError> {
+    let definition = definition(book, campaign.version_id).await?;
+    let trigger = &item.trigger;
+    let key = match &definition.trigger {
+        Trigger::Tag(wanted) if fits(wanted, trigger.from.as_deref(), trigger.to.as_deref()) => {
+            tag_key(item, shop)
+        }
+        Trigger::Event(wanted) => {
+            let ticket: Ticket = serde_json::from_value(trigger.payload.clone()).unwrap_or_default();
+            if wanted.when.as_ref().is_some_and(|when| !when.holds(&ticket, shop.currency)) {
+                return Ok(None);
+            }
+            trigger.origin_key.clone()
+        }
+        _ => return Ok(None),
+    };
+    let last = enrollments::last_entries(book.store.reader(), campaign.id, &[item.customer_id]).await?;
+    if !definition.reentry.allows(last.get(&item.customer_id).copied(), trigger.cause_at) {
+        return Ok(None);
+    }
+    let inside = audience(book, &definition, &[(item.customer_id, None)], now).await?;
+    Ok(inside.contains(&item.customer_id).then(|| NewEnrollment {
+        campaign_id: campaign.id,
+        version_id: campaign.version_id,
+        customer_id: item.customer_id,
+        occasion_key: key,
+        cause_at: trigger.cause_at,
+        payload: trigger.payload.clone(),
+    }))
+}
+
+fn fits(wanted: &TagTrigger, from: Option<&str>, to: Option<&str>) -> bool {
+    let is =
+        |wanted: &Option<String>, value: Option<&str>| wanted.as_deref().is_none_or(|w| value == Some(w));
+    match &wanted.change {
+        TagChange::Entered { value } => to.is_some() && is(value, to),
+        TagChange::Left { value } => from.is_some() && from != to && is(value, from),
+        TagChange::Changed { from: f, to: t } => is(f, from) && is(t, to),
+    }
+}
+
+/// The natural key of a tag's entry: for churn the order after which nothing came.
+fn tag_key(item: &Queued, shop: &Shop) -> String {
+    let after = item.trigger.payload["last_order_id"].as_str();
+    let key = match (item.trigger.key.as_str(), after) {
+        ("churn_risk" | "churn_early", Some(order)) => OccasionKey::after_order(&shop.key, order),
+        (tag, _) => OccasionKey::tag_entry(tag, item.trigger.cause_at.local_date(shop.zone)),
+    };
+    key.as_str().to_owned()
+}
+
+async fn definition(book: &Book, id: CampaignVersionId) -> Result<Arc<Definition>, ServiceError> {
+    let mut found = definitions::of(book, [id]).await?;
+    found.remove(&id).ok_or_else(|| ServiceError::Internal(format!("campaign_version {} is gone", id.0)))
+}
+
+/// Which of these customers the audience takes in at `now`.
+async fn audience(
+    book: &Book,
+    definition: &Definition,
+    customers: &[(CustomerId, Option<Tz>)],
+    now: Instant,
+) -> Result<HashSet<CustomerId>, ServiceError> {
+    let Audience::Rule(tree) = &definition.audience else {
+        return Ok(customers.iter().map(|(id, _)| *id).collect());
+    };
+    let rule = rule::parse(tree).map_err(ServiceError::Invalid)?;
+    let catalogue = keeping::catalogue(book).await?;
+    let shop = shop(book).await?;
+    let ids: Vec<CustomerId> = customers.iter().map(|(id, _)| *id).collect();
+    let events = facts::events_of(book.store.reader(), &ids, now).await?;
+    Ok(customers
+        .iter()
+        .filter(|(id, zone)| {
+            let events = events.get(id).map_or(&[][..], Vec::as_slice);
+            holds(&catalogue, &rule, events, zone.unwrap_or(shop.zone), now)
+        })
+        .map(|(id, _)| *id)
+        .collect())
+}
+
+fn holds(
+    catalogue: &Catalogue,
+    rule: &rule::Rule,
+    events: &[domain::event::Event],
+    zone: Tz,
+    now: Instant,
+) -> bool {
+    let facts = CustomerFacts::fold(events);
+    *Evaluation::of(catalogue, &facts, zone).eval(rule).at(now)
+}
+
+/// Plans the next page of every slot that is due; gives how many customers were looked at, plus slots ended.
+pub async fn plan_occurrences(book: &Book, now: Instant, page: i64) -> Result<u64, ServiceError> {
+    if book.store.next_due(waiting::OCCURRENCES).await?.is_none_or(|due| due > now) {
+        return Ok(0);
+    }
+    let claimed = book.store.claim(waiting::OCCURRENCES, now, &book.lease, 8).await?;
+    let mut done = 0;
+    for occurrence in occurrences::load(book.store.reader(), &claimed).await? {
+        let Some(claimed) = claimed.iter().find(|c| c.key == occurrence.id.0) else { continue };
+        done += plan_page(book, *claimed, occurrence, now, page).await?;
+    }
+    Ok(done)
+}
+
+async fn plan_page(
+    book: &Book,
+    claimed: Claimed,
+    occurrence: Occurrence,
+    now: Instant,
+    page: i64,
+) -> Result<u64, ServiceError> {
+    let definition = definition(book, occurrence.version_id).await?;
+    let Trigger::Occasion(occasion) = &definition.trigger else {
+        return Err(ServiceError::Internal(format!("{} has slots but no occasion", definition.key)));
+    };
+    let nominal = nominal(&occurrence)?;
+    let shop = shop(book).await?;
+    let zones = zones(book, &shop).await?;
+    let go_live_at = meta::go_live_at(book.store.reader()).await?;
+    let following = next_slot(occasion, &shop, &zones, Instant::at_local(nominal, shop.zone))
+        .map(|slot| slot.of(occurrence.campaign_id, occurrence.version_id));
+    if let Some(reason) = missed(&definition, nominal, &zones, go_live_at, now) {
+        miss(book, claimed, reason, following).await?;
+        return Ok(1);
+    }
+    let frozen = match occurrence.state {
+        OccurrenceState::Scheduled => open(book, claimed, following).await?,
+        _ => occurrence.frozen,
+    };
+    let people = occurrences::page(book.store.reader(), occurrence.cursor, frozen, page).await?;
+    let inside = audience(book, &definition, &people, now).await?;
+    let slots = Slots { occurrence, nominal, zone: shop.zone, go_live_at };
+    let entries = slots.entries(&people, &inside);
+    let (looked_at, last) = (people.len() as u64, people.last().map(|(id, _)| *id));
+    book.store
+        .write(Lane::Work, move |tx| {
+            Box::pin(async move {
+                match last {
+                    // Rows and cursor move together: a page is planned whole or not at all.
+                    Some(last) => occurrences::advance(tx, claimed, last).await?,
+                    None => occurrences::end(tx, claimed, None).await?,
+                }
+                enrollments::enter(tx, now, entries).await
+            })
+        })
+        .await
+        .map_err(|e: StoreError| e)?;
+    Ok(looked_at + 1)
+}
+
+/// A slot being planned: the same nominal time at each customer's own clock.
+struct Slots {
+    occurrence: Occurrence,
+    nominal: NaiveDateTime,
+    zone: Tz,
+    go_live_at: Option<Instant>,
+}
+
+impl Slots {
+    /// Who of a page enters: in the audience, and with a slot that isn't before go-live.
+    fn entries(
+        &self,
+        people: &[(CustomerId, Option<Tz>)],
+        inside: &HashSet<CustomerId>,
+    ) -> Vec<NewEnrollment> {
+        people
+            .iter()
+            .filter(|(id, _)| inside.contains(id))
+            .map(|(id, zone)| (id, Instant::at_local(self.nominal, zone.unwrap_or(self.zone))))
+            .filter(|(_, at)| self.go_live_at.is_some_and(|live| *at >= live))
+            .map(|(id, at)| NewEnrollment {
+                campaign_id: self.occurrence.campaign_id,
+                version_id: self.occurrence.version_id,
+                customer_id: *id,
+                occasion_key: self.occurrence.occasion_key.clone(),
+                cause_at: at,
+                payload: serde_json::json!({ "slot": self.occurrence.slot }),
+            })
+            .collect()
+    }
+}
+
+/// Ends a slot unplanned, with its reason, and puts the next one down.
+async fn miss(
+    book: &Book,
+    claimed: Claimed,
+    reason: &'static str,
+    following: Option<NewOccurrence>,
+) -> Result<(), ServiceError> {
+    let ended = book.store.write(Lane::Work, move |tx| {
+        Box::pin(async move {
+            occurrences::end(tx, claimed, Some(reason)).await?;
+            follow(tx, following).await
+        })
+    });
+    ended.await.map_err(|e: StoreError| e.into())
+}
+
+async fn open(
+    book: &Book,
+    claimed: Claimed,
+    following: Option<NewOccurrence>,
+) -> Result<CustomerId, ServiceError> {
+    let opened = book.store.write(Lane::Work, move |tx| {
+        Box::pin(async move {
+            let frozen = occurrences::open(tx, claimed).await?;
+            follow(tx, following).await?;
+            Ok::<_, StoreError>(frozen)
+        })
+    });
+    Ok(opened.await?)
+}
+
+async fn follow(tx: &Tx, following: Option<NewOccurrence>) -> Result<(), StoreError> {
+    match following {
+        Some(next) => occurrences::schedule(tx, next).await,
+        None => Ok(()),
+    }
+}
+
+/// Why a slot isn't planned at all, if so.
+fn missed(
+    definition: &Definition,
+    nominal: NaiveDateTime,
+    zones: &[Tz],
+    go_live_at: Option<Instant>,
+    now: Instant,
+) -> Option<&'static str> {
+    let last_end =
+        zones.iter().map(|zone| definition.expires.at(Instant::at_local(nominal, *zone), *zone)).max();
+    let last_slot = zones.iter().map(|zone| Instant::at_local(nominal, *zone)).max();
+    match (go_live_at, last_slot, last_end) {
+        (None, _, _) => Some("not_live"),
+        (Some(live), Some(slot), _) if slot < live => Some("not_live"),
+        (_, _, Some(end)) if now >= end => Some("too_late"),
+        _ => None,
+    }
+}
+
+fn nominal(occurrence: &Occurrence) -> Result<NaiveDateTime, ServiceError> {
+    NaiveDateTime::parse_from_str(&occurrence.slot, "%Y-%m-%dT%H:%M:%S").map_err(|e| {
+        ServiceError::Internal(format!(
+            "occurrence.slot of row {}: \"{}\": {e}",
+            occurrence.id.0, occurrence.slot
+        ))
+    })
+}
+
+async fn zones(book: &Book, shop: &Shop) -> Result<Vec<Tz>, ServiceError> {
+    let mut zones = occurrences::zones(book.store.reader()).await?;
+    zones.push(shop.zone);
+    Ok(zones)
+}
+
+/// A slot to put down.
+#[derive(Debug, Clone)]
+pub struct NextSlot {
+    slot: String,
+    occasion_key: String,
+    due_at: Instant,
+}
+
+impl NextSlot {
+    fn of(self, campaign_id: CampaignId, version_id: CampaignVersionId) -> NewOccurrence {
+        NewOccurrence {
+            campaign_id,
+            version_id,
+            slot: self.slot,
+            occasion_key: self.occasion_key,
+            due_at: self.due_at,
+        }
+    }
+}
+
+/// The first slot after `after` by the shop's clock. It is planned from where its date begins first.
+fn next_slot(occasion: &Occasion, shop: &Shop, zones: &[Tz], after: Instant) -> Option<NextSlot> {
+    let slot = occasion.solar.next_slot(after, shop.zone)?;
+    let date = slot.nominal.date();
+    let due_at = zones.iter().map(|zone| Instant::first_of(date, *zone)).min()?;
+    Some(NextSlot { slot: slot.nominal_text(), occasion_key: slot.occasion_key, due_at })
+}
+
+/// The next slot of a campaign about to run, to be scheduled in the transaction that starts it; none for
+/// campaigns without a schedule. A slot earlier on the present day still counts: `expires` decides.
+pub async fn first_slot(
+    book: &Book,
+    campaign_id: CampaignId,
+    version_id: CampaignVersionId,
+    definition: &Definition,
+    now: Instant,
+) -> Result<Option<NewOccurrence>, ServiceError> {
+    let Trigger::Occasion(occasion) = &definition.trigger else { return Ok(None) };
+    let shop = shop(book).await?;
+    let zones = zones(book, &shop).await?;
+    let start_of_day = Instant::first_of(now.local_date(shop.zone), shop.zone) - Span::micros(1);
+    Ok(next_slot(occasion, &shop, &zones, start_of_day).map(|slot| slot.of(campaign_id, version_id)))
+}

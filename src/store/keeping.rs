@@ -1,0 +1,345 @@
+//! What the keeper reads and writes about many customers at once: who is due, their profile, their tags and
+//! the ledger of tag changes. Set-based: the number of statements doesn't grow with the batch.
+
+use super::sql::{args, json, places};
+use super::{Claimed, Db, StoreError, Tx};
+use domain::customer::Profile;
+use domain::ids::CustomerId;
+use domain::tag::{Cause, CurrentTag, TagChange, TagState};
+use domain::time::Instant;
+use sea_orm::Value;
+use std::collections::{HashMap, HashSet};
+
+/// What stands of a customer before it is kept again.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// Rises with every new fact.
+    pub fact_rev: i64,
+    /// `None` if never kept.
+    pub kept_at: Option<Instant>,
+    /// IANA name, where the customer's own zone is known.
+    pub zone: Option<String>,
+    pub tags: Vec<CurrentTag>,
+}
+
+/// Reads what stands of each customer. `fact_rev` is read before anything else, and the caller reads the
+/// facts after it: a fact that arrives in between makes the result void, never lost.
+pub async fn standing(db: &Db, ids: &[CustomerId]) -> Result<HashMap<CustomerId, Standing>, StoreError> {
+    let mut found: HashMap<CustomerId, Standing> = HashMap::with_capacity(ids.len());
+    if ids.is_empty() {
+        return Ok(found);
+    }
+    let wanted = || ids.iter().map(|id| Value::BigInt(Some(id.0))).collect::<Vec<_>>();
+    let list = places(1, ids.len());
+    let sql = format!("SELECT customer_id, fact_rev FROM customer_due WHERE customer_id IN ({list})");
+    for row in db.all(&sql, wanted()).await? {
+        found.entry(CustomerId(row.int("customer_id")?)).or_default().fact_rev = row.int("fact_rev")?;
+    }
+    let sql = format!(
+        "SELECT c.id AS customer_id, c.zone, p.kept_at FROM customer c \
+         LEFT JOIN profile p ON p.customer_id = c.id WHERE c.id IN ({list})"
+    );
+    for row in db.all(&sql, wanted()).await? {
+        let standing = found.entry(CustomerId(row.int("customer_id")?)).or_default();
+        standing.zone = row.opt_text("zone")?;
+        standing.kept_at = row.opt_at("kept_at")?;
+    }
+    let sql = format!(
+        "SELECT customer_id, key, value, rule_version FROM tag_current WHERE customer_id IN ({list})"
+    );
+    for row in db.all(&sql, wanted()).await? {
+        found.entry(CustomerId(row.int("customer_id")?)).or_default().tags.push(CurrentTag {
+            key: row.text("key")?,
+            value: Some(row.text("value")?),
+            rule_version: row.int("rule_version")?,
+        });
+    }
+    Ok(found)
+}
+
+/// What keeping one customer came to.
+pub struct Kept {
+    pub claimed: Claimed,
+    pub fact_rev: i64,
+    pub rule_epoch: i64,
+    pub profile: Profile,
+    pub tags: Vec<TagState>,
+    pub changes: Vec<TagChange>,
+    pub next_due: Option<Instant>,
+    pub triggers: Vec<Trigger>,
+}
+
+/// Something that may start a campaign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trigger {
+    /// `tag` or `event`.
+    pub kind: &'static str,
+    pub key: String,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    /// The true instant of the cause.
+    pub cause_at: Instant,
+    /// What makes the cause once, as far as it is known here.
+    pub origin_key: String,
+    pub payload: serde_json::Value,
+}
+
+/// Saves a batch and gives back the leases. A customer whose facts changed meanwhile, or whose lease was
+/// lost, is left as it was and stays due. Gives the number of customers saved.
+pub async fn save(tx: &Tx, now: Instant, kept: Vec<Kept>) -> Result<u64, StoreError> {
+    let accepted = settle(tx, &kept).await?;
+    let kept: Vec<Kept> = kept.into_iter().filter(|k| accepted.contains(&k.claimed.key)).collect();
+    write_profiles(tx, now, &kept).await?;
+    write_tags(tx, now, &kept).await?;
+    write_history(tx, now, &kept).await?;
+    let triggers = kept
+        .iter()
+        .flat_map(|k| k.triggers.iter().cloned().map(|trigger| (CustomerId(k.claimed.key), trigger)))
+        .collect();
+    write_triggers(tx, now, triggers).await?;
+    Ok(kept.len() as u64)
+}
+
+/// Stores the next due times where fence and fact_rev are still what was read; gives those customers.
+async fn settle(tx: &Tx, kept: &[Kept]) -> Result<HashSet<i64>, StoreError> {
+    let mut accepted = HashSet::with_capacity(kept.len());
+    for chunk in kept.chunks(500) {
+        let mut rows = Vec::with_capacity(chunk.len());
+        let mut values = Vec::with_capacity(chunk.len() * 5);
+        for k in chunk {
+            let n = values.len();
+            let cast: Vec<String> = (n + 1..=n + 5).map(|i| format!("CAST(${i} AS BIGINT)")).collect();
+            rows.push(format!("({})", cast.join(", ")));
+            let due = k.next_due.unwrap_or(Instant::MAX);
+            values.extend(args![k.claimed.key, k.claimed.fence, k.fact_rev, due, k.rule_epoch]);
+        }
+        let sql = format!(
+            "WITH kept (id, fence, rev, due, epoch) AS (VALUES {}) \
+             UPDATE customer_due SET due_at = kept.due, rule_epoch = kept.epoch, leased_until = NULL, lease_owner = NULL \
+             FROM kept WHERE customer_due.customer_id = kept.id AND customer_due.fence = kept.fence \
+             AND customer_due.fact_rev = kept.rev RETURNING customer_due.customer_id AS customer_id",
+            rows.join(", ")
+        );
+        for row in tx.all(&sql, values).await? {
+            accepted.insert(row.int("customer_id")?);
+        }
+    }
+    for k in kept.iter().filter(|k| !accepted.contains(&k.claimed.key)) {
+        super::claim::release(tx, super::waiting::CUSTOMERS, k.claimed).await?;
+    }
+    Ok(accepted)
+}
+
+const PROFILE: [&str; 14] = [
+    "customer_id",
+    "kept_at",
+    "spend_365_minor",
+    "spend_ever_minor",
+    "orders_365",
+    "orders_ever",
+    "order_days",
+    "first_order_at",
+    "last_order_at",
+    "last_order_key",
+    "tickets",
+    "complaints_90",
+    "complaints_365",
+    "open_complaints",
+];
+
+async fn write_profiles(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(), StoreError> {
+    let rows = kept
+        .iter()
+        .map(|k| {
+            let p = &k.profile;
+            args![
+                k.claimed.key,
+                now,
+                p.spend_365_minor,
+                p.spend_ever_minor,
+                p.orders_365,
+                p.orders_ever,
+                p.order_days,
+                p.first_order_at,
+                p.last_order_at,
+                p.last_order_id.clone(),
+                p.tickets,
+                p.complaints_90,
+                p.complaints_365,
+                p.open_complaints
+            ]
+        })
+        .collect();
+    let set = PROFILE[1..].iter().map(|c| format!("{c} = excluded.{c}")).collect::<Vec<_>>().join(", ");
+    tx.insert_many("profile", &PROFILE, rows, &format!("ON CONFLICT (customer_id) DO UPDATE SET {set}"))
+        .await?;
+    Ok(())
+}
+
+async fn write_tags(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(), StoreError> {
+    let mut rows = Vec::new();
+    let mut gone: HashMap<&str, Vec<i64>> = HashMap::new();
+    for k in kept {
+        for tag in &k.tags {
+            match &tag.value {
+                Some(value) => rows.push(args![
+                    k.claimed.key,
+                    &tag.key,
+                    value,
+                    tag.since,
+                    now,
+                    "computed",
+                    tag.rule_version,
+                    tag.evidence.to_string()
+                ]),
+                None => gone.entry(&tag.key).or_default().push(k.claimed.key),
+            }
+        }
+    }
+    let columns = ["customer_id", "key", "value", "since", "as_of", "source", "rule_version", "evidence"];
+    let tail = "ON CONFLICT (customer_id, key) DO UPDATE SET value = excluded.value, since = excluded.since, \
+                as_of = excluded.as_of, source = excluded.source, rule_version = excluded.rule_version, \
+                evidence = excluded.evidence";
+    tx.insert_many("tag_current", &columns, rows, tail).await?;
+    for (key, ids) in gone {
+        for chunk in ids.chunks(1_000) {
+            let mut values = args![key];
+            values.extend(chunk.iter().map(|id| Value::BigInt(Some(*id))));
+            let sql = format!(
+                "DELETE FROM tag_current WHERE key = $1 AND customer_id IN ({})",
+                places(2, chunk.len())
+            );
+            tx.exec(&sql, values).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn write_history(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(), StoreError> {
+    let columns = [
+        "customer_id",
+        "key",
+        "from_value",
+        "to_value",
+        "since",
+        "as_of",
+        "recorded_at",
+        "cause",
+        "historical",
+        "rule_version",
+        "evidence",
+    ];
+    let rows = kept
+        .iter()
+        .flat_map(|k| k.changes.iter().map(move |change| (k.claimed.key, change)))
+        .map(|(id, c)| {
+            args![
+                id,
+                &c.key,
+                c.from.clone(),
+                c.to.clone(),
+                c.since,
+                c.as_of,
+                now,
+                cause(c.cause),
+                c.historical,
+                c.rule_version,
+                c.evidence.to_string()
+            ]
+        })
+        .collect();
+    tx.insert_many("tag_history", &columns, rows, "").await?;
+    Ok(())
+}
+
+fn cause(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Event => "event",
+        Cause::Time => "time",
+        Cause::Rule => "rule",
+    }
+}
+
+/// Queues what may start campaigns; due at once.
+pub async fn write_triggers(
+    tx: &Tx,
+    now: Instant,
+    triggers: Vec<(CustomerId, Trigger)>,
+) -> Result<(), StoreError> {
+    let columns = [
+        "customer_id",
+        "kind",
+        "key",
+        "from_value",
+        "to_value",
+        "cause_at",
+        "origin_key",
+        "payload",
+        "due_at",
+        "fence",
+    ];
+    let rows = triggers
+        .into_iter()
+        .map(|(id, t)| {
+            args![
+                id,
+                t.kind,
+                &t.key,
+                t.from.clone(),
+                t.to.clone(),
+                t.cause_at,
+                &t.origin_key,
+                t.payload.to_string(),
+                now,
+                0i64
+            ]
+        })
+        .collect();
+    tx.insert_many("trigger_queue", &columns, rows, "").await?;
+    Ok(())
+}
+
+/// Makes every customer due at `now`: a rule was published. Gives how many there are.
+pub async fn everybody_due(tx: &Tx, now: Instant) -> Result<u64, StoreError> {
+    tx.exec("UPDATE customer_due SET due_at = $1 WHERE due_at > $1", args![now]).await
+}
+
+/// One published definition of a tag.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PublishedRule {
+    pub key: String,
+    pub version: i64,
+    pub published_at: Instant,
+    pub document: serde_json::Value,
+}
+
+/// The newest version of every tag's definition.
+pub async fn rules(db: &Db) -> Result<Vec<PublishedRule>, StoreError> {
+    let sql = "SELECT r.id, r.key, r.version, r.document, r.published_at FROM rule_version r \
+               WHERE r.version = (SELECT MAX(v.version) FROM rule_version v WHERE v.key = r.key) ORDER BY r.key";
+    db.all(sql, vec![])
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(PublishedRule {
+                key: row.text("key")?,
+                version: row.int("version")?,
+                published_at: row.at("published_at")?,
+                document: json("rule_version", "document", row.int("id")?, &row.text("document")?)?,
+            })
+        })
+        .collect()
+}
+
+/// Publishes a definition as the next version of its key.
+pub async fn publish_rule(
+    tx: &Tx,
+    key: &str,
+    document: &serde_json::Value,
+    document_hash: &str,
+    now: Instant,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO rule_version (key, version, document, document_hash, published_at) \
+               SELECT $1, COALESCE(MAX(version), 0) + 1, $2, $3, $4 FROM rule_version WHERE key = $1";
+    tx.exec(sql, args![key, document.to_string(), document_hash, now]).await.map(drop)
+}

@@ -1,0 +1,74 @@
+//! What waits to start campaigns. Written by keeper and ingest, emptied by the planner.
+
+use super::keeping::Trigger;
+use super::sql::{Row, args, json, places};
+use super::{Claimed, Db, StoreError, Tx};
+use domain::ids::CustomerId;
+use domain::time::Instant;
+use sea_orm::Value;
+
+/// A queued trigger as the planner reads it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Queued {
+    pub id: i64,
+    pub customer_id: CustomerId,
+    pub trigger: Trigger,
+}
+
+fn read(row: &Row) -> Result<Queued, StoreError> {
+    let id = row.int("id")?;
+    let kind = match row.text("kind")?.as_str() {
+        "tag" => "tag",
+        "event" => "event",
+        other => {
+            return Err(StoreError::Corrupt {
+                table: "trigger_queue".to_owned(),
+                column: "kind".to_owned(),
+                row: id.to_string(),
+                detail: format!("\"{other}\" is neither tag nor event"),
+            });
+        }
+    };
+    Ok(Queued {
+        id,
+        customer_id: CustomerId(row.int("customer_id")?),
+        trigger: Trigger {
+            kind,
+            key: row.text("key")?,
+            from: row.opt_text("from_value")?,
+            to: row.opt_text("to_value")?,
+            cause_at: row.at("cause_at")?,
+            origin_key: row.text("origin_key")?,
+            payload: json("trigger_queue", "payload", id, &row.text("payload")?)?,
+        },
+    })
+}
+
+/// The claimed triggers, oldest cause first.
+pub async fn load(db: &Db, claimed: &[Claimed]) -> Result<Vec<Queued>, StoreError> {
+    if claimed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT id, customer_id, kind, key, from_value, to_value, cause_at, origin_key, payload \
+         FROM trigger_queue WHERE id IN ({}) ORDER BY cause_at, id",
+        places(1, claimed.len())
+    );
+    let ids = claimed.iter().map(|c| Value::BigInt(Some(c.key))).collect();
+    db.all(&sql, ids).await?.iter().map(read).collect()
+}
+
+/// Takes a worked-off trigger from the queue, if the lease is still ours.
+pub async fn finish(tx: &Tx, claimed: Claimed) -> Result<(), StoreError> {
+    let sql = "DELETE FROM trigger_queue WHERE id = $1 AND fence = $2";
+    tx.exec_one("finishing a trigger", sql, args![claimed.key, claimed.fence]).await
+}
+
+/// How many wait, and since when.
+pub async fn backlog(db: &Db) -> Result<(i64, Option<Instant>), StoreError> {
+    let row = db.one("SELECT COUNT(*) AS n, MIN(due_at) AS oldest FROM trigger_queue", vec![]).await?;
+    match row {
+        Some(row) => Ok((row.int("n")?, row.opt_at("oldest")?)),
+        None => Ok((0, None)),
+    }
+}

@@ -1,0 +1,36 @@
+//! Keeps customers: folds their facts, decides their tags, stores when they are due next. It only wakes
+//! the use case; everything is decided in `domain` and saved in `service::keeping`.
+
+use super::{Budget, Drained, Worker};
+use crate::service::{Book, ServiceError, keeping};
+use domain::time::Instant;
+use std::sync::Arc;
+
+pub struct Keeper {
+    book: Arc<Book>,
+}
+
+impl Keeper {
+    pub fn new(book: Arc<Book>) -> Self {
+        Self { book }
+    }
+}
+
+#[async_trait::async_trait]
+impl Worker for Keeper {
+    fn name(&self) -> &'static str {
+        "keeper"
+    }
+
+    async fn drain(&self, now: Instant, budget: Budget) -> Result<Drained, ServiceError> {
+        let mut done = 0;
+        for _ in 0..budget.batches {
+            let kept = keeping::keep_due(&self.book, now, budget.batch).await?;
+            done += kept;
+            if kept == 0 {
+                break;
+            }
+        }
+        Ok(Drained { done, next_due: keeping::next_due(&self.book).await? })
+    }
+}
