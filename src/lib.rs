@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod cli;
+pub mod delivery;
 pub mod http;
 pub mod service;
 pub mod settings;

@@ -1,6 +1,7 @@
 //! One test binary for everything that needs the whole daemon.
 
 mod cli;
+mod delivery;
 mod harness;
 mod ingest;
 mod licences;

@@ -1,10 +1,12 @@
-//! What the tests stand on: databases to throw away. No assertion about the product lives here.
+//! What the tests stand on: databases to throw away, a mail server with a script. No assertion about the
+//! product lives here.
 #![allow(dead_code, reason = "a test takes what it needs; not every one of these has a user at every commit")]
 
 pub mod book;
 pub mod command;
 pub mod postgres;
 pub mod retail;
+pub mod sink;
 
 use std::path::PathBuf;
 
