@@ -13,6 +13,7 @@ mod output;
 mod serve;
 mod session;
 mod staff;
+mod suppress;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use failure::Outcome;
@@ -42,6 +43,7 @@ enum Command {
     GoLive(live::GoLive),
     Stop(live::Stop),
     Resume(live::Resume),
+    Suppress(suppress::Suppress),
     Drain(drain::Drain),
     Apply(apply::Apply),
     #[command(subcommand)]
@@ -79,6 +81,7 @@ async fn run(Cli { global, command }: Cli) -> Outcome {
         Command::GoLive(command) => command.run(&global).await,
         Command::Stop(command) => command.run(&global).await,
         Command::Resume(command) => command.run(&global).await,
+        Command::Suppress(command) => command.run(&global).await,
         Command::Drain(command) => command.run(&global).await,
         Command::Apply(command) => command.run(&global).await,
         Command::Campaign(command) => command.run(&global).await,

@@ -1,23 +1,19 @@
 //! Campaigns as people handle them: what there is, what keeps one from being approved, approving, starting
 //! and pausing. Who enters one, and when, is `planning`'s.
 
+use super::approval::obstacles;
 use super::{Book, ServiceError, apply, planning};
 use crate::store::campaigns::{self, CampaignRow, VersionRow};
 
-use crate::store::{
-    Lane, StoreError, Tx, audit, clock, coupon_batches, meta, occurrences, shops, stops, templates,
-};
-use domain::campaign::definition::{Definition, Trigger};
+use crate::store::{Lane, StoreError, Tx, audit, clock, meta, occurrences, stops};
+use domain::campaign::definition::Definition;
 use domain::campaign::parse::parse;
 use domain::campaign::state::{CampaignEvent, CampaignState, TransitionError};
 use domain::ids::CampaignVersionId;
-use domain::problem::Problem;
-use domain::template::Locale;
-use domain::template::lint::{Given, Usage, lint};
+use domain::problem::{Problem, nearest};
 use domain::time::Instant;
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 
 /// One campaign in a list.
 #[derive(Debug, Clone, Serialize)]
@@ -97,7 +93,7 @@ async fn find(book: &Book, key: &str) -> Result<Loaded, ServiceError> {
         Some(row) => load(book, row).await,
         None => {
             let all = campaigns::list(db).await?;
-            let near = domain::problem::nearest(key, all.iter().map(|row| row.key.as_str()));
+            let near = nearest(key, all.iter().map(|row| row.key.as_str()));
             let hint = near.map_or_else(String::new, |near| format!(" (did you mean {near}?)"));
             Err(ServiceError::NotFound(format!("the campaign {key}{hint}")))
         }
@@ -170,78 +166,6 @@ pub async fn show(book: &Book, key: &str) -> Result<CampaignDetail, ServiceError
 
 fn subject(key: &str) -> String {
     format!("campaign:{key}")
-}
-
-/// What keeps a definition from being approved: templates in every language needed, each clean; coupon
-/// batches that may cost something.
-async fn obstacles(book: &Book, definition: &Definition) -> Result<Vec<Problem>, ServiceError> {
-    let db = book.store.reader();
-    let locales = needed_locales(book).await?;
-    let mut problems = Vec::new();
-    for (index, send) in definition.sends() {
-        let at = format!("steps[{index}].send");
-        let usage = Usage {
-            purpose: definition.purpose,
-            coupon: if send.coupon.is_some() { Given::Always } else { Given::Never },
-            occasion: if matches!(definition.trigger, Trigger::Occasion(_)) {
-                Given::Always
-            } else {
-                Given::Never
-            },
-        };
-        for locale in &locales {
-            problems.extend(template_problems(book, &send.template, *locale, usage, &at).await?);
-        }
-        if let Some(key) = &send.coupon {
-            let batch = coupon_batches::find(db, key).await?;
-            let detail = match batch {
-                None => format!("the coupon batch {key} isn't declared; declare it with a budget"),
-                Some(row) if row.batch.budget_minor <= 0 => {
-                    format!("the coupon batch {key} has no budget; set `budget` in its document")
-                }
-                Some(_) => continue,
-            };
-            problems.push(Problem::new(
-                format!("{at}.coupon"),
-                "no_budget",
-                format!("{detail} and run `kinkeeper apply -f FILE`"),
-            ));
-        }
-    }
-    Ok(problems)
-}
-
-/// The shop's language, and those of its customers that templates are written in.
-async fn needed_locales(book: &Book) -> Result<BTreeSet<Locale>, ServiceError> {
-    let db = book.store.reader();
-    let shop = shops::find(db, &book.shop_key).await?;
-    let mut named = shops::customers_locales(db).await?;
-    named.extend(shop.map(|row| row.shop.locale));
-    Ok(named.iter().filter_map(|name| Locale::parse(name)).collect())
-}
-
-async fn template_problems(
-    book: &Book,
-    key: &str,
-    locale: Locale,
-    usage: Usage,
-    at: &str,
-) -> Result<Vec<Problem>, ServiceError> {
-    let place = format!("{at}.template {key}.{locale}");
-    let Some(row) = templates::find(book.store.reader(), key, locale.as_str()).await? else {
-        let detail =
-            format!("there is no template {key} in {locale}; write one and run `kinkeeper apply -f FILE`");
-        return Ok(vec![Problem::new(place, "no_template", detail)]);
-    };
-    let (mail, problems) = domain::template::parse::parse(&row.document);
-    let found = match mail {
-        Some(mail) => lint(&mail, usage),
-        None => problems,
-    };
-    Ok(found
-        .into_iter()
-        .map(|problem| Problem { at: format!("{place}, {}", problem.at), ..problem })
-        .collect())
 }
 
 /// What a change of state came to.

@@ -1,6 +1,7 @@
 //! Use cases: load, let the domain decide, save — in one transaction. No HTTP, no terminal, no SQL here.
 
 pub mod apply;
+pub mod approval;
 pub mod book;
 pub mod campaigns;
 pub mod defaults;
@@ -16,6 +17,7 @@ pub mod report;
 pub mod secrets;
 pub mod shop;
 pub mod staff;
+pub mod suppressions;
 
 pub use book::Book;
 pub use error::ServiceError;

@@ -121,19 +121,28 @@ pub fn neutral(text: &str) -> String {
 
 /// The next customers after `after`, by id; empty at the end.
 pub async fn page(book: &Book, after: CustomerId, limit: i64) -> Result<Vec<ProfileLine>, ServiceError> {
+    let rows = profiles::page(book.store.reader(), after, limit).await?;
+    lines(book, rows).await
+}
+
+/// One customer's line.
+pub async fn one(book: &Book, id: CustomerId) -> Result<Option<ProfileLine>, ServiceError> {
+    let row = profiles::find(book.store.reader(), id).await?;
+    Ok(lines(book, row.into_iter().collect()).await?.pop())
+}
+
+async fn lines(book: &Book, rows: Vec<ProfileRow>) -> Result<Vec<ProfileLine>, ServiceError> {
     let db = book.store.reader();
     let shop = shops::find(db, &book.shop_key).await?;
-    let currency =
-        shop.ok_or_else(|| ServiceError::NotFound(format!("the shop {}", book.shop_key)))?.shop.currency;
-    let rows = profiles::page(db, after, limit).await?;
+    let shop = shop.ok_or_else(|| ServiceError::NotFound(format!("the shop {}", book.shop_key)))?;
     let ids: Vec<CustomerId> = rows.iter().map(|row| row.id).collect();
     let tags = profiles::tags_of(db, &ids).await?;
-    let none = Vec::new();
+    let of = |id| tags.get(&id).map_or(&[][..], Vec::as_slice);
     Ok(rows
         .into_iter()
         .map(|row| {
-            let tags = tags.get(&row.id).unwrap_or(&none);
-            ProfileLine::of(row, tags, currency)
+            let tags = of(row.id);
+            ProfileLine::of(row, tags, shop.shop.currency)
         })
         .collect())
 }

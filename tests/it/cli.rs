@@ -207,3 +207,40 @@ fn an_empty_book_exports_and_drains_nothing() {
     assert_eq!(home.run(&["export", "profiles"]).ended(0).stdout, "");
     assert!(home.run(&["drain", "--format", "json"]).ended(0).json().is_object());
 }
+
+#[test]
+fn refused_addresses_are_hashed_and_counted() {
+    let home = Home::new();
+    let done =
+        home.run(&["suppress", "Rosa@Example.com", "--reason", "by phone", "--format", "json"]).ended(0);
+    assert_eq!(done.json()["added"], 1);
+    home.file("bounced.csv", "email,reason\nrosa@example.com,bounce\nben@example.com,bounce\n");
+    let done = home.run(&["suppress", "--file", "bounced.csv", "--format", "json"]).ended(0).json();
+    assert_eq!((&done["given"], &done["added"]), (&2.into(), &1.into()));
+    let bad = home.run(&["suppress", "rosa", "--reason", "x"]).ended(2);
+    assert!(bad.stderr.contains("address 1: this isn't a mail address"), "{}", bad.stderr);
+    home.run(&["suppress", "rosa@example.com"]).ended(2);
+    let database = std::fs::read(home.path().join("data/kinkeeper.db")).expect("the book's file");
+    let wal = std::fs::read(home.path().join("data/kinkeeper.db-wal")).unwrap_or_default();
+    for file in [database, wal] {
+        assert!(!String::from_utf8_lossy(&file).contains("rosa@example.com"), "only a hash is stored");
+    }
+}
+
+#[test]
+fn tags_are_checked_with_the_whole_catalogue() {
+    let home = Home::new();
+    let tag = |key: &str, other: &str| {
+        format!("kind: tag\nkey: {key}\nname: {{en: X, zh-CN: X}}\nrule: {{tag: {other}, exists: true}}\n")
+    };
+    home.file("tags.yaml", &format!("{}---\n{}", tag("a", "b"), tag("b", "a")));
+    let circle = home.run(&["apply", "-f", "tags.yaml", "--yes"]).ended(2);
+    assert!(circle.stderr.contains("tags.yaml:") && circle.stderr.contains("a → b → a"), "{}", circle.stderr);
+    home.file("tags.yaml", &tag("a", "value_teir"));
+    let typo = home.run(&["apply", "-f", "tags.yaml", "--yes"]).ended(2);
+    assert!(typo.stderr.contains("tags.yaml:1:1") && typo.stderr.contains("value_tier"), "{}", typo.stderr);
+    home.file("tags.yaml", &tag("a", "value_tier"));
+    home.run(&["apply", "-f", "tags.yaml", "--yes"]).ended(0);
+    let again = home.run(&["apply", "-f", "tags.yaml", "--yes"]).ended(0);
+    assert!(again.stderr.contains("nothing to change"), "{}", again.stderr);
+}

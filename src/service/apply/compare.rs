@@ -2,7 +2,7 @@
 
 use super::declared::Declared;
 use crate::service::ServiceError;
-use crate::store::{Db, calendars, campaigns, coupon_batches, shifts, shops, staff, templates};
+use crate::store::{Db, calendars, campaigns, coupon_batches, keeping, shifts, shops, staff, templates};
 use domain::problem::Problem;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -101,6 +101,11 @@ async fn find(db: &Db, declared: &Declared) -> Result<Found, ServiceError> {
         Declared::Template { template, document } => {
             let before = templates::find(db, &template.key, template.locale.as_str()).await?;
             (before.map(|row| row.document), document.clone(), None)
+        }
+        Declared::Tag { key, document } => {
+            let before = keeping::rules(db).await?.into_iter().find(|rule| rule.key == *key);
+            let note = "everybody is looked at again under the new definition".to_owned();
+            (before.map(|rule| rule.document), document.clone(), Some(note))
         }
         Declared::Campaign { definition, document } => {
             let (before, note) = find_campaign(db, &definition.key).await?;

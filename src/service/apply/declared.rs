@@ -17,16 +17,35 @@ use serde_json::Value;
 #[derive(Debug, Clone)]
 pub enum Declared {
     Shop(Shop),
-    Calendar { key: String, document: Value },
+    Calendar {
+        key: String,
+        document: Value,
+    },
     Staff(Staff),
     Shifts(roster::Roster),
-    CouponBatch { batch: Batch, maximum: Option<i64>, document: Value },
-    Template { template: MailTemplate, document: Value },
-    Campaign { definition: Box<Definition>, document: Value },
+    CouponBatch {
+        batch: Batch,
+        maximum: Option<i64>,
+        document: Value,
+    },
+    Template {
+        template: MailTemplate,
+        document: Value,
+    },
+    /// Checked with the whole catalogue, since tags refer to each other.
+    Tag {
+        key: String,
+        document: Value,
+    },
+    Campaign {
+        definition: Box<Definition>,
+        document: Value,
+    },
 }
 
 /// The kinds there are, as written.
-pub const KINDS: [&str; 7] = ["shop", "calendar", "staff", "shift", "coupon_batch", "template", "campaign"];
+pub const KINDS: [&str; 8] =
+    ["shop", "calendar", "staff", "shift", "coupon_batch", "template", "tag", "campaign"];
 
 impl Declared {
     pub fn kind(&self) -> &'static str {
@@ -42,7 +61,8 @@ impl Declared {
             Self::Shifts(_) => 3,
             Self::CouponBatch { .. } => 4,
             Self::Template { .. } => 5,
-            Self::Campaign { .. } => 6,
+            Self::Tag { .. } => 6,
+            Self::Campaign { .. } => 7,
         }
     }
 
@@ -50,7 +70,7 @@ impl Declared {
     pub fn key(&self) -> String {
         match self {
             Self::Shop(shop) => shop.key.clone(),
-            Self::Calendar { key, .. } => key.clone(),
+            Self::Calendar { key, .. } | Self::Tag { key, .. } => key.clone(),
             Self::Staff(staff) => staff.key.clone(),
             Self::Shifts(roster) => format!("{} {}–{}", roster.staff.join("+"), roster.from, roster.until),
             Self::CouponBatch { batch, .. } => batch.key.clone(),
@@ -80,6 +100,7 @@ fn parse(document: &Document, around: &Surroundings<'_>) -> Result<Declared, Vec
         "coupon_batch" => coupon_batch(value, around.shop.currency),
         "template" => settle(template::parse::parse(value))
             .map(|template| Declared::Template { template, document: value.clone() }),
+        "tag" => tag(value),
         "campaign" => settle(domain::campaign::parse::parse(value)).map(|definition| Declared::Campaign {
             definition: Box::new(definition),
             document: value.clone(),
@@ -125,6 +146,18 @@ fn calendar(value: &Value) -> Result<Declared, Vec<Problem>> {
     }
     let key = value["key"].as_str().unwrap_or_default().to_owned();
     Ok(Declared::Calendar { key, document: value.clone() })
+}
+
+fn tag(value: &Value) -> Result<Declared, Vec<Problem>> {
+    let mut r = Reader::new();
+    let key = match value.get("key") {
+        Some(key) => r.key("key", key),
+        None => {
+            r.report("key", "missing", "`key` is needed");
+            None
+        }
+    };
+    settle(r.finish(key)).map(|key| Declared::Tag { key, document: value.clone() })
 }
 
 fn coupon_batch(value: &Value, currency: Currency) -> Result<Declared, Vec<Problem>> {

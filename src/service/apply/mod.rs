@@ -6,6 +6,7 @@
 mod compare;
 mod declared;
 mod read;
+mod tags;
 mod write;
 
 pub use compare::{Change, Difference};
@@ -59,6 +60,7 @@ pub async fn prepare(book: &Book, inputs: &[Input]) -> Result<Prepared, ServiceE
         let found = compare::refusals(db, &item.declared, &staff).await?;
         problems.extend(found.into_iter().map(|problem| item.document.locate(problem)));
     }
+    problems.extend(tags::problems(db, &items, &book.shop_key).await?);
     if !problems.is_empty() {
         return Err(ServiceError::Invalid(problems));
     }

@@ -5,7 +5,9 @@ use super::declared::Declared;
 use crate::service::ServiceError;
 use crate::store::coupon_batches::CouponBatch;
 use crate::store::shifts::ShiftRow;
-use crate::store::{Tx, calendars, campaigns, coupon_batches, shifts, shops, staff, templates};
+use crate::store::{
+    Tx, calendars, campaigns, coupon_batches, keeping, meta, shifts, shops, staff, templates,
+};
 use domain::calendar::roster::Roster;
 use domain::campaign::definition::{Definition, Trigger};
 use domain::campaign::state::CampaignState;
@@ -71,6 +73,11 @@ pub async fn write(
                 created_at: by.at,
             };
             templates::insert(tx, row).await?;
+        }
+        Declared::Tag { key, document } => {
+            keeping::publish_rule(tx, key, document, &document_hash(document), by.at).await?;
+            meta::raise_rule_epoch(tx).await?;
+            keeping::everybody_due(tx, by.at).await?;
         }
         Declared::Campaign { definition, document } => write_campaign(tx, definition, document, by).await?,
     }

@@ -1,0 +1,55 @@
+//! Declared tags are checked together with those the book has: they refer to each other, and a circle or a
+//! missing tag is a problem of the whole.
+
+use super::Item;
+use super::declared::Declared;
+use crate::service::ServiceError;
+use crate::store::{Db, keeping, shops};
+use domain::problem::Problem;
+use domain::tag::{Catalogue, TagDocument};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Every problem the catalogue would have, each located in the document that causes it.
+pub(super) async fn problems(db: &Db, items: &[Item], shop_key: &str) -> Result<Vec<Problem>, ServiceError> {
+    let declared: BTreeMap<&str, (&Item, &Value)> = items
+        .iter()
+        .filter_map(|item| match &item.declared {
+            Declared::Tag { key, document } => Some((key.as_str(), (item, document))),
+            _ => None,
+        })
+        .collect();
+    let Some((first, _)) = declared.values().next() else { return Ok(Vec::new()) };
+    let declared_shop = items.iter().find_map(|item| match &item.declared {
+        Declared::Shop(shop) if shop.key == shop_key => Some(shop.currency),
+        _ => None,
+    });
+    let currency = match declared_shop {
+        Some(currency) => currency,
+        None => match shops::find(db, shop_key).await? {
+            Some(row) => row.shop.currency,
+            None => return Err(ServiceError::NotFound(format!("the shop {shop_key}"))),
+        },
+    };
+    let mut documents: Vec<TagDocument> = keeping::rules(db)
+        .await?
+        .into_iter()
+        .filter(|rule| !declared.contains_key(rule.key.as_str()))
+        .map(|rule| TagDocument::first(rule.document))
+        .collect();
+    documents.extend(declared.values().map(|(_, document)| TagDocument::first((*document).clone())));
+    let found = Catalogue::parse(&documents, currency).err().unwrap_or_default();
+    Ok(found.into_iter().map(|problem| locate(problem, &declared, first)).collect())
+}
+
+/// Places begin with the tag's key. A tag of the book that no longer fits is the declared ones' doing.
+fn locate(problem: Problem, declared: &BTreeMap<&str, (&Item, &Value)>, first: &Item) -> Problem {
+    let (key, inside) = problem.at.split_once('.').unwrap_or((&problem.at, ""));
+    match declared.get(key) {
+        Some((item, _)) => item.document.locate(Problem { at: inside.to_owned(), ..problem.clone() }),
+        None => {
+            let detail = format!("{}: {}", problem.at, problem.detail);
+            first.document.locate(Problem { at: String::new(), detail, ..problem })
+        }
+    }
+}
