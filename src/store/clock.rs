@@ -111,8 +111,8 @@ async fn step(
         return Ok(Step::NotYet);
     }
     for what in waiting::ALL {
-        let leased = format!("SELECT 1 AS n FROM {} WHERE leased_until > $1 LIMIT 1", what.table);
-        if tx.number(&leased, args![machine]).await?.is_some() {
+        let leased = format!("SELECT fence FROM {} WHERE leased_until > $1 LIMIT 1", what.table);
+        if tx.one(&leased, args![machine]).await?.is_some() {
             return Ok(Step::NotYet);
         }
         earliest = min(earliest, next_due(tx, what).await?);
@@ -134,7 +134,7 @@ async fn step(
 
 /// What is being sent now: after a crash, recovery settles it, at the instant at which it was begun.
 async fn being_handed_over(tx: &Tx) -> Result<bool, StoreError> {
-    Ok(tx.number("SELECT 1 AS n FROM touchpoint WHERE state = 'sending' LIMIT 1", vec![]).await?.is_some())
+    Ok(tx.one("SELECT id FROM touchpoint WHERE state = 'sending' LIMIT 1", vec![]).await?.is_some())
 }
 
 fn min(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {

@@ -26,6 +26,8 @@ pub struct Engine {
 
 /// How long a worker sleeps at the most before it looks again; polling is the truth, rings are a courtesy.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+/// How often the counter is read that commands beside this daemon raise.
+const COMMAND_WATCH: Duration = Duration::from_millis(500);
 /// How long the stepping clock waits for another daemon's lease before it looks again.
 const LEASE_WAIT: Duration = Duration::from_millis(50);
 
@@ -62,8 +64,31 @@ impl Engine {
             let (engine, worker, stop) = (self.clone(), worker.clone(), stop.clone());
             tasks.spawn(async move { engine.run_worker(&*worker, stop).await });
         }
+        tasks.spawn({
+            let (engine, stop) = (self.clone(), stop.clone());
+            async move { engine.watch_commands(stop).await }
+        });
         tasks.close();
         tasks.wait().await;
+    }
+
+    /// Rings when a command beside this daemon says that it changed something: the one counter it raises is
+    /// read, never the work itself.
+    async fn watch_commands(&self, stop: CancellationToken) {
+        let mut seen = None;
+        let mut looks = tokio::time::interval(COMMAND_WATCH);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = looks.tick() => {}
+            }
+            // A database that can't be read now is the workers' to report; they poll anyway.
+            let Ok(change) = self.store.change_seq().await else { continue };
+            if seen.replace(change).is_some_and(|before| before != change) {
+                self.alarm.ring();
+            }
+        }
     }
 
     async fn run_worker(&self, worker: &dyn Worker, stop: CancellationToken) {

@@ -1,10 +1,16 @@
 //! One test binary for everything that needs the whole daemon.
 
 mod cli;
+mod daemon;
 mod delivery;
+mod engine;
 mod harness;
 mod ingest;
 mod licences;
+mod store_claims;
+mod store_clock;
+mod store_schema;
+mod store_traps;
 mod store_writes;
 mod support;
 mod tidy;

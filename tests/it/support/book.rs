@@ -143,7 +143,8 @@ impl Book {
     }
 }
 
-fn open_at(url: &str, time: Time, clock: &Arc<TestClock>) -> Open {
+/// How [`Book`] opens its store.
+pub fn open_at(url: &str, time: Time, clock: &Arc<TestClock>) -> Open {
     Open {
         url: url.to_owned(),
         pool: 4,
