@@ -163,11 +163,6 @@ impl Store {
         meta::change_seq(self.reader()).await
     }
 
-    /// Tells a daemon on the same book that something changed, after a command that made work.
-    pub async fn raise_change_seq(&self) -> Result<(), StoreError> {
-        self.write(Lane::People, |tx| Box::pin(meta::raise_change_seq(tx))).await
-    }
-
     fn never_behind(&self, reading: MachineInstant) -> MachineInstant {
         let before = self.inner.machine_high_water.fetch_max(reading.micros(), Ordering::Relaxed);
         MachineInstant::from_micros(reading.micros().max(before))

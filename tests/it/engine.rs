@@ -5,7 +5,7 @@ use crate::support::book::{Book, MACHINE_START, START, Time, both_databases};
 use crate::support::toy::{self, Toy};
 use domain::time::{Clock, Instant, MachineInstant, Span};
 use kinkeeper::service::ServiceError;
-use kinkeeper::store::Store;
+use kinkeeper::store::{Lane, Store, StoreError, meta};
 use kinkeeper::worker::{Alarm, Budget, Drained, Engine, Feed, NoFeed, Worker};
 use std::sync::Arc;
 use std::time::Duration;
@@ -155,7 +155,8 @@ async fn a_command_beside_the_daemon_wakes_its_workers() {
         async move { alarm.wait(Duration::from_secs(30)).await }
     });
     within("a change is noticed", || async {
-        command.raise_change_seq().await.expect("raises");
+        let unit = command.write(Lane::People, |tx| Box::pin(meta::raise_change_seq(tx)));
+        unit.await.unwrap_or_else(|e: StoreError| panic!("{e}"));
         rung.is_finished()
     })
     .await;

@@ -93,8 +93,8 @@ both_databases! {
         toy::put(&book, minute(5), 0).await;
         book.run::<i64>(
             "INSERT INTO touchpoint (customer_id, enrollment_id, campaign_id, step, channel, purpose, priority, state, \
-             not_before, expires_at, local_date, template_key, message_id, attempts, created_at, fence) \
-             VALUES (1, 1, 1, 0, 'email', 'marketing', 0, 'sending', 0, 0, '', '', '', 1, 0, 1)",
+             not_before, send_at, expires_at, local_date, template_key, message_id, attempts, created_at, fence) \
+             VALUES (1, 1, 1, 0, 'email', 'marketing', 0, 'sending', 0, 0, 0, '', '', '', 1, 0, 1)",
             [],
         )
         .await;

@@ -5,12 +5,9 @@
 pub mod book;
 pub mod command;
 pub mod postgres;
-<<<<<<< HEAD
 pub mod retail;
 pub mod sink;
-=======
 pub mod toy;
->>>>>>> 6069ffd (Test the store's core, the clock and the engine on both databases)
 
 use std::path::PathBuf;
 
