@@ -259,9 +259,9 @@ async fn move_to(
         _ => (latest, definition),
     };
     let moved = Moved { key: row.key.clone(), state: to, version: version.version };
-    let slot = match approving {
-        true => planning::first_slot(book, row.id, version.id, &definition, book.now().await?).await?,
-        false => None,
+    let slots = match approving {
+        true => planning::coming_slots(book, row.id, version.id, &definition, book.now().await?).await?,
+        false => Vec::new(),
     };
     let (machine, kind, actor) = (book.store.machine_now().await?, book.store.clock_kind(), actor.to_owned());
     book.store
@@ -270,9 +270,7 @@ async fn move_to(
                 let at = clock::business_now(tx, kind, machine).await?;
                 if approving {
                     approve_version(tx, &row, &version, &definition, &actor, at).await?;
-                }
-                if let Some(slot) = slot {
-                    occurrences::schedule(tx, slot).await?;
+                    occurrences::put_under(tx, row.id, slots).await?;
                 }
                 let first_run = (approving && row.state == CampaignState::InReview).then_some(at);
                 campaigns::set_state(tx, row.id, row.state, to, first_run, at).await?;

@@ -369,18 +369,22 @@ fn next_slot(occasion: &Occasion, shop: &Shop, zones: &[Tz], after: Instant) -> 
     Some(NextSlot { slot: slot.nominal_text(), occasion_key: slot.occasion_key, due_at })
 }
 
-/// The next slot of a campaign about to run, to be scheduled in the transaction that starts it; none for
-/// campaigns without a schedule. A slot earlier on the present day still counts: `expires` decides.
-pub async fn first_slot(
+/// The next two slots of a campaign about to run under a version, to be put down in the transaction that
+/// starts it; none for campaigns without a schedule. A slot earlier on the present day still counts:
+/// `expires` decides. Two, since the first may be done already under the version before.
+pub async fn coming_slots(
     book: &Book,
     campaign_id: CampaignId,
     version_id: CampaignVersionId,
     definition: &Definition,
     now: Instant,
-) -> Result<Option<NewOccurrence>, ServiceError> {
-    let Trigger::Occasion(occasion) = &definition.trigger else { return Ok(None) };
+) -> Result<Vec<NewOccurrence>, ServiceError> {
+    let Trigger::Occasion(occasion) = &definition.trigger else { return Ok(Vec::new()) };
     let shop = shop(book).await?;
     let zones = zones(book, &shop).await?;
     let start_of_day = Instant::first_of(now.local_date(shop.zone), shop.zone) - Span::micros(1);
-    Ok(next_slot(occasion, &shop, &zones, start_of_day).map(|slot| slot.of(campaign_id, version_id)))
+    let first = occasion.solar.next_slot(start_of_day, shop.zone).map(|slot| slot.at);
+    let afters = [Some(start_of_day), first];
+    let slots = afters.into_iter().flatten().filter_map(|after| next_slot(occasion, &shop, &zones, after));
+    Ok(slots.map(|slot| slot.of(campaign_id, version_id)).collect())
 }

@@ -1,7 +1,7 @@
 //! Slots of a schedule: each has one row, waits for its planning, is planned page by page over the customers
 //! frozen at its start, and ends done or missed.
 
-use super::sql::{args, places, word};
+use super::sql::{Arg, args, places, word};
 use super::{Claimed, Db, StoreError, Tx};
 use chrono_tz::Tz;
 use domain::ids::{CampaignId, CampaignVersionId, CustomerId, OccurrenceId};
@@ -61,6 +61,31 @@ pub async fn schedule(tx: &Tx, new: NewOccurrence) -> Result<(), StoreError> {
     tx.exec(sql, args![new.campaign_id, new.version_id, new.slot, new.occasion_key, new.due_at])
         .await
         .map(drop)
+}
+
+/// Puts a campaign's coming slots under another version: those it wants stay or come, those only the version
+/// before wanted are missed as `superseded`. What is being planned or was is left alone.
+pub async fn put_under(tx: &Tx, campaign: CampaignId, wanted: Vec<NewOccurrence>) -> Result<(), StoreError> {
+    let slots: Vec<Value> = wanted.iter().map(|new| new.slot.clone().arg()).collect();
+    let others = if slots.is_empty() {
+        String::new()
+    } else {
+        format!("AND slot NOT IN ({})", places(2, slots.len()))
+    };
+    let supersede = format!(
+        "UPDATE occurrence SET state = 'missed', reason = 'superseded', leased_until = NULL, lease_owner = NULL, \
+         fence = fence + 1 WHERE campaign_id = $1 AND state = 'scheduled' {others}"
+    );
+    tx.exec(&supersede, std::iter::once(campaign.arg()).chain(slots).collect()).await?;
+    // The fence turns away a planner that has just read the slot under the version before.
+    let adopt = "UPDATE occurrence SET state = 'scheduled', reason = NULL, campaign_version_id = $1, due_at = $2, \
+                 leased_until = NULL, lease_owner = NULL, fence = fence + 1 WHERE campaign_id = $3 AND slot = $4 \
+                 AND (state = 'scheduled' OR (state = 'missed' AND reason = 'superseded'))";
+    for new in wanted {
+        tx.exec(adopt, args![new.version_id, new.due_at, campaign, new.slot.clone()]).await?;
+        schedule(tx, new).await?;
+    }
+    Ok(())
 }
 
 pub async fn load(db: &Db, claimed: &[Claimed]) -> Result<Vec<Occurrence>, StoreError> {

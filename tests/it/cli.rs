@@ -138,6 +138,31 @@ fn a_changed_campaign_runs_on_under_its_approved_version() {
     assert_eq!((&shown["version"], &shown["priority"]), (&2.into(), &60.into()));
 }
 
+/// The slots that wait, as the preview before going live names them.
+fn slots_ahead(home: &Home) -> Vec<String> {
+    let preview = home.run(&["go-live"]).ended(4).stderr;
+    preview.lines().filter(|line| line.contains(" occasion ")).map(|line| line.trim().to_owned()).collect()
+}
+
+#[test]
+fn a_moved_occasion_takes_its_slot_along_and_back() {
+    let home = Home::new();
+    home.run(&["status", "--clock", "2026-12-20T09:00:00+08:00"]).ended(0);
+    home.run(&["campaign", "approve", "festival"]).ended(0);
+    assert_eq!(slots_ahead(&home), ["occasion             festival at 2026-12-25T10:00:00 local time"]);
+    let shown = home.run(&["campaign", "show", "festival", "--format", "json"]).ended(0).json();
+    for (date, expected) in [("12-24", "2026-12-24T10:00:00"), ("12-25", "2026-12-25T10:00:00")] {
+        let mut document = shown["document"].clone();
+        document["kind"] = "campaign".into();
+        document["trigger"]["occasion"]["solar"] = date.into();
+        document["priority"] = if date == "12-24" { 61.into() } else { 62.into() };
+        home.file("festival.yaml", &document.to_string());
+        home.run(&["apply", "-f", "festival.yaml", "--yes"]).ended(0);
+        home.run(&["campaign", "approve", "festival"]).ended(0);
+        assert_eq!(slots_ahead(&home), [format!("occasion             festival at {expected} local time")]);
+    }
+}
+
 #[test]
 fn a_book_goes_live_once_and_stops_where_told() {
     let home = Home::new();
