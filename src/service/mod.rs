@@ -7,6 +7,7 @@ pub mod campaigns;
 pub mod defaults;
 pub mod definitions;
 mod error;
+pub mod import;
 pub mod ingest;
 pub mod keeping;
 pub mod keys;

@@ -68,7 +68,7 @@ impl Tx {
         tail: &str,
     ) -> Result<u64, StoreError> {
         let mut written = 0;
-        for (sql, args) in bulk(table, columns, rows, tail) {
+        for (sql, args) in bulk(self.backend(), table, columns, rows, tail) {
             written += self.exec(&sql, args).await?;
         }
         Ok(written)
@@ -83,7 +83,7 @@ impl Tx {
         tail: &str,
     ) -> Result<Vec<Row>, StoreError> {
         let mut returned = Vec::new();
-        for (sql, args) in bulk(table, columns, rows, tail) {
+        for (sql, args) in bulk(self.backend(), table, columns, rows, tail) {
             returned.extend(self.all(&sql, args).await?);
         }
         Ok(returned)
@@ -93,7 +93,16 @@ impl Tx {
 /// Both databases take more (32,766 and 65,535); plans of that size cost more than they save.
 const MOST_BINDS: usize = 8_000;
 
-fn bulk(table: &str, columns: &[&str], rows: Vec<Vec<Value>>, tail: &str) -> Vec<(String, Vec<Value>)> {
+fn bulk(
+    backend: DbBackend,
+    table: &str,
+    columns: &[&str],
+    rows: Vec<Vec<Value>>,
+    tail: &str,
+) -> Vec<(String, Vec<Value>)> {
+    // SQLite looks a named parameter up among all names before it, so thousands of `$n` cost their square;
+    // nameless ones are counted. PostgreSQL knows numbers only.
+    let nameless = (backend != DbBackend::Postgres).then(|| vec!["?"; columns.len()].join(", "));
     let per_statement = (MOST_BINDS / columns.len().max(1)).max(1);
     let mut statements = Vec::with_capacity(rows.len().div_ceil(per_statement));
     let mut rows = rows.into_iter().peekable();
@@ -105,7 +114,10 @@ fn bulk(table: &str, columns: &[&str], rows: Vec<Vec<Value>>, tail: &str) -> Vec
             if n > 0 {
                 sql.push_str(", ");
             }
-            sql.push_str(&format!("({})", places(args.len() + 1, row.len())));
+            match &nameless {
+                Some(marks) => sql.push_str(&format!("({marks})")),
+                None => sql.push_str(&format!("({})", places(args.len() + 1, row.len()))),
+            }
             args.extend(row);
         }
         sql.push(' ');

@@ -5,6 +5,7 @@ mod daemon;
 mod delivery;
 mod engine;
 mod harness;
+mod imports;
 mod ingest;
 mod licences;
 mod store_claims;

@@ -87,7 +87,7 @@ async fn accept_once(store: &Store, slice: Slice) -> Result<Receipt, StoreError>
 
 /// The clocks at the door.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Stamp {
+pub(in crate::service) struct Stamp {
     kind: crate::store::ClockKind,
     machine: domain::time::MachineInstant,
 }
@@ -107,7 +107,7 @@ impl Stamp {
 
 /// Takes a slice in within the caller's transaction. Refused events are reported, not kept: that is the
 /// caller's.
-pub(super) async fn take_in(
+pub(in crate::service) async fn take_in(
     tx: &Tx,
     slice: &Slice,
     received_at: Instant,

@@ -51,6 +51,13 @@ pub(in crate::service) struct Slice {
 const KEPT: usize = 32 * 1024;
 
 impl Slice {
+    /// What somebody else has read already, refusing what can't be.
+    pub fn of(origin: Origin, historical: bool, due: Due, said: Vec<Said>) -> Self {
+        let said = Arc::new(said);
+        let (rejected, refused) = (Vec::new(), Vec::new());
+        Self { origin, received_at: None, historical, due, said, browsing: 0, rejected, refused }
+    }
+
     pub fn read(origin: Origin, batch: &Batch, due: Due) -> Self {
         let context = Context { zone: origin.shop.shop.zone, currency: origin.shop.shop.currency };
         let (mut said, mut browsing) = (Vec::with_capacity(batch.events.len()), 0);

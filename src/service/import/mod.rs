@@ -1,0 +1,143 @@
+//! Files of customers, orders and tickets come in: streamed, slice by slice, each slice one transaction with
+//! the cursor in it, so that an interrupted import goes on where it was. The same file twice changes nothing.
+
+mod columns;
+mod events;
+mod records;
+mod reject;
+mod rows;
+mod run;
+
+pub use columns::Unknown;
+pub use events::Dated;
+pub use run::{feed, run};
+
+use crate::store::imports::Counts;
+use domain::ids::ImportId;
+use domain::time::Instant;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// What a file is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Customers,
+    Orders,
+    Tickets,
+}
+
+impl Kind {
+    pub const ALL: [Self; 3] = [Self::Customers, Self::Orders, Self::Tickets];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Customers => "customers",
+            Self::Orders => "orders",
+            Self::Tickets => "tickets",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// Whether anything is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Import,
+    /// `--dry-run`: everything is read and judged, nothing written.
+    DryRun,
+}
+
+/// Whether what the file says may start anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    Current,
+    /// `--history`: taken in after the fact (历史补录): known, never acted on.
+    Historical,
+}
+
+/// What to do with rows dated after the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Later {
+    /// They are refused as `future`.
+    Refuse,
+    /// They are left for a feed that brings them when their time has come ([`feed`]).
+    LeaveOut,
+}
+
+/// What to import and how.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub kind: Kind,
+    /// CSV, gzip or not.
+    pub path: PathBuf,
+    pub mode: Mode,
+    pub age: Age,
+    pub unknown: Unknown,
+    pub later: Later,
+    /// Receives each refused row with its reason.
+    pub reject: Option<PathBuf>,
+}
+
+impl Request {
+    /// A plain import of this file.
+    pub fn new(kind: Kind, path: impl Into<PathBuf>) -> Self {
+        Self {
+            kind,
+            path: path.into(),
+            mode: Mode::Import,
+            age: Age::Current,
+            unknown: Unknown::Refuse,
+            later: Later::Refuse,
+            reject: None,
+        }
+    }
+}
+
+/// Somebody who watches.
+pub trait Progress: Send {
+    /// Of so many rows …
+    fn begin(&mut self, rows: u64);
+    /// … so many are done.
+    fn advance(&mut self, rows: u64);
+}
+
+/// Nobody watches.
+pub struct Unwatched;
+
+impl Progress for Unwatched {
+    fn begin(&mut self, _rows: u64) {}
+    fn advance(&mut self, _rows: u64) {}
+}
+
+/// A refused row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RefusedRow {
+    pub line: u64,
+    pub code: &'static str,
+    /// Line, column, what is wrong and what would help.
+    pub reason: String,
+}
+
+/// What became of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// `None` after a dry run.
+    pub import: Option<ImportId>,
+    pub kind: Kind,
+    /// Rows of the file, the header not counted.
+    pub rows: u64,
+    /// Rows an earlier, interrupted run had done.
+    pub resumed_from: u64,
+    /// Of the whole import, earlier runs included.
+    pub counts: Counts,
+    /// Rows left for a feed ([`Later::LeaveOut`]), of this run.
+    pub left_out: u64,
+    /// The one instant at which all rows count as taken in.
+    pub received_at: Instant,
+    /// The first few refused rows of this run; the reject file has them all.
+    pub refused: Vec<RefusedRow>,
+}
