@@ -5,11 +5,11 @@ use crate::http;
 use crate::service::book::RuleCache;
 use crate::service::definitions::DefinitionCache;
 use crate::service::secrets::Secrets;
-use crate::service::{Book, ServiceError, defaults};
+use crate::service::{Book, ServiceError, StaffingMemory, defaults};
 use crate::settings::Settings;
 use crate::store::{Lease, MachineTime, Open, Store, Timeouts};
 use crate::system::{self, Entropy, SystemClock, SystemEntropy};
-use crate::worker::{Alarm, Budget, Engine, Keeper, NoFeed, Planner, Worker};
+use crate::worker::{Alarm, Budget, Engine, Keeper, NoFeed, Planner, Router, Worker};
 use domain::problem::Problem;
 use domain::time::{Instant, Span};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -67,6 +67,7 @@ impl App {
             public_url: settings.http.public_url.clone(),
             lease: Lease { owner: system::instance_name(&*entropy), length: settings.workers.lease() },
             entropy,
+            staffing: StaffingMemory::default(),
         };
         defaults::found(&book, &settings.shop).await?;
         defaults::publish_tags(&book).await?;
@@ -75,7 +76,11 @@ impl App {
 
     /// The workers, in the order in which one's work becomes the next one's.
     fn workers(&self) -> Vec<Arc<dyn Worker>> {
-        vec![Arc::new(Keeper::new(self.book.clone())), Arc::new(Planner::new(self.book.clone()))]
+        vec![
+            Arc::new(Keeper::new(self.book.clone())),
+            Arc::new(Planner::new(self.book.clone())),
+            Arc::new(Router::new(self.book.clone())),
+        ]
     }
 
     pub fn engine(&self) -> Engine {

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-/// state: scheduled | ready | assigned | in_progress | completed | exhausted | cancelled | expired. severe: 1 when VIP or S1-S2. band and rank_at are stored as the router last decided them. lease_until is business time here: an agent's lease runs in business minutes. ready_since opens the ring episode.
+/// state: scheduled | ready | assigned | in_progress | completed | exhausted | cancelled | expired. severe: 1 when VIP or S1-S2. required_level: never below senior for a VIP. skills, optional_skills: JSON arrays. script: key of the talking points. band and rank_at are stored as last decided. lease_until is business time here: an agent's lease runs in business minutes. ready_since opens the ring episode. breached_at: since when it is past its active due time; null again once a new slot moves that on. fence rises whenever a holder comes or goes.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "callback")]
 pub struct Model {
@@ -19,6 +19,10 @@ pub struct Model {
     pub required_level: String,
     #[sea_orm(column_type = "Text")]
     pub skills: String,
+    #[sea_orm(column_type = "Text")]
+    pub optional_skills: String,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub script: Option<String>,
     #[sea_orm(column_type = "Text", nullable)]
     pub team: Option<String>,
     pub owner_staff_id: Option<i64>,

@@ -5,6 +5,7 @@ pub mod api_key;
 pub mod audit;
 pub mod calendar;
 pub mod callback;
+pub mod callback_escalation;
 pub mod callback_exclusion;
 pub mod callback_log;
 pub mod callback_origin;

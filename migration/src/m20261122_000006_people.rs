@@ -48,8 +48,10 @@ CREATE TABLE calendar (
 );
 
 -- state: scheduled | ready | assigned | in_progress | completed | exhausted | cancelled | expired.
--- severe: 1 when VIP or S1-S2. band and rank_at are stored as the router last decided them. lease_until is
--- business time here: an agent's lease runs in business minutes. ready_since opens the ring episode.
+-- severe: 1 when VIP or S1-S2. required_level: never below senior for a VIP. skills, optional_skills: JSON arrays.
+-- script: key of the talking points. band and rank_at are stored as last decided. lease_until is business time
+-- here: an agent's lease runs in business minutes. ready_since opens the ring episode. breached_at: since when it
+-- is past its active due time; null again once a new slot moves that on. fence rises whenever a holder comes or goes.
 CREATE TABLE callback (
   {id},
   customer_id BIGINT NOT NULL,
@@ -58,6 +60,8 @@ CREATE TABLE callback (
   reason TEXT,
   required_level TEXT NOT NULL,
   skills TEXT NOT NULL,
+  optional_skills TEXT NOT NULL,
+  script TEXT,
   team TEXT,
   owner_staff_id BIGINT,
   last_staff_id BIGINT,
@@ -88,10 +92,14 @@ CREATE TABLE callback (
   result TEXT,
   ended_at BIGINT
 );
-CREATE INDEX callback_queue ON callback (state, band, rank_at);
+CREATE INDEX callback_queue ON callback (state, band, rank_at, created_at, id);
+CREATE INDEX callback_senior_queue ON callback (state, band, severe, rank_at, created_at, id);
 CREATE INDEX callback_wake ON callback (wake_at);
 CREATE INDEX callback_staff ON callback (staff_id, state);
 CREATE INDEX callback_customer ON callback (customer_id);
+-- A second reason joins the open one.
+CREATE UNIQUE INDEX callback_open ON callback (customer_id, kind)
+  WHERE state IN ('scheduled', 'ready', 'assigned', 'in_progress');
 
 -- A second reason for an open callback joins it; each reason is counted once.
 CREATE TABLE callback_origin (
@@ -118,6 +126,15 @@ CREATE TABLE callback_exclusion (
   staff_id BIGINT NOT NULL,
   ring BIGINT NOT NULL,
   PRIMARY KEY (callback_id, staff_id)
+);
+
+-- Told to whom it may concern, each level once a callback. cause: breach | dissatisfied.
+CREATE TABLE callback_escalation (
+  callback_id BIGINT NOT NULL,
+  level BIGINT NOT NULL,
+  cause TEXT NOT NULL,
+  at BIGINT NOT NULL,
+  PRIMARY KEY (callback_id, level)
 );
 
 -- The row locked while an agent pulls: capacity is checked and reserved under it.

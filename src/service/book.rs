@@ -1,8 +1,8 @@
 //! An open book with what the use cases need beside it. Made once by `app` and shared; no globals.
 
-use super::ServiceError;
 use super::definitions::DefinitionCache;
 use super::secrets::Secrets;
+use super::{ServiceError, StaffingMemory};
 use crate::store::{Lease, Store};
 use domain::entropy::Entropy;
 use domain::tag::Catalogue;
@@ -27,6 +27,8 @@ pub struct Book {
     pub definitions: DefinitionCache,
     /// Who this daemon is in leases, and how long it takes them for.
     pub lease: Lease,
+    /// Staff, shifts and calendars as last read.
+    pub staffing: StaffingMemory,
 }
 
 impl Book {

@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod approval;
 pub mod book;
+pub mod callbacks;
 pub mod campaigns;
 pub mod defaults;
 pub mod definitions;
@@ -18,7 +19,9 @@ pub mod report;
 pub mod secrets;
 pub mod shop;
 pub mod staff;
+mod staffing;
 pub mod suppressions;
 
 pub use book::Book;
 pub use error::ServiceError;
+pub use staffing::{Member, Staffing, StaffingMemory};

@@ -43,5 +43,6 @@ pub async fn put(tx: &Tx, row: CalendarRow) -> Result<(), StoreError> {
                ON CONFLICT (key) DO UPDATE SET document = excluded.document, \
                document_hash = excluded.document_hash, changed_at = excluded.changed_at";
     let args = args![row.key, row.document.to_string(), row.document_hash, row.changed_at];
-    tx.exec_one("calendar", sql, args).await
+    tx.exec_one("calendar", sql, args).await?;
+    super::meta::raise_staffing_epoch(tx).await
 }

@@ -6,7 +6,7 @@
 use super::claim::{next_due, waiting};
 use super::meta::ClockKind;
 use super::sql::args;
-use super::{Db, Lane, MachineTime, Store, StoreError, Tx, callback_wake};
+use super::{Db, Lane, MachineTime, Store, StoreError, Tx, callbacks};
 use domain::time::{Instant, MachineInstant};
 
 /// What one attempt to step came to.
@@ -117,7 +117,7 @@ async fn step(
         }
         earliest = min(earliest, next_due(tx, what).await?);
     }
-    earliest = min(earliest, callback_wake(tx).await?);
+    earliest = min(earliest, callbacks::next_wake(tx).await?);
     match earliest {
         Some(due) if due <= now => Ok(Step::NotYet),
         Some(due) if due <= limit => {

@@ -11,6 +11,7 @@ mod key {
     pub const CHANGE_SEQ: &str = "change_seq";
     pub const RULE_EPOCH: &str = "rule_epoch";
     pub const MACHINE_HIGH_WATER: &str = "machine_high_water";
+    pub const STAFFING_EPOCH: &str = "staffing_epoch";
 }
 
 /// A book is born real or virtual and stays so.
@@ -111,6 +112,15 @@ pub async fn rule_epoch(db: &Db) -> Result<i64, StoreError> {
 
 pub async fn raise_rule_epoch(tx: &Tx) -> Result<i64, StoreError> {
     raise(tx, key::RULE_EPOCH).await
+}
+
+/// Rises with every change of staff, shifts, calendars or shops, which daemons keep in memory.
+pub async fn staffing_epoch(db: &Db) -> Result<i64, StoreError> {
+    get(db, key::STAFFING_EPOCH).await?.map_or(Ok(0), |text| number(key::STAFFING_EPOCH, &text))
+}
+
+pub(super) async fn raise_staffing_epoch(tx: &Tx) -> Result<(), StoreError> {
+    raise(tx, key::STAFFING_EPOCH).await.map(drop)
 }
 
 async fn raise(tx: &Tx, key: &str) -> Result<i64, StoreError> {

@@ -3,8 +3,10 @@
 //!
 //! Nothing here decides anything about customers; nothing here calls a service.
 
+pub mod agent_loads;
 pub mod audit;
 pub mod calendars;
+pub mod callbacks;
 pub mod campaigns;
 pub mod claim;
 pub mod clock;
@@ -191,12 +193,4 @@ async fn birth(writer: &Writer, virtual_at: Option<Instant>) -> Result<ClockKind
             })
         })
         .await
-}
-
-/// The earliest instant at which a callback changes by itself.
-async fn callback_wake(db: &Db) -> Result<Option<Instant>, StoreError> {
-    Ok(db
-        .number("SELECT MIN(wake_at) FROM callback WHERE wake_at IS NOT NULL", vec![])
-        .await?
-        .map(Instant::from_micros))
 }

@@ -92,5 +92,5 @@ pub async fn slots_ahead(db: &Db, until: Instant) -> Result<Vec<SlotAhead>, Stor
 
 /// When the router is due next.
 pub async fn callbacks_due(db: &Db) -> Result<Option<Instant>, StoreError> {
-    super::callback_wake(db).await
+    super::callbacks::next_wake(db).await
 }

@@ -28,6 +28,19 @@ pub async fn list_of(
         .collect()
 }
 
+/// Everybody's shifts that touch `[from, until)`, by who and when.
+pub async fn list_between(db: &Db, from: Instant, until: Instant) -> Result<Vec<ShiftRow>, StoreError> {
+    let sql = "SELECT staff_id, starts_at, ends_at FROM shift \
+               WHERE starts_at < $2 AND ends_at > $1 ORDER BY staff_id, starts_at";
+    let rows = db.all(sql, args![from, until]).await?;
+    rows.iter()
+        .map(|row| {
+            let (starts_at, ends_at) = (row.at("starts_at")?, row.at("ends_at")?);
+            Ok(ShiftRow { staff_id: StaffId(row.int("staff_id")?), starts_at, ends_at })
+        })
+        .collect()
+}
+
 /// Replaces the shifts of one member of staff that start in `[from, until)`.
 pub async fn replace(
     tx: &Tx,
@@ -38,6 +51,7 @@ pub async fn replace(
 ) -> Result<u64, StoreError> {
     let sql = "DELETE FROM shift WHERE staff_id = $1 AND starts_at >= $2 AND starts_at < $3";
     tx.exec(sql, args![staff_id, from, until]).await?;
+    super::meta::raise_staffing_epoch(tx).await?;
     let rows = shifts.into_iter().map(|s| args![s.staff_id, s.starts_at, s.ends_at]).collect();
     tx.insert_many("shift", &["staff_id", "starts_at", "ends_at"], rows, "").await
 }

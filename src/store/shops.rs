@@ -80,6 +80,7 @@ pub async fn put(tx: &Tx, shop: &Shop) -> Result<ShopId, StoreError> {
     ];
     let row = tx.one(sql, args).await?;
     let row = row.ok_or(StoreError::RowsAffected { what: "shop", expected: 1, actual: 0 })?;
+    super::meta::raise_staffing_epoch(tx).await?;
     Ok(ShopId(row.int("id")?))
 }
 

@@ -62,6 +62,12 @@ pub async fn list(db: &Db) -> Result<Vec<StaffRow>, StoreError> {
     rows.iter().map(read).collect()
 }
 
+/// Everybody callbacks may go to.
+pub async fn list_active(db: &Db) -> Result<Vec<StaffRow>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM staff WHERE state = 'active' ORDER BY id");
+    db.all(&sql, vec![]).await?.iter().map(read).collect()
+}
+
 /// Writes the member of staff over the one of its key, and makes the row that is locked while one pulls.
 pub async fn put(tx: &Tx, staff: &Staff) -> Result<StaffId, StoreError> {
     let skills = serde_json::Value::from(staff.skills.clone()).to_string();
@@ -89,5 +95,6 @@ pub async fn put(tx: &Tx, staff: &Staff) -> Result<StaffId, StoreError> {
     let load = "INSERT INTO agent_load (staff_id, held, calls_on, calls) VALUES ($1, 0, '', 0) \
                 ON CONFLICT (staff_id) DO NOTHING";
     tx.exec(load, args![id]).await?;
+    super::meta::raise_staffing_epoch(tx).await?;
     Ok(id)
 }

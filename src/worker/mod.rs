@@ -7,12 +7,14 @@ mod engine;
 mod feed;
 mod keeper;
 mod planner;
+mod router;
 
 pub use alarm::Alarm;
 pub use engine::{Engine, WorkDone};
 pub use feed::{Feed, NoFeed};
 pub use keeper::Keeper;
 pub use planner::Planner;
+pub use router::Router;
 
 use crate::service::ServiceError;
 use domain::time::Instant;

@@ -1,5 +1,6 @@
 //! One test binary for everything that needs the whole daemon.
 
+mod callbacks;
 mod cli;
 mod daemon;
 mod delivery;

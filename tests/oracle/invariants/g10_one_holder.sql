@@ -1,5 +1,6 @@
 -- G10: one callback, one agent: exactly the held ones have a holder with a lease, nobody holds while waiting in the queue, each agent's
 -- load is what the agent holds, and no attempt is taken twice: between two assignments the callback came back.
+-- (A line of the log may also tell a breach, a ring or another reason: it leads from a state to the same.)
 SELECT 'held by nobody' AS what, 'callback ' || id || ' is ' || state AS ref
 FROM callback WHERE state IN ('assigned', 'in_progress') AND (staff_id IS NULL OR lease_until IS NULL)
 UNION ALL
@@ -18,5 +19,8 @@ SELECT 'more held than the agent may', 'staff ' || s.key || ' ' || a.held || ' o
 FROM agent_load a JOIN staff s ON s.id = a.staff_id WHERE a.held > s.capacity_held
 UNION ALL
 SELECT 'assigned while assigned', 'callback ' || callback_id || ' log ' || id
-FROM callback_log WHERE to_state = 'assigned' AND from_state IN ('assigned', 'in_progress')
+FROM callback_log WHERE to_state = 'assigned' AND from_state <> 'ready' AND event = 'pull'
+UNION ALL
+SELECT 'begun while begun', 'callback ' || callback_id || ' log ' || id
+FROM callback_log WHERE to_state = 'in_progress' AND from_state <> 'assigned' AND event = 'start'
 ORDER BY 1, 2;

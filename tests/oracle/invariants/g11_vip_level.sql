@@ -9,4 +9,8 @@ WHERE c.vip = 1 AND s.level = 'junior'
 UNION ALL
 SELECT 'breached, but not in band 0', 'callback ' || id || ' band ' || band
 FROM callback WHERE breached_at IS NOT NULL AND band <> 0 AND state IN ('ready', 'assigned', 'in_progress')
+UNION ALL
+SELECT 'in band 0 and told to nobody', 'callback ' || c.id
+FROM callback c LEFT JOIN callback_escalation e ON e.callback_id = c.id
+WHERE c.band = 0 AND c.state IN ('scheduled', 'ready', 'assigned', 'in_progress') AND e.callback_id IS NULL
 ORDER BY 1, 2;
