@@ -7,6 +7,7 @@ mod config;
 mod drain;
 mod export;
 mod failure;
+mod import;
 mod key;
 mod live;
 mod output;
@@ -45,6 +46,8 @@ enum Command {
     Resume(live::Resume),
     Suppress(suppress::Suppress),
     Drain(drain::Drain),
+    #[command(subcommand)]
+    Import(import::Import),
     Apply(apply::Apply),
     #[command(subcommand)]
     Campaign(campaign::Campaign),
@@ -83,6 +86,7 @@ async fn run(Cli { global, command }: Cli) -> Outcome {
         Command::Resume(command) => command.run(&global).await,
         Command::Suppress(command) => command.run(&global).await,
         Command::Drain(command) => command.run(&global).await,
+        Command::Import(command) => command.run(&global).await,
         Command::Apply(command) => command.run(&global).await,
         Command::Campaign(command) => command.run(&global).await,
         Command::Export(command) => command.run(&global).await,

@@ -269,3 +269,39 @@ fn tags_are_checked_with_the_whole_catalogue() {
     let again = home.run(&["apply", "-f", "tags.yaml", "--yes"]).ended(0);
     assert!(again.stderr.contains("nothing to change"), "{}", again.stderr);
 }
+
+#[test]
+fn a_file_is_imported_once_and_its_bad_rows_are_told() {
+    let home = Home::new();
+    home.file(
+        "orders.csv",
+        "order_id,customer_id,paid_at,total,currency\n1,c1,2026-01-05 10:00:00,120.00,CNY\n2,c1,2026-01-06,abc,CNY\n",
+    );
+    let args = ["import", "orders", "orders.csv", "--reject", "refused.csv", "--format", "json"];
+    let dry = home.run(&["import", "orders", "orders.csv", "--dry-run", "--format", "json"]).ended(0).json();
+    assert_eq!((&dry["counts"]["accepted"], &dry["counts"]["rejected"]), (&1.into(), &1.into()));
+    let status = home.run(&["status", "--format", "json"]).ended(0).json();
+    assert_eq!(status["counts"]["orders"], 0, "a dry run changes nothing");
+
+    let first = home.run(&args).ended(0).json();
+    assert_eq!((&first["rows"], &first["counts"]["accepted"]), (&2.into(), &1.into()));
+    let reason = first["refused"][0]["reason"].as_str().expect("a reason");
+    assert!(reason.contains('3') && reason.contains("total"), "line and column: {reason}");
+    let refused = std::fs::read_to_string(home.path().join("refused.csv")).expect("written");
+    assert!(refused.contains("abc"), "{refused}");
+    home.run(&args).ended(0);
+    let status = home.run(&["status", "--format", "json"]).ended(0).json();
+    assert_eq!(status["counts"]["orders"], 1, "the same file twice changes nothing");
+
+    home.run(&["drain"]).ended(0);
+    let line = home.run(&["export", "profiles"]).ended(0).json();
+    assert_eq!((&line["customer_id"], &line["orders_ever"]), (&"c1".into(), &1.into()));
+    assert_eq!(line["spend_ever"], serde_json::json!({"amount": "120.00", "currency": "CNY"}));
+    assert!(line["tags"]["value_tier"].is_string(), "{line}");
+
+    let missing = home.run(&["import", "orders", "nowhere.csv"]).ended(2);
+    assert!(missing.stderr.contains("nowhere.csv"), "{}", missing.stderr);
+    home.file("bad.csv", "order_id,customer\n1,2\n");
+    let header = home.run(&["import", "orders", "bad.csv"]).ended(2);
+    assert!(header.stderr.contains("did you mean"), "{}", header.stderr);
+}
