@@ -1,15 +1,24 @@
 //! The composition root: settings become an open book, workers and routes. No globals: two of it live in
 //! one process, on two stores of different kinds.
 
+use crate::delivery::Channel;
+use crate::delivery::file::FileChannel;
+use crate::delivery::smtp::SmtpRelay;
+use crate::delivery::smtp::settings::SmtpSettings;
 use crate::http;
 use crate::service::book::RuleCache;
 use crate::service::definitions::DefinitionCache;
+use crate::service::dispatch::Dispatch;
 use crate::service::secrets::Secrets;
 use crate::service::{Book, ServiceError, StaffingMemory, defaults};
 use crate::settings::Settings;
 use crate::store::{Lease, MachineTime, Open, Store, Timeouts};
 use crate::system::{self, Entropy, SystemClock, SystemEntropy};
 use crate::worker::{Alarm, Budget, Engine, Keeper, NoFeed, Planner, Router, Worker};
+use crate::service::{Book, ServiceError, defaults};
+use crate::settings::{MailChannel, Settings};
+use crate::store::{ClockKind, Lease, MachineTime, Open, Store, Timeouts};
+use crate::worker::{Alarm, Budget, Dispatcher, Engine, Keeper, NoFeed, Planner, Worker};
 use domain::problem::Problem;
 use domain::time::{Instant, Span};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -29,6 +38,7 @@ pub struct App {
     pub settings: Arc<Settings>,
     pub book: Arc<Book>,
     pub alarm: Alarm,
+    channels: Vec<Arc<dyn Channel>>,
 }
 
 impl App {
@@ -71,7 +81,8 @@ impl App {
         };
         defaults::found(&book, &settings.shop).await?;
         defaults::publish_tags(&book).await?;
-        Ok(Self { settings: Arc::new(settings), book: Arc::new(book), alarm: Alarm::default() })
+        let channels = channels(&settings, book.store.clock_kind())?;
+        Ok(Self { settings: Arc::new(settings), book: Arc::new(book), alarm: Alarm::default(), channels })
     }
 
     /// The workers, in the order in which one's work becomes the next one's.
@@ -80,6 +91,7 @@ impl App {
             Arc::new(Keeper::new(self.book.clone())),
             Arc::new(Planner::new(self.book.clone())),
             Arc::new(Router::new(self.book.clone())),
+            Arc::new(Dispatcher::new(Dispatch::new(self.book.clone(), self.channels.clone()))),
         ]
     }
 
@@ -163,6 +175,31 @@ impl App {
 
 fn seconds(n: u32) -> Duration {
     Duration::from_secs(u64::from(n))
+}
+
+/// The ways out for mail. A virtual book's mails never leave this machine.
+fn channels(settings: &Settings, clock: ClockKind) -> Result<Vec<Arc<dyn Channel>>, ServiceError> {
+    let mail = &settings.mail;
+    if mail.channel == MailChannel::File {
+        return Ok(vec![Arc::new(FileChannel::new(&mail.dir))]);
+    }
+    let mut channels: Vec<Arc<dyn Channel>> = Vec::with_capacity(mail.relays.len());
+    for (n, relay) in mail.relays.iter().enumerate() {
+        if clock == ClockKind::Virtual && !relay.url.is_loopback() {
+            let detail = format!(
+                "this book runs on a virtual clock, so {} must not get its mails; use a relay on 127.0.0.1, \
+                 or mail.channel = \"file\"",
+                relay.url
+            );
+            return Err(ServiceError::invalid(format!("mail.relays[{n}].url"), "virtual_clock", detail));
+        }
+        let opened = SmtpSettings::from_relay(relay).and_then(SmtpRelay::new);
+        let relay = opened.map_err(|p| {
+            ServiceError::Invalid(vec![Problem::new(format!("mail.relays[{n}].{}", p.at), p.code, p.detail)])
+        })?;
+        channels.push(Arc::new(relay));
+    }
+    Ok(channels)
 }
 
 fn cannot(setting: &str, path: &Path, error: &std::io::Error) -> ServiceError {

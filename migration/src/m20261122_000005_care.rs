@@ -138,6 +138,9 @@ CREATE TABLE touchpoint (
 CREATE INDEX touchpoint_due ON touchpoint (state, not_before);
 CREATE INDEX touchpoint_leased ON touchpoint (leased_until) WHERE leased_until IS NOT NULL;
 CREATE INDEX touchpoint_enrollment ON touchpoint (enrollment_id);
+CREATE INDEX touchpoint_customer_campaign ON touchpoint (customer_id, campaign_id);
+CREATE INDEX touchpoint_held ON touchpoint (reason, not_before) WHERE state = 'deferred';
+CREATE INDEX touchpoint_coupon ON touchpoint (coupon_id) WHERE coupon_id IS NOT NULL;
 
 -- The day's winner: one marketing touch a customer and local day, the highest priority.
 CREATE TABLE contact_day (
@@ -147,6 +150,7 @@ CREATE TABLE contact_day (
   priority BIGINT NOT NULL,
   PRIMARY KEY (customer_id, local_date)
 );
+CREATE INDEX contact_day_touchpoint ON contact_day (touchpoint_id);
 
 -- One row a counted contact, written in the hand-over transaction. Frequency caps read it.
 CREATE TABLE contact_ledger (
@@ -169,6 +173,7 @@ CREATE TABLE occasion_contact (
   touchpoint_id BIGINT NOT NULL,
   PRIMARY KEY (campaign_id, occasion_key, step, contact_hash)
 );
+CREATE INDEX occasion_contact_touchpoint ON occasion_contact (touchpoint_id);
 
 -- outstanding_minor is face reserved or issued and not yet redeemed, expired or revoked; never above budget_minor.
 CREATE TABLE coupon_batch (

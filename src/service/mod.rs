@@ -7,6 +7,7 @@ pub mod callbacks;
 pub mod campaigns;
 pub mod defaults;
 pub mod definitions;
+pub mod dispatch;
 mod error;
 pub mod import;
 pub mod ingest;

@@ -3,6 +3,7 @@
 //! once; what is due is decided from the database, never from when somebody was woken.
 
 mod alarm;
+mod dispatcher;
 mod engine;
 mod feed;
 mod keeper;
@@ -10,6 +11,7 @@ mod planner;
 mod router;
 
 pub use alarm::Alarm;
+pub use dispatcher::Dispatcher;
 pub use engine::{Engine, WorkDone};
 pub use feed::{Feed, NoFeed};
 pub use keeper::Keeper;

@@ -110,6 +110,8 @@ stable_names! {
         FrequencyCap = "frequency_cap",
         QuietHours = "quiet_hours",
         NoContactPoint = "no_contact_point",
+        /// Somebody else at the same contact point is reached on this occasion.
+        ContactShared = "contact_shared",
         /// The enrollment ended by an exit condition.
         Exited = "exited",
         /// The customer was merged into another.

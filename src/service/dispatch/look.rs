@@ -1,0 +1,293 @@
+//! What the gate looks at, gathered for many touchpoints at once, and its answer as a change of the row.
+//! Nothing is written here.
+
+use crate::service::secrets::Secrets;
+use crate::service::shop::{Shop, shop};
+use crate::service::{Book, ServiceError, definitions};
+use crate::store::contact::{self, Contact, Holder, Point, Take};
+use crate::store::coupon_batches::CouponBatchRow;
+use crate::store::dispatch::{Due, To};
+use crate::store::stops::{self, StopScope};
+use crate::store::{Db, StoreError, coupons, meta};
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use domain::calendar::window::{ContactHours, ContactKind, ShopZone};
+use domain::campaign::definition::{Definition, Purpose, WindowKind};
+use domain::campaign::gate::{
+    Caps, Consent, ContactDay, ContactPoint, CouponNeed, Inputs, Live, Stop, Suppression, Verdict, decide,
+};
+use domain::campaign::state::EnrollmentState;
+use domain::campaign::touch::{Reason, TouchEvent, TouchState};
+use domain::coupon::Budget;
+use domain::ids::{CampaignVersionId, CouponBatchId, CustomerId};
+use domain::time::{Instant, Span, add_days};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What doesn't change while a batch is worked on.
+pub struct Room {
+    pub shop: Shop,
+    pub live: Live,
+    hours: ContactHours,
+    definitions: HashMap<CampaignVersionId, Result<Arc<Definition>, String>>,
+}
+
+impl Room {
+    /// A version whose document can't be read breaks its own touchpoints only.
+    pub async fn load(book: &Book, versions: Vec<CampaignVersionId>) -> Result<Self, ServiceError> {
+        let mut found = HashMap::new();
+        for id in versions {
+            if found.contains_key(&id) {
+                continue;
+            }
+            let definition = match definitions::of(book, [id]).await {
+                Ok(mut one) => one.remove(&id).ok_or_else(|| format!("campaign_version {} is gone", id.0)),
+                Err(ServiceError::Internal(broken)) => Err(broken),
+                Err(other) => return Err(other),
+            };
+            found.insert(id, definition);
+        }
+        let live = match meta::go_live_at(book.store.reader()).await? {
+            Some(at) => Live::Since(at),
+            None => Live::Onboarding,
+        };
+        Ok(Self { shop: shop(book).await?, live, hours: ContactHours::default(), definitions: found })
+    }
+
+    /// The version's document, or what is wrong with it.
+    pub fn definition(&self, id: CampaignVersionId) -> Result<&Arc<Definition>, &str> {
+        match self.definitions.get(&id) {
+            Some(Ok(definition)) => Ok(definition),
+            Some(Err(broken)) => Err(broken),
+            None => Err("a campaign version nobody asked for"),
+        }
+    }
+
+    /// The zone in which a customer's days are counted.
+    pub fn zone(&self, due: &Due) -> Tz {
+        due.zone.unwrap_or(self.shop.zone)
+    }
+}
+
+/// What is known of the customers of a batch, as read at one moment.
+pub struct Around {
+    stops: Vec<StopScope>,
+    consents: HashMap<(CustomerId, String, String), Consent>,
+    points: HashMap<(CustomerId, String), Vec<Point>>,
+    suppressed: HashMap<(String, String), String>,
+    complaints: HashMap<CustomerId, String>,
+    contacts: HashMap<CustomerId, Vec<Contact>>,
+    days: HashMap<(CustomerId, NaiveDate), Holder>,
+    batches: HashMap<CouponBatchId, CouponBatchRow>,
+    secrets: Secrets,
+}
+
+/// Where a message would go.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Target {
+    pub address: String,
+    pub hash: String,
+}
+
+impl Around {
+    pub async fn load(db: &Db, secrets: &Secrets, due: &[Due], now: Instant) -> Result<Self, StoreError> {
+        let mut customers: Vec<CustomerId> = due.iter().map(|d| d.customer_id).collect();
+        customers.sort_unstable();
+        customers.dedup();
+        let batches: Vec<CouponBatchId> = due.iter().filter_map(|d| d.coupon_batch_id).collect();
+        // No zone is more than a day from UTC.
+        let first = add_days(now.to_utc().date_naive(), -1);
+        let mut around = Self {
+            stops: stops::list_in_force(db).await?.into_iter().map(|s| s.scope).collect(),
+            consents: contact::consents(db, &customers).await?,
+            points: contact::points(db, &customers).await?,
+            suppressed: HashMap::new(),
+            complaints: contact::open_complaints(db, &customers).await?,
+            contacts: contact::contacts(db, &customers, now - Span::days(31)).await?,
+            days: contact::days(db, &customers, first).await?,
+            batches: coupons::batches(db, &batches).await?,
+            secrets: secrets.clone(),
+        };
+        let targets = due.iter().filter_map(|d| around.target(d));
+        let hashes = targets.map(|t| (String::new(), t.hash)).collect();
+        around.suppressed = contact::suppressed(db, hashes).await?;
+        Ok(around)
+    }
+
+    /// Where this one would go: the primary usable contact point of its channel.
+    pub fn target(&self, due: &Due) -> Option<Target> {
+        let channel = due.channel.as_str();
+        let points = self.points.get(&(due.customer_id, channel.to_owned()))?;
+        let point = points.iter().find(|p| p.usable && p.class == "real")?;
+        let hash = self.secrets.contact_hash(channel, &point.value);
+        Some(Target { address: point.value.clone(), hash })
+    }
+
+    pub fn batch(&self, due: &Due) -> Option<&CouponBatchRow> {
+        self.batches.get(&due.coupon_batch_id?)
+    }
+
+    fn stop(&self, due: &Due) -> Stop {
+        let mut reached = Stop::None;
+        for scope in &self.stops {
+            reached = match scope {
+                StopScope::All => return Stop::All,
+                StopScope::Channel(name) if name == due.channel.as_str() => Stop::Channel,
+                StopScope::Campaign(key) if *key == due.campaign_key => Stop::Campaign,
+                _ => reached,
+            };
+        }
+        reached
+    }
+
+    fn consent(&self, due: &Due) -> Consent {
+        // Recovery is judged as service.
+        let purpose = if due.purpose == Purpose::Recovery { Purpose::Service } else { due.purpose };
+        let key = (due.customer_id, due.channel.as_str().to_owned(), purpose.as_str().to_owned());
+        self.consents.get(&key).copied().unwrap_or(Consent::Unknown)
+    }
+
+    fn suppression(&self, due: &Due) -> Suppression {
+        let scope = self
+            .target(due)
+            .and_then(|target| self.suppressed.get(&(due.channel.as_str().to_owned(), target.hash)));
+        match scope.map(String::as_str) {
+            None => Suppression::Clear,
+            Some("marketing") if !due.purpose.needs_opt_in() => Suppression::Clear,
+            Some(_) => Suppression::Suppressed,
+        }
+    }
+
+    fn contact_point(&self, due: &Due) -> ContactPoint {
+        let has_any = self.points.contains_key(&(due.customer_id, due.channel.as_str().to_owned()));
+        match (self.target(due), has_any) {
+            (Some(_), _) => ContactPoint::Usable,
+            (None, true) => ContactPoint::Unusable,
+            (None, false) => ContactPoint::Missing,
+        }
+    }
+
+    fn coupon(&self, due: &Due) -> CouponNeed {
+        if due.coupon_batch_id.is_none() || due.coupon_id.is_some() {
+            return CouponNeed::Covered;
+        }
+        let Some(row) = self.batch(due) else {
+            return CouponNeed::Needed { face_minor: 0, left_minor: None };
+        };
+        // A batch without a budget is stored as 0.
+        let limit_minor = Some(row.batch.budget_minor).filter(|limit| *limit > 0);
+        let budget = Budget { limit_minor, outstanding_minor: row.outstanding_minor };
+        CouponNeed::Needed { face_minor: row.batch.face_minor, left_minor: budget.left_minor() }
+    }
+
+    fn contact_day(&self, due: &Due, date: NaiveDate) -> ContactDay {
+        match self.days.get(&(due.customer_id, date)) {
+            Some(h) if h.touchpoint_id != due.id => {
+                let (campaign, priority) = (h.campaign_key.clone(), h.priority);
+                if h.state.is_waiting() {
+                    ContactDay::Waiting { campaign, priority }
+                } else {
+                    ContactDay::Begun { campaign, priority }
+                }
+            }
+            _ => ContactDay::Free,
+        }
+    }
+}
+
+/// Everything the gate looks at for one touchpoint, as of `at`.
+pub fn inputs(room: &Room, around: &Around, definition: &Definition, due: &Due, at: Instant) -> Inputs {
+    let zone = room.zone(due);
+    let shop_zone = if room.shop.single_zone { ShopZone::Single } else { ShopZone::Many };
+    let kind = match definition.window {
+        WindowKind::Marketing => ContactKind::Marketing,
+        WindowKind::Service => ContactKind::Service,
+    };
+    let contacts = around.contacts.get(&due.customer_id).map_or(&[][..], Vec::as_slice);
+    Inputs {
+        live: room.live,
+        stop: around.stop(due),
+        campaign: due.campaign_state,
+        purpose: due.purpose,
+        priority: due.priority,
+        coupon: around.coupon(due),
+        expires_at: due.expires_at,
+        held_for: due.reason,
+        consent: around.consent(due),
+        suppression: around.suppression(due),
+        open_complaint: around.complaints.get(&due.customer_id).cloned(),
+        contact_day: around.contact_day(due, at.local_date(zone)),
+        contacts: contacts.iter().filter(|c| c.touchpoint_id != Some(due.id)).map(|c| c.at).collect(),
+        caps: Caps::default(),
+        zone,
+        window: room.hours.window(kind, due.zone, shop_zone(room.shop.zone)).decide(at),
+        contact_point: around.contact_point(due),
+    }
+}
+
+/// What is to be done with a touchpoint.
+pub enum Next {
+    /// Hand it over now.
+    HandOver,
+    Change(Decided),
+}
+
+/// A change, with the contact day it needs.
+#[derive(Clone)]
+pub struct Decided {
+    pub due: Due,
+    pub to: To,
+    pub take: Option<Take>,
+}
+
+impl Decided {
+    /// An end, in the state its reason leads to.
+    pub fn ended(due: &Due, reason: Reason, detail: Option<String>) -> Self {
+        let state = due.state.apply(reason.end()).unwrap_or(TouchState::Skipped);
+        Self { due: due.clone(), to: To::Ended { state, reason, detail }, take: None }
+    }
+}
+
+/// Asks the gate. What isn't queued yet is judged as of the instant it is wanted out.
+pub fn next(room: &Room, around: &Around, due: &Due, now: Instant) -> Next {
+    let definition = match room.definition(due.version_id) {
+        Ok(definition) => definition,
+        Err(broken) => {
+            return Next::Change(Decided::ended(due, Reason::Template, Some(broken.to_owned())));
+        }
+    };
+    if due.enrollment_state != EnrollmentState::Active {
+        return Next::Change(Decided::ended(due, Reason::Exited, None));
+    }
+    let at = if due.state == TouchState::Queued { now } else { now.max(due.send_at) };
+    let date = at.local_date(room.zone(due));
+    let change = |to, take| Next::Change(Decided { due: due.clone(), to, take });
+    match decide(&inputs(room, around, definition, due, at), at) {
+        Verdict::Send if due.state == TouchState::Queued => Next::HandOver,
+        Verdict::Send => change(To::Queued { not_before: at, date }, take(room, due, at)),
+        Verdict::Defer { until, reason } => {
+            let until = until.unwrap_or(due.expires_at);
+            change(To::Deferred { until, reason, date }, None)
+        }
+        Verdict::Skip { reason } => Next::Change(Decided::ended(due, reason, None)),
+    }
+}
+
+/// The contact day a hand-over at `at` needs; only marketing shares one.
+pub fn take(room: &Room, due: &Due, at: Instant) -> Option<Take> {
+    due.purpose.needs_opt_in().then(|| Take {
+        customer_id: due.customer_id,
+        date: at.local_date(room.zone(due)),
+        touchpoint_id: due.id,
+        priority: due.priority,
+        next_day: Instant::first_of(add_days(at.local_date(room.zone(due)), 1), room.zone(due)),
+    })
+}
+
+/// Whether this change ends the touchpoint.
+pub fn ends(to: &To) -> Option<TouchEvent> {
+    match to {
+        To::Ended { reason, .. } => Some(reason.end()),
+        To::Queued { .. } | To::Deferred { .. } => None,
+    }
+}

@@ -1,0 +1,247 @@
+//! From a planned touchpoint to its result. `look` asks the gate, `settle` carries its answers out, `prepare`
+//! reserves coupons and builds mails, `mark` and `hand_over` send them, `results` stores what came of it.
+
+mod hand_over;
+pub mod look;
+mod mail;
+mod mark;
+mod prepare;
+mod results;
+mod settle;
+
+use crate::delivery::{Channel, SendError};
+use crate::service::{Book, ServiceError};
+use crate::store::dispatch::{self, Due};
+use crate::store::{Claimed, Lane, StoreError, clock, coupons, waiting};
+use domain::campaign::touch::Reason;
+use domain::ids::TouchpointId;
+use domain::time::{Instant, MachineInstant, Span};
+use look::{Around, Decided, Next, Room, next};
+use mail::Texts;
+use mark::Marker;
+use prepare::{Preparation, prepare};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Touchpoints claimed at a time: what is read and built before the first of them goes out.
+const MOST_CLAIMED: i64 = 256;
+const LONGEST_REST: Span = Span::minutes(5);
+
+/// Sends for one book, over its channels.
+pub struct Dispatch {
+    book: Arc<Book>,
+    relays: Vec<Relay>,
+    texts: Texts,
+}
+
+/// A way out, and whether it has to rest.
+struct Relay {
+    channel: Arc<dyn Channel>,
+    rest: Mutex<Rest>,
+}
+
+/// Since relays refuse for a while when asked too often, each refusal doubles the pause.
+#[derive(Debug, Clone, Copy, Default)]
+struct Rest {
+    until: Option<MachineInstant>,
+    length: Span,
+}
+
+impl Dispatch {
+    pub fn new(book: Arc<Book>, channels: Vec<Arc<dyn Channel>>) -> Self {
+        let relays = channels.into_iter().map(|channel| Relay { channel, rest: Mutex::default() }).collect();
+        Self { book, relays, texts: Texts::default() }
+    }
+
+    /// When a touchpoint is due next.
+    pub async fn next_due(&self) -> Result<Option<Instant>, ServiceError> {
+        Ok(self.book.store.next_due(waiting::TOUCHPOINTS).await?)
+    }
+
+    /// Works on up to `limit` touchpoints that are due; gives how many rows changed.
+    pub async fn work(&self, now: Instant, limit: i64) -> Result<u64, ServiceError> {
+        let mut done = self.recover(limit).await? + self.let_go(now, limit).await?;
+        if self.next_due().await?.is_none_or(|due| due > now) {
+            return Ok(done);
+        }
+        let book = &self.book;
+        let limit = limit.min(MOST_CLAIMED);
+        let claimed = book.store.claim(waiting::TOUCHPOINTS, now, &book.lease, limit).await?;
+        let (due, broken) = self.load(&claimed).await?;
+        done += broken;
+        if due.is_empty() {
+            return Ok(done);
+        }
+        let room = Arc::new(Room::load(book, due.iter().map(|d| d.version_id).collect()).await?);
+        let around = Around::load(book.store.reader(), &book.secrets, &due, now).await?;
+        let (mut pass, mut decided) = (Vec::new(), Vec::new());
+        for one in due {
+            match next(&room, &around, &one, now) {
+                Next::HandOver => pass.push(one),
+                Next::Change(change) => decided.push(change),
+            }
+        }
+        let mut ready = Vec::with_capacity(pass.len());
+        for preparation in prepare(book, &room, &around, &self.texts, pass, now).await? {
+            match preparation {
+                Preparation::Ready(prepared) => ready.push(*prepared),
+                Preparation::Refused(change) => decided.push(change),
+                Preparation::Gone => {}
+            }
+        }
+        done += self.settle(now, decided).await?;
+        let marker = Marker {
+            room,
+            secrets: book.secrets.clone(),
+            lease: book.lease.clone(),
+            kind: book.store.clock_kind(),
+            machine: MachineInstant::MIN,
+        };
+        Ok(done + hand_over::hand_over(self, marker, ready).await?)
+    }
+
+    async fn settle(&self, now: Instant, decided: Vec<Decided>) -> Result<u64, ServiceError> {
+        if decided.is_empty() {
+            return Ok(0);
+        }
+        let unit = self
+            .book
+            .store
+            .write(Lane::Work, move |tx| Box::pin(async move { settle::settle(tx, now, &decided).await }));
+        Ok(unit.await.map_err(|e: StoreError| e)?)
+    }
+
+    /// Reads the claimed rows. One that can't be read fails alone; gives how many did.
+    async fn load(&self, claimed: &[Claimed]) -> Result<(Vec<Due>, u64), ServiceError> {
+        let reader = self.book.store.reader();
+        match dispatch::load(reader, claimed).await {
+            Ok(due) => return Ok((due, 0)),
+            Err(StoreError::Corrupt { .. }) => {}
+            Err(other) => return Err(other.into()),
+        }
+        let (mut sound, mut broken) = (Vec::new(), 0);
+        for one in claimed {
+            match dispatch::load(reader, &[*one]).await {
+                Ok(due) => sound.extend(due),
+                Err(error @ StoreError::Corrupt { .. }) => {
+                    tracing::error!(touchpoint.id = one.key, %error, "a touchpoint can't be read; it failed");
+                    let (one, detail) = (*one, error.to_string());
+                    let unit = self.book.store.write(Lane::Work, move |tx| {
+                        Box::pin(async move { dispatch::break_off(tx, one, Reason::Refused, &detail).await })
+                    });
+                    broken += unit.await.map_err(|e: StoreError| e)?;
+                }
+                Err(other) => return Err(other.into()),
+            }
+        }
+        Ok((sound, broken))
+    }
+
+    /// Ends hand-overs whose daemon is gone: whether they arrived nobody knows, and they aren't sent again.
+    async fn recover(&self, limit: i64) -> Result<u64, ServiceError> {
+        let store = &self.book.store;
+        let machine = store.machine_now().await?;
+        let lost = dispatch::lost(store.reader(), machine, limit).await?;
+        if lost.is_empty() {
+            return Ok(0);
+        }
+        let kind = store.clock_kind();
+        let unit = store.write(Lane::Work, move |tx| {
+            Box::pin(async move {
+                let now = clock::business_now(tx, kind, machine).await?;
+                settle::wake(tx, now, lost.iter().map(|l| l.enrollment_id).collect()).await?;
+                let unknown: Vec<TouchpointId> =
+                    dispatch::give_up(tx, now, machine, &lost).await?.into_iter().collect();
+                coupons::issue(tx, &unknown).await?;
+                Ok(unknown.len() as u64)
+            })
+        });
+        let given_up = unit.await.map_err(|e: StoreError| e)?;
+        if given_up > 0 {
+            tracing::warn!(
+                touchpoints = given_up,
+                "hand-overs were lost with their daemon; they are unknown"
+            );
+        }
+        Ok(given_up)
+    }
+
+    /// Looks again at what was held for a reason that is gone.
+    async fn let_go(&self, now: Instant, limit: i64) -> Result<u64, ServiceError> {
+        let free = dispatch::let_go(self.book.store.reader(), now, limit).await?;
+        if free.is_empty() {
+            return Ok(0);
+        }
+        let unit = self
+            .book
+            .store
+            .write(Lane::Work, move |tx| Box::pin(async move { dispatch::look_again(tx, now, &free).await }));
+        Ok(unit.await.map_err(|e: StoreError| e)?)
+    }
+
+    /// Takes marked rows' leases anew while one of them is being delivered.
+    async fn renew(&self, rows: Vec<(TouchpointId, i64)>) -> Result<(), ServiceError> {
+        let until = self.book.store.machine_now().await? + self.book.lease.length;
+        let unit = self
+            .book
+            .store
+            .write(Lane::People, move |tx| Box::pin(async move { dispatch::renew(tx, &rows, until).await }));
+        Ok(unit.await.map_err(|e: StoreError| e)?)
+    }
+
+    fn lease_length(&self) -> Duration {
+        Duration::from_micros(u64::try_from(self.book.lease.length.as_micros()).unwrap_or(0))
+    }
+
+    fn renew_every(&self) -> Duration {
+        (self.lease_length() / 3).max(Duration::from_millis(100))
+    }
+
+    /// Within the lease, so that nobody takes for lost what is only slow.
+    fn begin_within(&self) -> Duration {
+        hand_over::BEGIN_WITHIN.min(self.lease_length() / 2)
+    }
+
+    async fn rests(&self, n: usize) -> Result<bool, ServiceError> {
+        let until = self.relays[n].rest.lock().unwrap_or_else(PoisonError::into_inner).until;
+        match until {
+            None => Ok(false),
+            Some(until) => Ok(self.book.store.machine_now().await? < until),
+        }
+    }
+
+    /// Lets a relay rest after a refusal that isn't a recipient's.
+    async fn rest(&self, n: usize, error: &SendError) -> Result<(), ServiceError> {
+        let machine = self.book.store.machine_now().await?;
+        let relay = &self.relays[n];
+        let mut rest = relay.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        if rest.until.is_none_or(|until| until <= machine) {
+            rest.length = Span::micros(rest.length.as_micros() * 2).clamp(Span::seconds(1), LONGEST_REST);
+            rest.until = Some(machine + rest.length);
+            let kind = match error {
+                SendError::Transient { .. } => "transient",
+                SendError::Permanent { .. } => "permanent",
+                SendError::Unknown { .. } => "unknown",
+            };
+            let seconds = rest.length.as_seconds();
+            tracing::warn!(
+                channel = relay.channel.name(),
+                kind,
+                seconds,
+                "a relay refuses for now; it rests"
+            );
+        }
+        Ok(())
+    }
+
+    /// A relay that takes messages again starts with short rests.
+    fn works(&self, n: usize) {
+        *self.relays[n].rest.lock().unwrap_or_else(PoisonError::into_inner) = Rest::default();
+    }
+
+    /// The earliest instant at which a resting relay may be asked again.
+    fn paused_until(&self) -> Option<MachineInstant> {
+        let until = |r: &Relay| r.rest.lock().unwrap_or_else(PoisonError::into_inner).until;
+        self.relays.iter().filter_map(until).min()
+    }
+}
