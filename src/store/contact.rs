@@ -55,7 +55,7 @@ fn customers_of(customers: &[CustomerId]) -> Vec<Value> {
 pub async fn lock(tx: &Tx, customers: &[CustomerId]) -> Result<(), StoreError> {
     if tx.is_postgres() {
         let sql = "SELECT id FROM customer WHERE id IN ({in}) ORDER BY id FOR UPDATE";
-        all_in(tx, sql, &[], customers_of(customers)).await?;
+        all_in(tx, sql, vec![], customers_of(customers)).await?;
     }
     Ok(())
 }
@@ -68,7 +68,7 @@ pub async fn consents(
     let sql = "SELECT id, customer_id, channel, purpose, state FROM consent WHERE customer_id IN ({in}) \
                ORDER BY occurred_at, id";
     let mut latest = HashMap::new();
-    for row in all_in(db, sql, &[], customers_of(customers)).await? {
+    for row in all_in(db, sql, vec![], customers_of(customers)).await? {
         let state = word("consent", "state", row.int("id")?, &row.text("state")?, |text| match text {
             "granted" => Some(Consent::Granted),
             "denied" => Some(Consent::Refused),
@@ -88,7 +88,7 @@ pub async fn points(
     let sql = "SELECT customer_id, channel, value, class, usable FROM contact_point WHERE customer_id IN ({in}) \
                ORDER BY is_primary DESC, id";
     let mut points: HashMap<_, Vec<Point>> = HashMap::new();
-    for row in all_in(db, sql, &[], customers_of(customers)).await? {
+    for row in all_in(db, sql, vec![], customers_of(customers)).await? {
         let key = (CustomerId(row.int("customer_id")?), row.text("channel")?);
         let point =
             Point { value: row.text("value")?, class: row.text("class")?, usable: row.flag("usable")? };
@@ -105,7 +105,7 @@ pub async fn suppressed(
     let values = hashes.into_iter().map(|(_, hash)| Value::String(Some(hash))).collect();
     let sql = "SELECT channel, value_hash, scope FROM suppression WHERE value_hash IN ({in})";
     let mut scopes = HashMap::new();
-    for row in all_in(db, sql, &[], values).await? {
+    for row in all_in(db, sql, vec![], values).await? {
         scopes.insert((row.text("channel")?, row.text("value_hash")?), row.text("scope")?);
     }
     Ok(scopes)
@@ -119,7 +119,7 @@ pub async fn open_complaints(
     let sql = "SELECT customer_id, ticket_key FROM ticket WHERE customer_id IN ({in}) AND complaint = 1 \
                AND state = 'open' ORDER BY id DESC";
     let mut open = HashMap::new();
-    for row in all_in(db, sql, &[], customers_of(customers)).await? {
+    for row in all_in(db, sql, vec![], customers_of(customers)).await? {
         open.insert(CustomerId(row.int("customer_id")?), row.text("ticket_key")?);
     }
     Ok(open)
@@ -134,7 +134,7 @@ pub async fn contacts(
     let sql = "SELECT customer_id, touchpoint_id, counted_at FROM contact_ledger WHERE counted_at > $1 \
                AND customer_id IN ({in})";
     let mut contacts: HashMap<_, Vec<Contact>> = HashMap::new();
-    for row in all_in(db, sql, &args![since], customers_of(customers)).await? {
+    for row in all_in(db, sql, args![since], customers_of(customers)).await? {
         let touchpoint_id = row.opt_int("touchpoint_id")?.map(TouchpointId);
         let contact = Contact { at: row.at("counted_at")?, touchpoint_id };
         contacts.entry(CustomerId(row.int("customer_id")?)).or_default().push(contact);
@@ -152,7 +152,7 @@ pub async fn days(
                JOIN touchpoint t ON t.id = d.touchpoint_id JOIN campaign c ON c.id = t.campaign_id \
                WHERE d.local_date >= $1 AND d.customer_id IN ({in})";
     let mut days = HashMap::new();
-    for row in all_in(db, sql, &args![first.to_string()], customers_of(customers)).await? {
+    for row in all_in(db, sql, args![first.to_string()], customers_of(customers)).await? {
         let id = row.int("id")?;
         let holder = Holder {
             touchpoint_id: TouchpointId(id),
@@ -197,7 +197,7 @@ pub async fn take_days(tx: &Tx, takes: Vec<Take>) -> Result<(), StoreError> {
 /// Gives up every day these touchpoints hold.
 pub async fn free_days(tx: &Tx, touchpoints: &[TouchpointId]) -> Result<(), StoreError> {
     let sql = "DELETE FROM contact_day WHERE touchpoint_id IN ({in})";
-    exec_in(tx, sql, &[], keys(touchpoints.iter().map(|id| id.0))).await.map(drop)
+    exec_in(tx, sql, vec![], keys(touchpoints.iter().map(|id| id.0))).await.map(drop)
 }
 
 /// One contact to be counted.
@@ -223,7 +223,7 @@ pub async fn count(tx: &Tx, now: Instant, contacts: Vec<Counted>) -> Result<(), 
 /// What was counted for these touchpoints reached nobody after all.
 pub async fn uncount(tx: &Tx, touchpoints: &[TouchpointId]) -> Result<(), StoreError> {
     let sql = "DELETE FROM contact_ledger WHERE touchpoint_id IN ({in})";
-    exec_in(tx, sql, &[], keys(touchpoints.iter().map(|id| id.0))).await.map(drop)
+    exec_in(tx, sql, vec![], keys(touchpoints.iter().map(|id| id.0))).await.map(drop)
 }
 
 /// One occasion about to reach one contact point.
@@ -264,5 +264,5 @@ pub async fn reach(tx: &Tx, reaches: &[Reach]) -> Result<Vec<TouchpointId>, Stor
 /// What these touchpoints would have reached is free for others of the occasion.
 pub async fn unreach(tx: &Tx, touchpoints: &[TouchpointId]) -> Result<(), StoreError> {
     let sql = "DELETE FROM occasion_contact WHERE touchpoint_id IN ({in})";
-    exec_in(tx, sql, &[], keys(touchpoints.iter().map(|id| id.0))).await.map(drop)
+    exec_in(tx, sql, vec![], keys(touchpoints.iter().map(|id| id.0))).await.map(drop)
 }

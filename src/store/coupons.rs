@@ -152,7 +152,7 @@ pub async fn issue(tx: &Tx, touchpoints: &[TouchpointId]) -> Result<(), StoreErr
                (SELECT t.handed_at FROM touchpoint t WHERE t.coupon_id = coupon.id AND t.handed_at IS NOT NULL) \
                WHERE state = 'reserved' AND id IN (SELECT coupon_id FROM touchpoint WHERE coupon_id IS NOT NULL \
                AND id IN ({in}))";
-    exec_in(tx, sql, &[], keys(touchpoints.iter().map(|id| id.0))).await.map(drop)
+    exec_in(tx, sql, vec![], keys(touchpoints.iter().map(|id| id.0))).await.map(drop)
 }
 
 /// The coupons of these touchpoints reached nobody: their face is free again.
@@ -160,7 +160,7 @@ pub async fn release(tx: &Tx, touchpoints: &[TouchpointId]) -> Result<(), StoreE
     let sql = "UPDATE coupon SET state = 'released' WHERE state = 'reserved' AND id IN (SELECT coupon_id \
                FROM touchpoint WHERE coupon_id IS NOT NULL AND id IN ({in})) RETURNING batch_id, face_minor";
     let mut freed: HashMap<i64, i64> = HashMap::new();
-    for row in all_in(tx, sql, &[], keys(touchpoints.iter().map(|id| id.0))).await? {
+    for row in all_in(tx, sql, vec![], keys(touchpoints.iter().map(|id| id.0))).await? {
         *freed.entry(row.int("batch_id")?).or_default() += row.int("face_minor")?;
     }
     let mut freed: Vec<_> = freed.into_iter().collect();

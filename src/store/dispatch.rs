@@ -106,7 +106,7 @@ pub async fn load(db: &Db, claimed: &[Claimed]) -> Result<Vec<Due>, StoreError> 
     let fences: HashSet<(i64, i64)> = claimed.iter().map(|c| (c.key, c.fence)).collect();
     let sql = format!("{DUE} WHERE t.id IN ({{in}}) ORDER BY t.not_before, t.id");
     let mut due = Vec::with_capacity(claimed.len());
-    for row in all_in(db, &sql, &[], keys(claimed.iter().map(|c| c.key))).await? {
+    for row in all_in(db, &sql, vec![], keys(claimed.iter().map(|c| c.key))).await? {
         if fences.contains(&(row.int("id")?, row.int("fence")?)) {
             due.push(read(&row)?);
         }
@@ -303,7 +303,7 @@ pub async fn finish(tx: &Tx, now: Instant, ends: &[End]) -> Result<HashSet<Touch
     changed.extend(change(tx, set, SENDING, back).await?);
     let late = ends.iter().filter(|e| e.hand_over == HandOver::Sent && !changed.contains(&e.id));
     let sql = "UPDATE touchpoint SET state = 'sent', detail = NULL WHERE state = 'unknown' AND id IN ({in})";
-    exec_in(tx, sql, &[], keys(late.map(|e| e.id.0))).await?;
+    exec_in(tx, sql, vec![], keys(late.map(|e| e.id.0))).await?;
     Ok(changed)
 }
 
@@ -404,7 +404,7 @@ pub async fn let_go(db: &Db, now: Instant, limit: i64) -> Result<Vec<TouchpointI
 pub async fn look_again(tx: &Tx, now: Instant, ids: &[TouchpointId]) -> Result<u64, StoreError> {
     let sql =
         "UPDATE touchpoint SET not_before = $1 WHERE state = 'deferred' AND not_before > $1 AND id IN ({in})";
-    exec_in(tx, sql, &args![now], keys(ids.iter().map(|id| id.0))).await
+    exec_in(tx, sql, args![now], keys(ids.iter().map(|id| id.0))).await
 }
 
 /// Whose a touchpoint is, which campaign's and on which channel: what an opt-out link is about.

@@ -4,6 +4,7 @@ mod callbacks;
 mod cli;
 mod daemon;
 mod delivery;
+mod dispatch;
 mod engine;
 mod harness;
 mod imports;

@@ -17,7 +17,7 @@ use domain::campaign::gate::{
     Caps, Consent, ContactDay, ContactPoint, CouponNeed, Inputs, Live, Stop, Suppression, Verdict, decide,
 };
 use domain::campaign::state::EnrollmentState;
-use domain::campaign::touch::{Reason, TouchEvent, TouchState};
+use domain::campaign::touch::{Reason, TouchState};
 use domain::coupon::Budget;
 use domain::ids::{CampaignVersionId, CouponBatchId, CustomerId};
 use domain::time::{Instant, Span, add_days};
@@ -235,7 +235,7 @@ pub enum Next {
 /// A change, with the contact day it needs.
 #[derive(Clone)]
 pub struct Decided {
-    pub due: Due,
+    pub due: Box<Due>,
     pub to: To,
     pub take: Option<Take>,
 }
@@ -244,7 +244,7 @@ impl Decided {
     /// An end, in the state its reason leads to.
     pub fn ended(due: &Due, reason: Reason, detail: Option<String>) -> Self {
         let state = due.state.apply(reason.end()).unwrap_or(TouchState::Skipped);
-        Self { due: due.clone(), to: To::Ended { state, reason, detail }, take: None }
+        Self { due: Box::new(due.clone()), to: To::Ended { state, reason, detail }, take: None }
     }
 }
 
@@ -261,7 +261,7 @@ pub fn next(room: &Room, around: &Around, due: &Due, now: Instant) -> Next {
     }
     let at = if due.state == TouchState::Queued { now } else { now.max(due.send_at) };
     let date = at.local_date(room.zone(due));
-    let change = |to, take| Next::Change(Decided { due: due.clone(), to, take });
+    let change = |to, take| Next::Change(Decided { due: Box::new(due.clone()), to, take });
     match decide(&inputs(room, around, definition, due, at), at) {
         Verdict::Send if due.state == TouchState::Queued => Next::HandOver,
         Verdict::Send => change(To::Queued { not_before: at, date }, take(room, due, at)),
@@ -282,12 +282,4 @@ pub fn take(room: &Room, due: &Due, at: Instant) -> Option<Take> {
         priority: due.priority,
         next_day: Instant::first_of(add_days(at.local_date(room.zone(due)), 1), room.zone(due)),
     })
-}
-
-/// Whether this change ends the touchpoint.
-pub fn ends(to: &To) -> Option<TouchEvent> {
-    match to {
-        To::Ended { reason, .. } => Some(reason.end()),
-        To::Queued { .. } | To::Deferred { .. } => None,
-    }
 }

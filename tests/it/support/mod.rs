@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "a test takes what it needs; not every one of these has a user at every commit")]
 
 pub mod book;
+pub mod care;
 pub mod command;
 pub mod postgres;
 pub mod retail;
