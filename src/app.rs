@@ -11,14 +11,10 @@ use crate::service::definitions::DefinitionCache;
 use crate::service::dispatch::Dispatch;
 use crate::service::secrets::Secrets;
 use crate::service::{Book, ServiceError, StaffingMemory, defaults};
-use crate::settings::Settings;
-use crate::store::{Lease, MachineTime, Open, Store, Timeouts};
-use crate::system::{self, Entropy, SystemClock, SystemEntropy};
-use crate::worker::{Alarm, Budget, Engine, Keeper, NoFeed, Planner, Router, Worker};
-use crate::service::{Book, ServiceError, defaults};
 use crate::settings::{MailChannel, Settings};
 use crate::store::{ClockKind, Lease, MachineTime, Open, Store, Timeouts};
-use crate::worker::{Alarm, Budget, Dispatcher, Engine, Keeper, NoFeed, Planner, Worker};
+use crate::system::{self, Entropy, SystemClock, SystemEntropy};
+use crate::worker::{Alarm, Budget, Dispatcher, Engine, Journeys, Keeper, NoFeed, Planner, Router, Worker};
 use domain::problem::Problem;
 use domain::time::{Instant, Span};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -90,8 +86,9 @@ impl App {
         vec![
             Arc::new(Keeper::new(self.book.clone())),
             Arc::new(Planner::new(self.book.clone())),
-            Arc::new(Router::new(self.book.clone())),
+            Arc::new(Journeys::new(self.book.clone())),
             Arc::new(Dispatcher::new(Dispatch::new(self.book.clone(), self.channels.clone()))),
+            Arc::new(Router::new(self.book.clone())),
         ]
     }
 

@@ -4,6 +4,7 @@
 mod apply;
 mod campaign;
 mod config;
+pub mod demo;
 mod drain;
 mod export;
 mod failure;
@@ -40,6 +41,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or bad input, 3 not found, 4 refused
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Serve),
+    Demo(demo::Demo),
     Status(live::StatusArgs),
     GoLive(live::GoLive),
     Stop(live::Stop),
@@ -80,6 +82,7 @@ pub fn main() -> ExitCode {
 async fn run(Cli { global, command }: Cli) -> Outcome {
     match command {
         Command::Serve(command) => command.run(&global).await,
+        Command::Demo(command) => command.run(&global).await,
         Command::Status(command) => command.run(&global).await,
         Command::GoLive(command) => command.run(&global).await,
         Command::Stop(command) => command.run(&global).await,

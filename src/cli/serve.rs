@@ -1,7 +1,8 @@
 //! `serve`: the daemon.
 
 use super::failure::{Failure, Outcome};
-use super::session::{Global, Session};
+use super::session::Global;
+use crate::app::App;
 use crate::service::live;
 use clap::Args;
 use tokio_util::sync::CancellationToken;
@@ -16,24 +17,32 @@ pub struct Serve {}
 impl Serve {
     pub async fn run(self, global: &Global) -> Outcome {
         let session = global.open().await?;
-        let hints = hints(&session).await?;
-        let stop = CancellationToken::new();
-        let signals = tokio::spawn(stop_on_signal(stop.clone())?);
-        let served = session.app.serve(stop, move |address| {
-            println!("kinkeeper is listening on http://{address}");
-            for hint in hints {
-                println!("{hint}");
-            }
-        });
-        let outcome = served.await;
-        signals.abort();
-        Ok(outcome?)
+        serve(&session.app, stop_token()?).await
     }
 }
 
+/// Serves until `stop`, saying where.
+pub(super) async fn serve(app: &App, stop: CancellationToken) -> Outcome {
+    let hints = hints(app).await?;
+    let served = app.serve(stop, move |address| {
+        println!("kinkeeper is listening on http://{address}");
+        for hint in hints {
+            println!("{hint}");
+        }
+    });
+    Ok(served.await?)
+}
+
+/// Cancelled by the first SIGINT or SIGTERM; the second ends the process at once.
+pub(super) fn stop_token() -> Result<CancellationToken, Failure> {
+    let stop = CancellationToken::new();
+    tokio::spawn(stop_on_signal(stop.clone())?);
+    Ok(stop)
+}
+
 /// What to do next on a book that can't do much yet.
-async fn hints(session: &Session) -> Result<Vec<String>, Failure> {
-    let status = live::status(&session.app.book).await?;
+async fn hints(app: &App) -> Result<Vec<String>, Failure> {
+    let status = live::status(&app.book).await?;
     let mut hints = Vec::new();
     if status.keys == 0 {
         hints.push(

@@ -3,7 +3,10 @@
 
 use super::shop::shop;
 use super::{Book, ServiceError};
-use crate::store::report::{self, BatchSums, CallbackCount, EnrollmentCount, Pull, TagCount, TouchCount};
+use crate::store::report::{
+    self, BatchSums, CallbackCount, EnrollmentCount, Pull, TagCount, TagShown, TouchCount,
+};
+use domain::ids::CustomerId;
 use domain::time::Instant;
 
 pub struct Report {
@@ -48,4 +51,21 @@ impl Report {
             .find(|count| count.key == key && count.value == value)
             .map_or(0, |count| count.customers)
     }
+}
+
+/// One customer to look at in full.
+pub struct Example {
+    pub id: CustomerId,
+    /// As the shop knows them.
+    pub shop_id: String,
+    pub tags: Vec<TagShown>,
+}
+
+/// Somebody worth showing: who got a coupon and had spent the most.
+pub async fn example(book: &Book) -> Result<Example, ServiceError> {
+    let found = report::example(book.store.reader()).await?;
+    let (id, shop_id) =
+        found.ok_or_else(|| ServiceError::NotFound("a customer with a profile".to_owned()))?;
+    let tags = report::tags_of(book.store.reader(), id).await?;
+    Ok(Example { id, shop_id, tags })
 }

@@ -199,3 +199,38 @@ pub async fn pulls(db: &Db, from: Instant, until: Instant, limit: i64) -> Result
         })
         .collect()
 }
+
+/// Somebody worth showing: who got a coupon and had spent the most. The shop's own id comes with it.
+pub async fn example(db: &Db) -> Result<Option<(CustomerId, String)>, StoreError> {
+    let sql = "SELECT p.customer_id, i.value FROM profile p \
+               JOIN identifier i ON i.customer_id = p.customer_id AND i.kind = 'user_id' \
+               LEFT JOIN coupon c ON c.customer_id = p.customer_id AND c.state = 'issued' \
+               ORDER BY CASE WHEN c.id IS NULL THEN 1 ELSE 0 END, p.spend_365_minor DESC, p.customer_id LIMIT 1";
+    let row = db.one(sql, vec![]).await?;
+    row.map(|row| Ok((CustomerId(row.int("customer_id")?), row.text("value")?))).transpose()
+}
+
+/// One tag of one customer with the numbers behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagShown {
+    pub key: String,
+    pub value: String,
+    pub since: Instant,
+    pub evidence: String,
+}
+
+pub async fn tags_of(db: &Db, id: CustomerId) -> Result<Vec<TagShown>, StoreError> {
+    let sql = "SELECT key, value, since, evidence FROM tag_current WHERE customer_id = $1 ORDER BY key";
+    db.all(sql, args![id])
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(TagShown {
+                key: row.text("key")?,
+                value: row.text("value")?,
+                since: row.at("since")?,
+                evidence: row.text("evidence")?,
+            })
+        })
+        .collect()
+}

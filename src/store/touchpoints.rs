@@ -82,7 +82,8 @@ pub async fn skip_waiting(tx: &Tx, id: EnrollmentId, reason: Reason, now: Instan
     free_days(tx, id).await
 }
 
-/// Ends one that waited past its time. A day lost to a higher priority to the end is told as that.
+/// Ends one that waited past its time. What it was held for to the end is told as the reason; a day lost to a
+/// higher priority is a refusal.
 pub async fn expire(
     tx: &Tx,
     id: EnrollmentId,
@@ -91,7 +92,7 @@ pub async fn expire(
     now: Instant,
 ) -> Result<(), StoreError> {
     let sql = "UPDATE touchpoint SET state = CASE WHEN reason = 'lower_priority' THEN 'skipped' ELSE 'expired' END, \
-               reason = CASE WHEN reason = 'lower_priority' THEN reason ELSE 'expired' END, \
+               reason = CASE WHEN state = 'deferred' AND reason IS NOT NULL THEN reason ELSE 'expired' END, \
                ended_at = $1, leased_until = NULL, lease_owner = NULL, fence = fence + 1 \
                WHERE enrollment_id = $2 AND step = $3 AND channel = $4 AND state IN ('planned', 'deferred', 'queued')";
     tx.exec(sql, args![now, id, step as i64, channel.as_str()]).await?;

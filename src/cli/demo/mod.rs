@@ -1,0 +1,131 @@
+//! `demo`: a real shop's December 2011 on the real engine, from due time to due time, and a report of what
+//! was decided. Names, addresses, consents and tickets are synthetic and marked so.
+
+pub mod agents;
+pub mod data;
+pub mod feed;
+mod folder;
+pub mod month;
+mod report;
+
+use super::failure::{Failure, Outcome};
+use super::session::Global;
+use crate::app::App;
+use crate::service::{Book, ServiceError};
+use crate::settings::{Settings, Sources};
+use crate::telemetry;
+use clap::{Args, ValueEnum};
+use domain::time::Instant;
+use month::{IMPORTED_AT, MONDAY, Month};
+use std::path::{Path, PathBuf};
+
+/// Watch a real shop's December: who is who, what was sent, why the rest wasn't
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  kinkeeper demo
+  kinkeeper demo --no-serve --until 2011-12-09T23:59:59")]
+pub struct Demo {
+    /// Which book
+    #[arg(long, value_enum, default_value = "retail")]
+    data: Data,
+    /// Where the month ends, by London's clocks
+    #[arg(long, value_name = "INSTANT", default_value = "2011-12-31T23:59:59")]
+    until: String,
+    /// Stop after the report instead of serving
+    #[arg(long)]
+    no_serve: bool,
+    /// Go on with an interrupted run instead of beginning anew
+    #[arg(long)]
+    resume: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Data {
+    /// UCI Online Retail: the orders of a real shop in London (CC0)
+    Retail,
+}
+
+/// The demo's settings; `--set` goes over them.
+const SETTINGS: [&str; 8] = [
+    "data_dir=data/demo-retail",
+    "shop.key=retail",
+    "shop.name=Online Retail (demo)",
+    "shop.timezone=Europe/London",
+    "shop.currency=GBP",
+    "shop.locale=en",
+    "shop.sender_address=care@retail.example",
+    "log.filter=warn",
+];
+
+impl Demo {
+    pub async fn run(self, global: &Global) -> Outcome {
+        let Data::Retail = self.data;
+        let until = Instant::parse(&self.until, data::ZONE).ok_or_else(|| {
+            ServiceError::invalid(
+                "--until",
+                "instant",
+                format!("\"{}\" is no instant such as 2011-12-09T23:59:59", self.until),
+            )
+        })?;
+        let given: Vec<String> =
+            SETTINGS.map(str::to_owned).into_iter().chain(global.set.iter().cloned()).collect();
+        let settings = self.settings(&given)?;
+        let folder = settings.data_dir.clone();
+        if self.resume && folder::is_ours(&folder) {
+            eprintln!("going on in {}", folder.display());
+        } else {
+            folder::make(&folder)?;
+        }
+        let config = folder::write_config(&folder, &given)?;
+        let mail = settings.mail.dir.clone();
+        let app = App::open(settings).await?;
+        let lock = app.lock_workers()?;
+        let stop = super::serve::stop_token()?;
+        let mut month = Month::begin(app.clone(), &folder, &|line| eprintln!("· {line}")).await?;
+        eprintln!("· letting December pass, from due time to due time");
+        month.run_until(until, &stop).await?;
+        if stop.is_cancelled() {
+            return Err(Failure::Failed("interrupted; `kinkeeper demo --resume` goes on".to_owned()));
+        }
+        println!("{}", self.report(&app.book, &mail, &config).await?);
+        drop(lock);
+        if self.no_serve { Ok(()) } else { super::serve::serve(&app, stop).await }
+    }
+
+    fn settings(&self, given: &[String]) -> Result<Settings, Failure> {
+        let mut overrides = given.to_vec();
+        overrides.push(format!("clock={IMPORTED_AT}"));
+        let first = Settings::load(&Sources { overrides: overrides.clone(), ..Sources::default() })?;
+        telemetry::init(&first.log);
+        if self.resume && folder::is_ours(&first.data_dir) {
+            // The book's own clock goes on from where it stands.
+            overrides.pop();
+            return Ok(Settings::load(&Sources { overrides, ..Sources::default() })?);
+        }
+        Ok(first)
+    }
+
+    async fn report(&self, book: &Book, mail: &Path, config: &Path) -> Result<String, Failure> {
+        let report = crate::service::report::report(book, month::LIVE_AT, MONDAY).await?;
+        let example = crate::service::report::example(book).await?;
+        let own = &example.shop_id;
+        let prefix = format!("{} --config {}", program().display(), config.display());
+        let commands = [
+            format!("{prefix} customer show user_id:{own}"),
+            format!("{prefix} customer explain user_id:{own} --campaign winback"),
+            format!("{prefix} callback list"),
+        ];
+        let mail_folder = mail.display().to_string();
+        let around = report::Around { example: &example, mail_folder: &mail_folder, commands: &commands };
+        Ok(report::render(&report, &around))
+    }
+}
+
+/// This program as one would type it here.
+fn program() -> PathBuf {
+    let Ok(program) = std::env::current_exe() else { return PathBuf::from("kinkeeper") };
+    match std::env::current_dir() {
+        Ok(here) => program.strip_prefix(&here).map(Path::to_path_buf).unwrap_or(program),
+        Err(_) => program,
+    }
+}
