@@ -10,7 +10,7 @@ use kinkeeper::store::{Lane, MachineTime, Open, Store, StoreError, Timeouts};
 use kinkeeper::system::SeededEntropy;
 use migration::MigratorTrait;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, QueryResult, Statement, Value};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::OnceCell;
@@ -204,22 +204,23 @@ impl House {
     /// `overrides` are `key=value` as on the command line, such as `workers.lease_seconds=2`.
     pub async fn open(database: TestDatabase, overrides: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let settings = house_settings(&folder, &database, overrides);
+        let settings = house_settings(folder.path(), &database.url(), overrides);
         let app = App::open_with(settings, Arc::new(SeededEntropy::new(1))).await.expect("the house opens");
         Self { app, folder, database }
     }
 
     /// The same house as a second process on it would be.
     pub async fn beside(&self, overrides: &[&str]) -> App {
-        let settings = house_settings(&self.folder, &self.database, overrides);
+        let settings = house_settings(self.folder.path(), &self.database.url(), overrides);
         App::open_with(settings, Arc::new(SeededEntropy::new(2))).await.expect("the house opens twice")
     }
 }
 
-fn house_settings(folder: &tempfile::TempDir, database: &TestDatabase, overrides: &[&str]) -> Settings {
+/// The defaults, with all files in `folder`, any free port, and `overrides`.
+pub fn house_settings(folder: &Path, url: &str, overrides: &[&str]) -> Settings {
     let mut given = vec![
-        format!("data_dir={}", folder.path().display()),
-        format!("database.url={}", database.url()),
+        format!("data_dir={}", folder.display()),
+        format!("database.url={url}"),
         "http.listen=127.0.0.1:0".to_owned(),
     ];
     given.extend(overrides.iter().map(|&setting| setting.to_owned()));
