@@ -102,6 +102,8 @@ pub async fn save(tx: &Tx, now: Instant, kept: Vec<Kept>) -> Result<u64, StoreEr
 
 /// Stores the next due times where fence and fact_rev are still what was read; gives those customers.
 async fn settle(tx: &Tx, kept: &[Kept]) -> Result<HashSet<i64>, StoreError> {
+    let customers = kept.iter().map(|k| CustomerId(k.claimed.key)).collect();
+    super::wakes::lock(tx, &customers).await?;
     let mut accepted = HashSet::with_capacity(kept.len());
     for chunk in kept.chunks(500) {
         let mut rows = Vec::with_capacity(chunk.len());

@@ -1,7 +1,7 @@
 //! What facts set going: customers due for keeping, campaigns that listen to an event, enrollments and
 //! touchpoints that wait for something to happen. Who is to be woken is decided elsewhere.
 
-use super::in_list::exec_in;
+use super::in_list::{all_in, exec_in};
 use super::sql::{Arg, args};
 use super::{Db, StoreError, Tx};
 use domain::ids::{CustomerId, SourceId};
@@ -39,6 +39,16 @@ pub async fn set_due(
         "ON CONFLICT (customer_id) DO UPDATE SET due_at = {rule}, fact_rev = customer_due.fact_rev + 1"
     );
     tx.insert_many("customer_due", &columns, rows, &tail).await.map(drop)
+}
+
+/// Locks these customers until the transaction ends, in the order in which [`set_due`] does: who locks several
+/// in another order waits for its waiters, and PostgreSQL ends one of them.
+pub(super) async fn lock(tx: &Tx, customers: &BTreeSet<CustomerId>) -> Result<(), StoreError> {
+    if tx.is_postgres() {
+        let sql = "SELECT customer_id FROM customer_due WHERE customer_id IN ({in}) ORDER BY customer_id FOR UPDATE";
+        all_in(tx, sql, Vec::new(), customers.iter().map(|id| id.arg()).collect()).await?;
+    }
+    Ok(())
 }
 
 /// An import of this source, all received at one instant, has ended: everybody in it is due. Gives how many.

@@ -6,13 +6,12 @@
 //! instants are hit depends on the machine all the same.
 
 use crate::support::TestDatabase;
-use crate::support::book::{House, house_settings};
+use crate::support::book::{House, house_settings, source_of_facts};
 use domain::entropy::Entropy;
 use domain::ids::SourceId;
 use futures::future::join_all;
 use kinkeeper::app::App;
 use kinkeeper::service::ingest::{self, Batch};
-use kinkeeper::store::{Lane, StoreError, sources};
 use kinkeeper::system::{SeededEntropy, SystemEntropy};
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
@@ -38,25 +37,6 @@ fn order(id: &str) -> Value {
         "type": "track", "messageId": id, "userId": format!("u{customer}"), "event": "Order Completed",
         "timestamp": "2026-11-01T10:00:00Z", "properties": {"order_id": format!("o-{id}"), "total": "19.90"}
     })
-}
-
-/// Makes the book's source of facts, once and for all.
-async fn source(app: &App) -> SourceId {
-    let shop = app.book.shop_key.clone();
-    let made: Result<SourceId, StoreError> = app
-        .book
-        .store
-        .write(Lane::People, move |tx| {
-            Box::pin(async move {
-                let sql = "SELECT id FROM shop WHERE key = $1";
-                let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [shop.into()]);
-                let row = tx.query_one_raw(statement).await?.expect("opening a book makes its shop");
-                let shop = domain::ids::ShopId(row.try_get_by_index(0)?);
-                sources::ensure(tx, "crash", shop, sources::kind::API).await
-            })
-        })
-        .await;
-    made.expect("a source")
 }
 
 /// One client: batch after batch, some of it sent before, each answer printed before the next is sent.
@@ -90,7 +70,7 @@ async fn serves_until_it_is_killed() {
     let set = |name: &str| std::env::var(name).expect("the test below sets it");
     let settings = house_settings(Path::new(&set("CRASH_FOLDER")), &set("CRASH_URL"), &[]);
     let app = App::open_with(settings, Arc::new(SystemEntropy)).await.expect("it opens after every kill");
-    let source = source(&app).await;
+    let source = source_of_facts(&app).await;
     let seed = number("CRASH_SEED", 0);
     let serving = app.serve(CancellationToken::new(), |_| println!("ready ."));
     let sending = join_all((0..CLIENTS).map(|client| send_for_ever(&app, source, client, seed)));
@@ -183,7 +163,7 @@ async fn nothing_answered_is_lost_or_doubled(database: TestDatabase) {
     assert!(broken.is_empty(), "seed {seed}: {broken:?}");
 
     // Whoever wasn't answered sends again; so may whoever was.
-    let source = source(&house.app).await;
+    let source = source_of_facts(&house.app).await;
     let events: Vec<Value> = answered.iter().map(|id| order(id)).collect();
     for events in events.chunks(100) {
         let batch = Batch { source, received_at: None, historical: false, events: events.to_vec() };

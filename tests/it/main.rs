@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod cli;
+mod contention;
 mod crash;
 mod daemon;
 mod delivery;

@@ -3,10 +3,11 @@
 
 use super::TestDatabase;
 use super::postgres::Cluster;
+use domain::ids::{ShopId, SourceId};
 use domain::time::{Clock, Instant, MachineInstant, Span};
 use kinkeeper::app::App;
 use kinkeeper::settings::{Settings, Sources};
-use kinkeeper::store::{Lane, MachineTime, Open, Store, StoreError, Timeouts};
+use kinkeeper::store::{Lane, MachineTime, Open, Store, StoreError, Timeouts, sources};
 use kinkeeper::system::SeededEntropy;
 use migration::MigratorTrait;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, QueryResult, Statement, Value};
@@ -225,6 +226,25 @@ pub fn house_settings(folder: &Path, url: &str, overrides: &[&str]) -> Settings 
     ];
     given.extend(overrides.iter().map(|&setting| setting.to_owned()));
     Settings::load(&Sources { overrides: given, ..Sources::default() }).expect("the settings are valid")
+}
+
+/// The source of facts that a test's own senders use, made on first use.
+pub async fn source_of_facts(app: &App) -> SourceId {
+    let shop = app.book.shop_key.clone();
+    let made: Result<SourceId, StoreError> = app
+        .book
+        .store
+        .write(Lane::People, move |tx| {
+            Box::pin(async move {
+                let sql = "SELECT id FROM shop WHERE key = $1";
+                let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [shop.into()]);
+                let row = tx.query_one_raw(statement).await?.expect("opening a book makes its shop");
+                let shop = ShopId(row.try_get_by_index(0)?);
+                sources::ensure(tx, "test", shop, sources::kind::API).await
+            })
+        })
+        .await;
+    made.expect("a source")
 }
 
 /// Writes one test a database from one body, which is handed a [`Book`]:

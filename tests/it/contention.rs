@@ -1,0 +1,56 @@
+//! Many at the same customers at once: facts come in while the keeper works, and nobody is turned away.
+
+use crate::support::TestDatabase;
+use crate::support::book::{House, source_of_facts};
+use domain::entropy::Entropy;
+use kinkeeper::service::ingest::{self, Batch};
+use kinkeeper::system::SeededEntropy;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+const CUSTOMERS: u64 = 30;
+
+fn order(id: &str, customer: u64) -> Value {
+    json!({
+        "type": "track", "messageId": id, "userId": format!("u{customer}"), "event": "Order Completed",
+        "timestamp": "2026-11-01T10:00:00Z", "properties": {"order_id": format!("o-{id}"), "total": "19.90"}
+    })
+}
+
+/// PostgreSQL ends one of two that wait for each other's rows. So everybody locks customers in one order.
+#[tokio::test(flavor = "multi_thread")]
+async fn keeper_and_ingest_never_wait_for_each_other_in_a_circle() {
+    let house = House::open(TestDatabase::migrated_postgres().await, &["workers.keeper_batch=12"]).await;
+    let source = source_of_facts(&house.app).await;
+    let stop = CancellationToken::new();
+    let keepers: Vec<_> = (0..3)
+        .map(|_| {
+            let (engine, stop) = (house.app.engine(), stop.clone());
+            tokio::spawn(async move {
+                while !stop.is_cancelled() {
+                    engine.drain_all().await.expect("the keeper is never turned away");
+                }
+            })
+        })
+        .collect();
+    let clients = (0..6_u64).map(|client| {
+        let store = house.app.book.store.clone();
+        tokio::spawn(async move {
+            let entropy = SeededEntropy::new(client);
+            for n in 0..25 {
+                let events =
+                    (0..10).map(|i| order(&format!("{client}-{n}-{i}"), entropy.next_u64() % CUSTOMERS));
+                let batch = Batch { source, received_at: None, historical: false, events: events.collect() };
+                let receipt = ingest::accept(&store, batch).await.expect("no sender is turned away");
+                assert_eq!(receipt.accepted, 10);
+            }
+        })
+    });
+    for client in clients.collect::<Vec<_>>() {
+        client.await.expect("no sender is turned away");
+    }
+    stop.cancel();
+    for keeper in keepers {
+        keeper.await.expect("the keeper is never turned away");
+    }
+}
