@@ -93,7 +93,7 @@ fn run_and_kill(folder: &Path, url: &str, seed: u64, entropy: &SeededEntropy) ->
         .expect("the test program starts");
     let out = BufReader::new(process.stdout.take().expect("piped"));
     // One in four dies while it starts, the rest after some answers; both at any microsecond.
-    let early = entropy.next_u64() % 4 == 0;
+    let early = entropy.next_u64().is_multiple_of(4);
     let lines_first = if early { 0 } else { 1 + entropy.next_u64() % 60 };
     let pause = Duration::from_micros(entropy.next_u64() % if early { 400_000 } else { 5_000 });
     let mut answered = Vec::new();
