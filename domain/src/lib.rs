@@ -4,6 +4,7 @@
 //! instant is a parameter, randomness is bytes handed in, and a decision is a value somebody else
 //! carries out. Cargo keeps it so, since this crate depends on nothing that could do otherwise.
 
+pub mod access;
 pub mod calendar;
 pub mod callback;
 pub mod campaign;
@@ -14,6 +15,7 @@ pub mod document;
 pub mod entropy;
 pub mod event;
 pub mod ids;
+pub mod mask;
 pub mod money;
 mod names;
 pub mod problem;

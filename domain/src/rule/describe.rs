@@ -21,7 +21,7 @@ pub fn describe(rule: &Rule, lang: Lang) -> String {
 }
 
 /// The rule as part of a sentence.
-pub(super) fn clause(rule: &Rule, lang: Lang) -> String {
+pub(crate) fn clause(rule: &Rule, lang: Lang) -> String {
     let zh = lang == Lang::ZhCn;
     match rule {
         Rule::All(rules) => joined(rules, if zh { "，且" } else { " and " }, lang),
@@ -47,7 +47,8 @@ fn joined(rules: &[Rule], word: &str, lang: Lang) -> String {
     rules.iter().map(part).collect::<Vec<_>>().join(word)
 }
 
-fn name(field: Field, lang: Lang) -> &'static str {
+/// What people call a field.
+pub(crate) fn name(field: Field, lang: Lang) -> &'static str {
     let (en, zh) = match field {
         Field::Spend365 => ("net spend in 365 d", "365 天净消费"),
         Field::SpendEver => ("net spend ever", "累计净消费"),

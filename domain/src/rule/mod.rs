@@ -12,6 +12,7 @@ mod parse;
 
 pub use ast::{Comparison, DayRange, Field, FieldKind, Rule, TagTest};
 pub use describe::{Lang, describe};
+pub(crate) use describe::{clause, name as field_name};
 pub use eval::{Context, TagTimelines, TagValue, eval};
 pub use explain::{Explained, explain, leaf_value};
 pub use hold::hold;

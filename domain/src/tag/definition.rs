@@ -5,7 +5,7 @@
 use super::document::{TagDocument, read};
 use crate::money::Currency;
 use crate::problem::{Problem, nearest};
-use crate::rule::{Rule, TagTest};
+use crate::rule::{Lang, Rule, TagTest};
 use crate::time::{Instant, Span};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,6 +15,15 @@ use std::sync::Arc;
 pub struct Names {
     pub en: String,
     pub zh_cn: String,
+}
+
+impl Names {
+    pub fn of(&self, lang: Lang) -> &str {
+        match lang {
+            Lang::En => &self.en,
+            Lang::ZhCn => &self.zh_cn,
+        }
+    }
 }
 
 /// A computed tag, as published.

@@ -6,11 +6,13 @@ mod definition;
 mod document;
 mod evaluate;
 mod step;
+mod why;
 
 pub use definition::{Catalogue, Level, Names, Shape, TagDefinition};
 pub use document::TagDocument;
 pub use evaluate::{Evaluation, TagState, evaluate};
 pub use step::{Cause, CurrentTag, Stepped, TagChange, step};
+pub use why::Standing;
 
 #[cfg(test)]
 mod tests;

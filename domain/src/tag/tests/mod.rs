@@ -6,6 +6,7 @@ mod catalogue;
 mod oracle;
 mod states;
 mod stepping;
+mod why;
 
 use super::{Catalogue, Evaluation, TagDocument, TagState};
 use crate::customer::CustomerFacts;

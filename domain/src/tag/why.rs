@@ -1,0 +1,126 @@
+//! Why a customer has a tag, as one sentence in English and Chinese, from its definition and the numbers
+//! stored with it. Nothing is judged again here: what was decided is put in words.
+
+use super::definition::{Shape, TagDefinition};
+use super::document::{TagDocument, read};
+use crate::problem::Problem;
+use crate::rule::{Field, Lang, Rule, clause, field_name};
+use crate::time::Instant;
+use chrono_tz::Tz;
+use serde_json::{Map, Value};
+
+/// A tag as it stands, with what was stored beside it.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing<'a> {
+    /// The level, or `true`.
+    pub value: &'a str,
+    pub since: Instant,
+    /// The numbers behind it, by name ([`super::TagState::evidence`]).
+    pub evidence: &'a Value,
+}
+
+impl TagDocument {
+    /// The tag this document alone defines; whether the tags it names exist is the catalogue's to check.
+    pub fn definition(&self) -> Result<TagDefinition, Vec<Problem>> {
+        read(self)
+    }
+}
+
+impl TagDefinition {
+    /// Why the customer has it: value, since when, the condition, and the numbers it looked at. Dates are
+    /// local in `zone`.
+    pub fn why(&self, standing: &Standing<'_>, zone: Tz, lang: Lang) -> String {
+        let zh = lang == Lang::ZhCn;
+        let name = self.name.of(lang);
+        let since = standing.since.local_date(zone);
+        let mut text = match (self.level(standing.value, lang), zh) {
+            (Some(level), false) => format!("{name} is {level} since {since}"),
+            (Some(level), true) => format!("{name}自 {since} 起为「{level}」"),
+            (None, false) => format!("{name} since {since}"),
+            (None, true) => format!("自 {since} 起有「{name}」"),
+        };
+        text += &match (self.rule_of(standing.value), zh) {
+            (Some(rule), false) => format!(": {}", clause(rule, lang)),
+            (Some(rule), true) => format!("：{}", clause(rule, lang)),
+            (None, false) => ": no level's condition holds".to_owned(),
+            (None, true) => "：不满足任何等级的条件".to_owned(),
+        };
+        let empty = Map::new();
+        let evidence = standing.evidence.as_object().unwrap_or(&empty);
+        let numbers = numbers(evidence, zone, lang);
+        if !numbers.is_empty() {
+            text += &if zh {
+                format!("（{}）", numbers.join("，"))
+            } else {
+                format!(" ({})", numbers.join(", "))
+            };
+        }
+        if let Some(until) = instant(evidence.get("held_until")) {
+            let until = until.local_date(zone);
+            text += &if zh {
+                format!("；条件已不满足，保留至 {until}")
+            } else {
+                format!("; the condition has ended, the tag is held until {until}")
+            };
+        }
+        text + if zh { "。" } else { "." }
+    }
+
+    /// A level's name, the value itself where no level has it; a flag has none.
+    fn level<'a>(&'a self, value: &'a str, lang: Lang) -> Option<&'a str> {
+        match &self.shape {
+            Shape::Flag(_) => None,
+            Shape::Levels { levels, .. } => {
+                let level = levels.iter().find(|level| &*level.value == value);
+                Some(level.map_or(value, |level| level.name.of(lang)))
+            }
+        }
+    }
+
+    fn rule_of(&self, value: &str) -> Option<&Rule> {
+        match &self.shape {
+            Shape::Flag(rule) => Some(rule),
+            Shape::Levels { levels, .. } => {
+                levels.iter().find(|level| &*level.value == value).map(|level| &level.rule)
+            }
+        }
+    }
+}
+
+/// What the rule looked at, in words. The bound is in the condition already, and days since are told by
+/// their instant, which doesn't age.
+fn numbers(evidence: &Map<String, Value>, zone: Tz, lang: Lang) -> Vec<String> {
+    let told =
+        evidence.iter().filter(|(key, _)| !matches!(key.as_str(), "threshold" | "held_until" | "days"));
+    told.filter_map(|(key, value)| {
+        let text = match instant(Some(value)) {
+            Some(at) => at.local_date(zone).to_string(),
+            None => plain(value)?,
+        };
+        let name = match (key.as_str(), lang) {
+            ("first_order_id" | "last_order_id", Lang::En) => "order".to_owned(),
+            ("first_order_id" | "last_order_id", Lang::ZhCn) => "订单".to_owned(),
+            (key, Lang::En) => {
+                Field::named(key).map_or(format!("tag {key}"), |f| field_name(f, lang).to_owned())
+            }
+            (key, Lang::ZhCn) => {
+                Field::named(key).map_or(format!("标签 {key}"), |f| field_name(f, lang).to_owned())
+            }
+        };
+        Some(if lang == Lang::ZhCn { format!("{name}：{text}") } else { format!("{name}: {text}") })
+    })
+    .collect()
+}
+
+fn instant(value: Option<&Value>) -> Option<Instant> {
+    serde_json::from_value(value?.clone()).ok()
+}
+
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
