@@ -97,6 +97,11 @@ impl App {
         Engine::new(self.book.store.clone(), self.workers(), self.alarm.clone(), budget)
     }
 
+    /// All routes on this book.
+    pub fn router(&self) -> axum::Router {
+        http::router(http::AppState::new(self.book.clone(), self.alarm.clone(), recorder()))
+    }
+
     /// Keeps a second daemon off the same SQLite file. The lock lasts as long as what this gives.
     pub fn lock_workers(&self) -> Result<Option<File>, ServiceError> {
         let Some(database) = self.settings.database.sqlite_file() else { return Ok(None) };
@@ -125,7 +130,7 @@ impl App {
         })?;
         let address = listener.local_addr().map_err(|e| ServiceError::Internal(e.to_string()))?;
         ready(address);
-        let router = http::router(http::AppState::new(self.book.clone(), self.alarm.clone(), recorder()));
+        let router = self.router();
         let closing = stop.clone();
         let web = async move {
             axum::serve(listener, router)

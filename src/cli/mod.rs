@@ -12,6 +12,7 @@ mod import;
 mod key;
 mod live;
 mod output;
+pub mod profile_text;
 mod serve;
 mod session;
 mod staff;

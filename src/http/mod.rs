@@ -1,8 +1,10 @@
 //! The HTTP doors: routes, who may use them, and errors as problem+json. Use cases live in `service`;
 //! nothing here reaches the store.
 
+mod auth;
 mod problem;
 mod system;
+mod v1;
 
 pub use problem::Problem;
 
@@ -17,6 +19,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
 
 /// What every handler may use.
@@ -43,12 +46,30 @@ const TIME_LIMIT: Duration = Duration::from_secs(10);
     title = "kinkeeper",
     description = "Customer tags right at every instant, and the caring that follows.",
     license(name = "MIT OR Apache-2.0")
-))]
+), modifiers(&BearerKey))]
 struct Api;
+
+/// How the API's keys are sent.
+struct BearerKey;
+
+impl utoipa::Modify for BearerKey {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("kk_<id>_<secret>")
+            .description(Some("`kinkeeper key create --role ROLE` makes one"))
+            .build();
+        let components = api.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("key", SecurityScheme::Http(scheme));
+    }
+}
 
 /// All routes.
 pub fn router(state: AppState) -> Router {
-    let (routes, api) = OpenApiRouter::with_openapi(Api::openapi()).merge(system::routes()).split_for_parts();
+    let (routes, api) = OpenApiRouter::with_openapi(Api::openapi())
+        .merge(system::routes())
+        .merge(v1::routes(&state))
+        .split_for_parts();
     routes
         .merge(system::openapi_route(api))
         .fallback(|| async { Problem::not_found("this path") })

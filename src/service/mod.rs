@@ -1,5 +1,6 @@
 //! Use cases: load, let the domain decide, save — in one transaction. No HTTP, no terminal, no SQL here.
 
+pub mod access;
 pub mod apply;
 pub mod approval;
 pub mod book;
@@ -16,6 +17,7 @@ pub mod keeping;
 pub mod keys;
 pub mod live;
 pub mod planning;
+pub mod profile;
 pub mod profiles;
 pub mod report;
 pub mod secrets;

@@ -1,7 +1,7 @@
 //! API keys. They look like `kk_<public id>_<secret>`; only the SHA-256 of the secret is kept, and compared
 //! by whoever checks it.
 
-use super::sql::{Row, args};
+use super::sql::{Row, args, word};
 use super::{Db, StoreError, Tx};
 use domain::ids::{SourceId, StaffId};
 use domain::time::Instant;
@@ -44,6 +44,42 @@ fn read(row: &Row) -> Result<KeyRow, StoreError> {
 pub async fn find(db: &Db, public_id: &str) -> Result<Option<KeyRow>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM api_key WHERE public_id = $1");
     db.one(&sql, args![public_id]).await?.as_ref().map(read).transpose()
+}
+
+/// A key with the member of staff who acts by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    pub key: KeyRow,
+    /// Key of the member of staff, and whether they may act.
+    pub staff: Option<(String, StaffState)>,
+}
+
+/// Whether a member of staff may act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StaffState {
+    Active,
+    Disabled,
+}
+
+/// As [`find`], with whoever acts by the key.
+pub async fn find_holder(db: &Db, public_id: &str) -> Result<Option<Holder>, StoreError> {
+    let sql = "SELECT k.id, k.public_id, k.secret_hash, k.role, k.source_id, k.staff_id, k.label, k.created_at, \
+               k.expires_at, k.revoked_at, s.key AS staff_key, s.state AS staff_state \
+               FROM api_key k LEFT JOIN staff s ON s.id = k.staff_id WHERE k.public_id = $1";
+    let Some(row) = db.one(sql, args![public_id]).await? else { return Ok(None) };
+    let key = read(&row)?;
+    let staff = match (row.opt_text("staff_key")?, row.opt_text("staff_state")?) {
+        (Some(name), Some(state)) => {
+            let state = word("staff", "state", &name, &state, |text| match text {
+                "active" => Some(StaffState::Active),
+                "disabled" => Some(StaffState::Disabled),
+                _ => None,
+            })?;
+            Some((name, state))
+        }
+        _ => None,
+    };
+    Ok(Some(Holder { key, staff }))
 }
 
 pub async fn insert(tx: &Tx, key: KeyRow) -> Result<(), StoreError> {

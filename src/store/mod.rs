@@ -30,6 +30,7 @@ pub mod occurrences;
 pub mod orders;
 pub mod overview;
 pub mod people;
+pub mod profile_page;
 pub mod profiles;
 pub mod quarantine;
 pub mod report;

@@ -7,10 +7,12 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
     Statement, Value,
 };
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A connection to read with: the pool, or the transaction one is in.
 pub struct Db {
     conn: Conn,
+    asked: AtomicU64,
 }
 
 enum Conn {
@@ -30,7 +32,7 @@ impl std::ops::Deref for Tx {
 
 impl Tx {
     pub(super) fn new(tx: DatabaseTransaction) -> Self {
-        Self(Db { conn: Conn::Tx(tx) })
+        Self(Db { conn: Conn::Tx(tx), asked: AtomicU64::new(0) })
     }
     pub(super) fn into_inner(self) -> Option<DatabaseTransaction> {
         match self.0.conn {
@@ -134,7 +136,17 @@ pub(super) fn places(first: usize, n: usize) -> String {
 
 impl Db {
     pub(super) fn pool(conn: DatabaseConnection) -> Self {
-        Self { conn: Conn::Pool(conn) }
+        Self { conn: Conn::Pool(conn), asked: AtomicU64::new(0) }
+    }
+
+    /// How many statements have passed here: what a page reads must not grow with what there is to read.
+    pub fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    fn conn(&self) -> &Conn {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        &self.conn
     }
 
     pub(super) fn backend(&self) -> DbBackend {
@@ -173,25 +185,25 @@ impl ConnectionTrait for Db {
         }
     }
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        match &self.conn {
+        match self.conn() {
             Conn::Pool(c) => c.execute_raw(statement).await,
             Conn::Tx(t) => t.execute_raw(statement).await,
         }
     }
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        match &self.conn {
+        match self.conn() {
             Conn::Pool(c) => c.execute_unprepared(sql).await,
             Conn::Tx(t) => t.execute_unprepared(sql).await,
         }
     }
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        match &self.conn {
+        match self.conn() {
             Conn::Pool(c) => c.query_one_raw(statement).await,
             Conn::Tx(t) => t.query_one_raw(statement).await,
         }
     }
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        match &self.conn {
+        match self.conn() {
             Conn::Pool(c) => c.query_all_raw(statement).await,
             Conn::Tx(t) => t.query_all_raw(statement).await,
         }

@@ -1,9 +1,10 @@
 //! The list of refusals (拒收名单), by keyed hash of the contact point, so that it outlives erasure and holds
 //! for everybody who shares the point. The hash is made by whoever holds the key; no address comes here.
 
-use super::sql::args;
+use super::sql::{args, places};
 use super::{Db, StoreError, Tx};
 use domain::time::Instant;
+use std::collections::HashMap;
 
 /// One refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +37,19 @@ pub async fn find_scope(db: &Db, channel: &str, value_hash: &str) -> Result<Opti
     let sql = "SELECT scope FROM suppression WHERE channel = $1 AND value_hash = $2";
     let row = db.one(sql, args![channel, value_hash]).await?;
     row.map(|row| row.text("scope")).transpose()
+}
+
+/// Which of these hashes are on the list, on any channel, with the scope.
+pub async fn list_scopes(db: &Db, value_hashes: &[String]) -> Result<HashMap<String, String>, StoreError> {
+    if value_hashes.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let places = places(1, value_hashes.len());
+    let sql = format!(
+        "SELECT value_hash, scope FROM suppression WHERE channel IN ('email', 'phone', 'sms') AND value_hash IN ({places})"
+    );
+    let rows = db.all(&sql, value_hashes.iter().flat_map(|hash| args![hash]).collect()).await?;
+    rows.iter().map(|row| Ok((row.text("value_hash")?, row.text("scope")?))).collect()
 }
 
 /// How many contact points are on the list.

@@ -1,5 +1,6 @@
 //! One test binary for everything that needs the whole daemon.
 
+mod access;
 mod callbacks;
 mod cli;
 mod contention;
@@ -12,6 +13,7 @@ mod harness;
 mod imports;
 mod ingest;
 mod licences;
+mod profile;
 mod store_claims;
 mod store_clock;
 mod store_schema;

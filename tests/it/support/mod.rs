@@ -5,6 +5,7 @@
 pub mod book;
 pub mod care;
 pub mod command;
+pub mod door;
 pub mod postgres;
 pub mod retail;
 pub mod sink;

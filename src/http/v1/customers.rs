@@ -1,0 +1,124 @@
+//! Customers: the profile in one call, by id or by what somebody is known by.
+
+use super::{AppState, Problem};
+use crate::service::profile::{self, IdentifierKind, ProfileView};
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use domain::ids::CustomerId;
+use domain::problem::nearest;
+
+/// A customer's whole profile: who they are, warnings, aggregates, tags with why, orders, tickets, consents,
+/// coupons, journeys, touches and callbacks. Contact points are masked.
+#[utoipa::path(
+    get,
+    path = "/api/v1/customers/{id}",
+    tag = "customers",
+    params(("id" = String, Path, description = "cus_ with a number behind it", example = "cus_42")),
+    responses(
+        (status = 200, body = ProfileView, example = json!(example())),
+        (status = 400, body = Problem, description = "not an id of a customer"),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+    ),
+    security(("key" = []))
+)]
+pub async fn show(
+    State(state): State<AppState>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<ProfileView>, Problem> {
+    let Path(given) = id.map_err(unreadable)?;
+    let id: CustomerId = given.parse().map_err(|_| {
+        Problem::bad_request(
+            "bad_id",
+            format!("\"{given}\" is no customer's id; one looks like cus_42. By the shop's own id: /api/v1/customers/by/user_id/{{value}}"),
+        )
+    })?;
+    answer(&state, id).await
+}
+
+/// As above, by `user_id` (the shop's own id), `anonymous_id`, `external` (`taobao:…`), `phone` or `email`. A
+/// contact point that several customers share answers 409 and names them.
+#[utoipa::path(
+    get,
+    path = "/api/v1/customers/by/{kind}/{value}",
+    tag = "customers",
+    params(
+        ("kind" = String, Path, description = "user_id, anonymous_id, external, phone or email", example = "user_id"),
+        ("value" = String, Path, description = "percent-encoded", example = "12346"),
+    ),
+    responses(
+        (status = 200, body = ProfileView),
+        (status = 400, body = Problem, description = "no such kind"),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem, description = "several customers share it"),
+        (status = 422, body = Problem, description = "not a contact point of this kind"),
+    ),
+    security(("key" = []))
+)]
+pub async fn show_by(
+    State(state): State<AppState>,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Json<ProfileView>, Problem> {
+    let Path((kind, value)) = path.map_err(unreadable)?;
+    let known = IdentifierKind::ALL.map(IdentifierKind::as_str);
+    let kind = IdentifierKind::parse(&kind).ok_or_else(|| {
+        let remedy = match nearest(&kind, known) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("known are {}", known.join(", ")),
+        };
+        Problem::bad_request("bad_kind", format!("nobody is known by \"{kind}\"; {remedy}"))
+    })?;
+    match profile::find(&state.book, kind, &value).await? {
+        Some(id) => answer(&state, id).await,
+        None => Err(Problem::not_found(&format!("a customer with this {}", kind.as_str()))),
+    }
+}
+
+async fn answer(state: &AppState, id: CustomerId) -> Result<Json<ProfileView>, Problem> {
+    let found = profile::profile(&state.book, id).await?;
+    found.map(Json).ok_or_else(|| Problem::not_found(&format!("customer {id}")))
+}
+
+fn unreadable(rejection: PathRejection) -> Problem {
+    Problem::bad_request("bad_path", rejection.body_text())
+}
+
+/// The head of a profile, as documentation shows it.
+fn example() -> serde_json::Value {
+    serde_json::json!({
+        "id": "cus_42",
+        "customer_id": "12346",
+        "shop": "main",
+        "name": "Lin Wei",
+        "locale": "zh-CN",
+        "zone": "Asia/Shanghai",
+        "account_kind": "consumer",
+        "registered_at": "2024-03-01T04:00:00Z",
+        "created_at": "2026-01-05T02:00:00Z",
+        "as_of": "2026-09-25T02:00:00Z",
+        "warnings": [{"code": "open_complaint", "text": {"en": "an open complaint since 2026-09-20", "zh-CN": "有 1 起未结客诉（最早自 2026-09-20 起）"}}],
+        "identifiers": [{"kind": "user_id", "namespace": "main", "value": "12346"}],
+        "contact_points": [{"channel": "email", "masked": "l***@example.com", "class": "real", "usable": true, "primary": true, "suppressed": null}],
+        "aggregates": {
+            "kept_at": "2026-09-24T16:00:00Z",
+            "spend_365": {"amount": "6000.00", "currency": "CNY"},
+            "spend_ever": {"amount": "9120.50", "currency": "CNY"},
+            "orders_365": 4, "orders_ever": 9, "order_days": 8,
+            "first_order_at": "2024-03-02T08:30:00Z", "last_order_at": "2026-08-11T12:05:00Z",
+            "tickets": 2, "complaints_90": 1, "complaints_365": 1, "open_complaints": 1
+        },
+        "tags": [{
+            "key": "value_tier", "value": "gold", "since": "2026-06-18T12:05:00Z", "as_of": "2026-09-24T16:00:00Z",
+            "source": "computed", "rule_version": 1, "evidence": {"spend_365": "6000.00", "threshold": "5000.00"},
+            "why": {
+                "en": "Value tier is Gold since 2026-06-18: net spend in 365 d is at least 5000.00 (net spend in 365 d: 6000.00).",
+                "zh-CN": "客户价值分层自 2026-06-18 起为「金」：365 天净消费不低于 5000.00（365 天净消费：6000.00）。"
+            }
+        }],
+        "orders": [], "tickets": [], "consents": [], "coupons": [], "journeys": [], "touches": [], "callbacks": []
+    })
+}

@@ -1,0 +1,40 @@
+//! The API for agents, marketers and operators: which routes there are and whom each takes. One file a
+//! resource; what they do is the services'.
+
+mod customers;
+
+use super::auth::{Role, guard};
+use super::{AppState, Problem};
+use axum::http::Method;
+use axum::middleware::from_fn_with_state;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Whom one route takes.
+#[derive(Debug)]
+pub struct Access {
+    pub method: Method,
+    /// As the route is declared: `/api/v1/customers/{id}`.
+    pub path: &'static str,
+    pub roles: &'static [Role],
+}
+
+const fn access(method: Method, path: &'static str, roles: &'static [Role]) -> Access {
+    Access { method, path, roles }
+}
+
+/// Who may read about customers: everybody but senders of facts.
+const READERS: &[Role] = &[Role::Agent, Role::Supervisor, Role::Marketer, Role::Analyst, Role::Admin];
+
+/// Every route of the API. One that isn't here takes nobody.
+pub const ACCESS: &[Access] = &[
+    access(Method::GET, "/api/v1/customers/{id}", READERS),
+    access(Method::GET, "/api/v1/customers/by/{kind}/{value}", READERS),
+];
+
+pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(customers::show))
+        .routes(routes!(customers::show_by))
+        .layer(from_fn_with_state(state.clone(), guard))
+}

@@ -1,0 +1,314 @@
+//! One customer's profile in one call, and finding the customer by what they are known by. Reads only; the
+//! number of statements doesn't grow with the customer's history.
+
+mod find;
+mod view;
+mod warnings;
+
+pub use find::{IdentifierKind, find, resolve};
+pub use view::*;
+
+use super::{Book, ServiceError};
+use crate::store::profile_page::{
+    self, ContactLine, CouponLine, Head, JourneyLine, OrderLine, ProfilePage, TagLine, TicketLine,
+    TicketState,
+};
+use crate::store::suppressions;
+use domain::campaign::definition::{Definition, Step};
+use domain::campaign::parse::parse;
+use domain::ids::CustomerId;
+use domain::mask;
+use domain::money::Money;
+use domain::problem::Problem;
+use domain::rule::Lang;
+use domain::tag::{Standing, TagDocument};
+use domain::time::Instant;
+use std::collections::HashMap;
+
+/// The profile as of the book's clock; `None` if there is no such customer.
+pub async fn profile(book: &Book, id: CustomerId) -> Result<Option<ProfileView>, ServiceError> {
+    let as_of = book.now().await?;
+    let db = book.store.reader();
+    let Some(page) = profile_page::load(db, id).await? else { return Ok(None) };
+    let hashes: Vec<String> =
+        page.contacts.iter().map(|c| book.secrets.contact_hash(&c.channel, &c.value)).collect();
+    let scopes = suppressions::list_scopes(db, &hashes).await?;
+    view(page, &hashes, &scopes, as_of).map(Some)
+}
+
+fn view(
+    page: ProfilePage,
+    hashes: &[String],
+    scopes: &HashMap<String, String>,
+    as_of: Instant,
+) -> Result<ProfileView, ServiceError> {
+    let contact_points: Vec<ContactPointView> = page
+        .contacts
+        .iter()
+        .zip(hashes)
+        .map(|(contact, hash)| contact_point(contact, scopes.get(hash).cloned()))
+        .collect();
+    let warnings = warnings::of(&page, &contact_points);
+    let head = page.head;
+    let shop = head.shop_key.clone();
+    let tags = page.tags.into_iter().map(|line| tag(line, &head)).collect::<Result<_, _>>()?;
+    let journeys = page.journeys.into_iter().map(journey).collect::<Result<_, _>>()?;
+    Ok(ProfileView {
+        id: head.kept.id,
+        customer_id: head.kept.user_id.clone(),
+        shop: shop.clone(),
+        name: head.name.clone(),
+        locale: head.locale.clone(),
+        zone: head.zone.name().to_owned(),
+        account_kind: head.kept.account_kind.clone(),
+        registered_at: head.registered_at,
+        created_at: head.created_at,
+        as_of,
+        warnings,
+        identifiers: page.identifiers.into_iter().map(identifier).collect(),
+        contact_points,
+        aggregates: aggregates(&head),
+        tags,
+        orders: page.orders.into_iter().map(|line| order(line, &shop)).collect(),
+        tickets: page.tickets.into_iter().map(|line| ticket(line, &head)).collect(),
+        consents: page.consents.into_iter().map(consent).collect(),
+        coupons: page.coupons.into_iter().map(coupon).collect(),
+        journeys,
+        touches: page.touches.into_iter().map(touch).collect(),
+        callbacks: page.callbacks.into_iter().map(callback).collect(),
+    })
+}
+
+fn identifier(line: profile_page::IdentifierLine) -> IdentifierView {
+    let value = match line.kind.as_str() {
+        "email" | "phone" => mask::contact(&line.kind, &line.value),
+        _ => line.value,
+    };
+    IdentifierView { kind: line.kind, namespace: line.namespace, value }
+}
+
+fn contact_point(line: &ContactLine, suppressed: Option<String>) -> ContactPointView {
+    ContactPointView {
+        channel: line.channel.clone(),
+        masked: mask::contact(&line.channel, &line.value),
+        class: line.class.clone(),
+        usable: line.usable,
+        primary: line.is_primary,
+        suppressed,
+    }
+}
+
+fn aggregates(head: &Head) -> AggregatesView {
+    let kept = &head.kept;
+    let money = |minor| Money::new(minor, head.currency);
+    AggregatesView {
+        kept_at: kept.kept_at,
+        spend_365: money(kept.spend_365_minor),
+        spend_ever: money(kept.spend_ever_minor),
+        orders_365: kept.orders_365,
+        orders_ever: kept.orders_ever,
+        order_days: kept.order_days,
+        first_order_at: kept.first_order_at,
+        last_order_at: kept.last_order_at,
+        tickets: kept.tickets,
+        complaints_90: kept.complaints_90,
+        complaints_365: kept.complaints_365,
+        open_complaints: kept.open_complaints,
+    }
+}
+
+/// A stored document that its parser refuses is a broken row: named, never passed over.
+fn broken(place: String, problems: &[Problem]) -> ServiceError {
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    ServiceError::Internal(format!("{place}: {}", told.join("; ")))
+}
+
+fn tag(line: TagLine, head: &Head) -> Result<TagView, ServiceError> {
+    let why = match line.document {
+        None => None,
+        Some(body) => {
+            let document = TagDocument { version: line.rule_version, published_at: None, body };
+            let definition = document.definition().map_err(|problems| {
+                broken(format!("rule_version.document of {} v{}", line.key, line.rule_version), &problems)
+            })?;
+            let standing = Standing { value: &line.value, since: line.since, evidence: &line.evidence };
+            let say = |lang| definition.why(&standing, head.zone, lang);
+            Some(BothLanguages { en: say(Lang::En), zh_cn: say(Lang::ZhCn) })
+        }
+    };
+    Ok(TagView {
+        key: line.key,
+        value: line.value,
+        since: line.since,
+        as_of: line.as_of,
+        source: line.source,
+        rule_version: line.rule_version,
+        evidence: line.evidence,
+        why,
+    })
+}
+
+/// A key as the shop knows it: without the shop before it.
+fn own(key: String, shop: &str) -> String {
+    match key.strip_prefix(shop).and_then(|rest| rest.strip_prefix(':')) {
+        Some(id) => id.to_owned(),
+        None => key,
+    }
+}
+
+fn order(line: OrderLine, shop: &str) -> OrderView {
+    let state = if line.cancelled_at.is_some() {
+        OrderState::Cancelled
+    } else if line.refunded.minor <= 0 {
+        OrderState::Paid
+    } else if line.refunded.minor < line.total.minor {
+        OrderState::PartlyRefunded
+    } else {
+        OrderState::Refunded
+    };
+    OrderView {
+        order_id: own(line.order_key, shop),
+        paid_at: line.paid_at,
+        state,
+        total: line.total,
+        refunded: line.refunded,
+        cancelled_at: line.cancelled_at,
+    }
+}
+
+fn ticket(line: TicketLine, head: &Head) -> TicketView {
+    let shop = &head.shop_key;
+    TicketView {
+        ticket_id: own(line.ticket_key, shop),
+        order_id: line.order_key.map(|key| own(key, shop)),
+        state: match line.state {
+            TicketState::Open => "open",
+            TicketState::Closed => "closed",
+        },
+        opened_at: line.opened_at,
+        resolved_at: line.resolved_at,
+        reopened: line.reopened,
+        complaint: line.complaint,
+        important: line.important,
+        complex: line.complex,
+        amount: line.amount_minor.map(|minor| Money::new(minor, head.currency)),
+        category: line.category,
+        severity: line.severity,
+        channel: line.channel,
+    }
+}
+
+fn consent(line: profile_page::ConsentLine) -> ConsentView {
+    ConsentView {
+        channel: line.channel,
+        purpose: line.purpose,
+        state: line.state,
+        source: line.source,
+        occurred_at: line.occurred_at,
+    }
+}
+
+fn coupon(line: CouponLine) -> CouponView {
+    CouponView {
+        id: line.id,
+        batch: line.batch,
+        last4: line.last4,
+        face: line.face,
+        threshold: (line.threshold.minor > 0).then_some(line.threshold),
+        state: line.state,
+        issued_at: line.issued_at,
+        expires_at: line.expires_at,
+        redeemed_at: line.redeemed_at,
+    }
+}
+
+fn journey(line: JourneyLine) -> Result<JourneyView, ServiceError> {
+    let (definition, problems) = parse(&line.document);
+    let definition = definition
+        .filter(|_| problems.is_empty())
+        .ok_or_else(|| broken(format!("campaign_version.document of {}", line.version_id), &problems))?;
+    Ok(JourneyView {
+        id: line.id,
+        campaign: line.campaign,
+        next: next_step(&definition, line.step, line.cause_at),
+        name: BothLanguages { en: definition.name.en, zh_cn: definition.name.zh },
+        cause_at: line.cause_at,
+        entered_at: line.entered_at,
+    })
+}
+
+/// The first step from `step` on that does something, at its nominal instant.
+fn next_step(definition: &Definition, step: usize, cause_at: Instant) -> Option<NextStepView> {
+    let rest = definition.steps.iter().enumerate().skip(step);
+    let (step, does, what) = rest.into_iter().find_map(|(index, step)| match step {
+        Step::Wait(_) => None,
+        Step::Send(send) => Some((index, "send", send.template.clone())),
+        Step::Callback(callback) => Some((index, "callback", callback.kind.as_str().to_owned())),
+    })?;
+    Some(NextStepView { step, does, what, at: definition.nominal_at(cause_at, step) })
+}
+
+fn touch(line: profile_page::TouchLine) -> TouchView {
+    TouchView {
+        id: line.id,
+        campaign: line.campaign,
+        step: line.step,
+        channel: line.channel,
+        purpose: line.purpose,
+        template: line.template,
+        state: line.state,
+        reason: line.reason,
+        planned_on: line.local_date,
+        at: line.handed_at.or(line.ended_at).unwrap_or(line.created_at),
+        expires_at: line.expires_at,
+    }
+}
+
+fn callback(line: profile_page::CallbackLine) -> CallbackView {
+    CallbackView {
+        id: line.id,
+        kind: line.kind,
+        state: line.state,
+        reason: line.reason,
+        created_at: line.created_at,
+        not_before: line.not_before,
+        due_at: line.due_at,
+        attempts: line.attempts,
+        staff: line.staff,
+        result: line.result,
+        ended_at: line.ended_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::money::Currency;
+
+    #[test]
+    fn an_orders_state_follows_what_came_back() {
+        let cny = Currency::parse("CNY").unwrap();
+        let state = |total, refunded, cancelled_at| {
+            let line = OrderLine {
+                order_key: "main:A-7".to_owned(),
+                paid_at: Instant::from_micros(0),
+                cancelled_at,
+                total: Money::new(total, cny),
+                refunded: Money::new(refunded, cny),
+            };
+            order(line, "main").state
+        };
+        assert_eq!(state(100, 0, None), OrderState::Paid);
+        assert_eq!(state(0, 0, None), OrderState::Paid);
+        assert_eq!(state(100, 99, None), OrderState::PartlyRefunded);
+        assert_eq!(state(100, 100, None), OrderState::Refunded);
+        assert_eq!(state(100, 0, Some(Instant::from_micros(1))), OrderState::Cancelled);
+    }
+
+    #[test]
+    fn a_key_loses_its_own_shop_only() {
+        assert_eq!(own("main:A-7".to_owned(), "main"), "A-7");
+        assert_eq!(own("main2:A-7".to_owned(), "main"), "main2:A-7");
+        assert_eq!(own("A:7".to_owned(), "main"), "A:7");
+    }
+}

@@ -1,0 +1,306 @@
+//! A customer's profile as people and programs see it: the shape of the answer, nothing else. Contact points
+//! stand masked in it; codes of coupons don't stand in it at all.
+
+use domain::campaign::touch::{Reason, TouchState};
+use domain::ids::{CallbackId, CouponId, CustomerId, EnrollmentId, TouchpointId};
+use domain::money::Money;
+use domain::time::Instant;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// How money is written: `{"amount": "12.50", "currency": "CNY"}`.
+#[derive(Debug, ToSchema)]
+pub struct MoneyShape {
+    /// A plain decimal; may be negative.
+    #[schema(example = "12.50")]
+    pub amount: String,
+    #[schema(example = "CNY")]
+    pub currency: String,
+}
+
+/// A text in both languages of the house.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct BothLanguages {
+    pub en: String,
+    #[serde(rename = "zh-CN")]
+    pub zh_cn: String,
+}
+
+/// Everything about one customer in one answer.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ProfileView {
+    #[schema(value_type = String, example = "cus_42")]
+    pub id: CustomerId,
+    /// The shop's own id, as imported or sent.
+    #[schema(example = "12346")]
+    pub customer_id: Option<String>,
+    pub shop: String,
+    pub name: Option<String>,
+    /// The customer's own, else the shop's; so is the zone.
+    pub locale: String,
+    pub zone: String,
+    /// consumer | reseller | staff | test | brushing
+    pub account_kind: String,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub registered_at: Option<Instant>,
+    /// Since when the book knows them.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Instant,
+    /// The book's clock at the time of the answer.
+    #[schema(value_type = String, format = DateTime)]
+    pub as_of: Instant,
+    /// What to know before anything is said to them.
+    pub warnings: Vec<WarningView>,
+    pub identifiers: Vec<IdentifierView>,
+    pub contact_points: Vec<ContactPointView>,
+    pub aggregates: AggregatesView,
+    pub tags: Vec<TagView>,
+    /// The last ten, latest first.
+    pub orders: Vec<OrderView>,
+    /// Open ones first, then the latest closed.
+    pub tickets: Vec<TicketView>,
+    /// The latest of each channel and purpose; what was never said isn't there.
+    pub consents: Vec<ConsentView>,
+    pub coupons: Vec<CouponView>,
+    /// Journeys that go on.
+    pub journeys: Vec<JourneyView>,
+    /// The last twenty contacts and decisions not to make one, latest first.
+    pub touches: Vec<TouchView>,
+    /// Open ones first, then the latest ended.
+    pub callbacks: Vec<CallbackView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct WarningView {
+    /// open_complaint | opted_out | suppressed | erased
+    pub code: &'static str,
+    pub text: BothLanguages,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct IdentifierView {
+    /// user_id | anonymous_id | external | phone | email
+    pub kind: String,
+    pub namespace: String,
+    /// Masked where it is a contact point.
+    pub value: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ContactPointView {
+    /// email | phone
+    pub channel: String,
+    #[schema(example = "l***@example.com")]
+    pub masked: String,
+    /// real | relay | masked
+    pub class: String,
+    pub usable: bool,
+    pub primary: bool,
+    /// Scope of a suppression in force: all | marketing.
+    pub suppressed: Option<String>,
+}
+
+/// Aggregates as last kept; they hold until the next fact or flip, which the keeper sees to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AggregatesView {
+    /// `null` until the keeper came by for the first time; the numbers are 0 then.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub kept_at: Option<Instant>,
+    #[schema(value_type = MoneyShape)]
+    pub spend_365: Money,
+    #[schema(value_type = MoneyShape)]
+    pub spend_ever: Money,
+    pub orders_365: i64,
+    pub orders_ever: i64,
+    /// Local days with a counted order.
+    pub order_days: i64,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub first_order_at: Option<Instant>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_order_at: Option<Instant>,
+    pub tickets: i64,
+    pub complaints_90: i64,
+    pub complaints_365: i64,
+    pub open_complaints: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct TagView {
+    #[schema(example = "value_tier")]
+    pub key: String,
+    #[schema(example = "gold")]
+    pub value: String,
+    /// When the value truly began.
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Instant,
+    /// Until when it was last judged.
+    #[schema(value_type = String, format = DateTime)]
+    pub as_of: Instant,
+    pub source: String,
+    pub rule_version: i64,
+    /// The numbers behind it, by name.
+    #[schema(value_type = Object)]
+    pub evidence: Value,
+    /// Why, as a sentence; `null` for what no rule decided.
+    pub why: Option<BothLanguages>,
+}
+
+/// What became of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OrderState {
+    Paid,
+    PartlyRefunded,
+    Refunded,
+    Cancelled,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct OrderView {
+    pub order_id: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub paid_at: Instant,
+    pub state: OrderState,
+    #[schema(value_type = MoneyShape)]
+    pub total: Money,
+    #[schema(value_type = MoneyShape)]
+    pub refunded: Money,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub cancelled_at: Option<Instant>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct TicketView {
+    pub ticket_id: String,
+    pub order_id: Option<String>,
+    /// open | closed
+    pub state: &'static str,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub opened_at: Option<Instant>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub resolved_at: Option<Instant>,
+    /// How often it was reopened.
+    pub reopened: i64,
+    pub complaint: bool,
+    pub important: bool,
+    pub complex: bool,
+    #[schema(value_type = Option<MoneyShape>)]
+    pub amount: Option<Money>,
+    pub category: Option<String>,
+    pub severity: Option<String>,
+    pub channel: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ConsentView {
+    pub channel: String,
+    pub purpose: String,
+    /// granted | denied
+    pub state: String,
+    pub source: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub occurred_at: Instant,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CouponView {
+    #[schema(value_type = String, example = "cpn_7")]
+    pub id: CouponId,
+    /// Key of its batch.
+    pub batch: String,
+    /// The last four characters of the code.
+    pub last4: String,
+    #[schema(value_type = MoneyShape)]
+    pub face: Money,
+    /// The least an order must come to; `null` where there is no such bound.
+    #[schema(value_type = Option<MoneyShape>)]
+    pub threshold: Option<Money>,
+    /// reserved | issued | redeemed | expired | revoked | released
+    pub state: String,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub issued_at: Option<Instant>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Instant>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub redeemed_at: Option<Instant>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct JourneyView {
+    #[schema(value_type = String, example = "enr_7")]
+    pub id: EnrollmentId,
+    /// Key of the campaign.
+    pub campaign: String,
+    pub name: BothLanguages,
+    /// The true instant of what let them in.
+    #[schema(value_type = String, format = DateTime)]
+    pub cause_at: Instant,
+    #[schema(value_type = String, format = DateTime)]
+    pub entered_at: Instant,
+    /// `null` where nothing is left but the end.
+    pub next: Option<NextStepView>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct NextStepView {
+    /// Its place in the campaign's steps, from 0.
+    pub step: usize,
+    /// send | callback
+    pub does: &'static str,
+    /// The template to be sent, or the kind of callback.
+    pub what: String,
+    /// When the campaign wants it, however late it is.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Instant,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct TouchView {
+    #[schema(value_type = String, example = "tp_7")]
+    pub id: TouchpointId,
+    /// Key of the campaign.
+    pub campaign: String,
+    pub step: i64,
+    pub channel: String,
+    pub purpose: String,
+    pub template: String,
+    /// planned | deferred | queued | sending | sent | delivered | bounced | skipped | expired | failed | unknown | control
+    #[schema(value_type = String)]
+    pub state: TouchState,
+    /// Why it was held or not made.
+    #[schema(value_type = Option<String>, example = "no_consent")]
+    pub reason: Option<Reason>,
+    /// The customer's local day it is planned for.
+    #[schema(example = "2026-09-25")]
+    pub planned_on: String,
+    /// When it was handed over, or decided; when it was made where it still waits.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Instant,
+    #[schema(value_type = String, format = DateTime)]
+    pub expires_at: Instant,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct CallbackView {
+    #[schema(value_type = String, example = "cb_7")]
+    pub id: CallbackId,
+    pub kind: String,
+    /// scheduled | ready | assigned | in_progress | completed | exhausted | cancelled | expired
+    pub state: String,
+    pub reason: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Instant,
+    #[schema(value_type = String, format = DateTime)]
+    pub not_before: Instant,
+    #[schema(value_type = String, format = DateTime)]
+    pub due_at: Instant,
+    pub attempts: i64,
+    /// Key of whoever holds it, else of who had it last.
+    pub staff: Option<String>,
+    /// What the last call came to.
+    #[schema(value_type = Option<Object>)]
+    pub result: Option<Value>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub ended_at: Option<Instant>,
+}

@@ -1,0 +1,110 @@
+//! Who may use which route. The routes come from the daemon's own description, so that a route without a row
+//! here fails.
+
+use crate::support::door::{ask, key, put_sal};
+use crate::support::{TestDatabase, book::House, on_both_databases};
+use kinkeeper::service::access::Role;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Who is let in.
+enum Takes {
+    Anybody,
+    Keys(&'static [Role]),
+}
+use Role::{Admin, Agent, Analyst, Marketer, Supervisor};
+use Takes::{Anybody, Keys};
+
+const READERS: &[Role] = &[Agent, Supervisor, Marketer, Analyst, Admin];
+
+/// Every route but `/openapi.json`.
+const ROUTES: &[(&str, &str, Takes)] = &[
+    ("get", "/healthz", Anybody),
+    ("get", "/readyz", Anybody),
+    ("get", "/metrics", Anybody),
+    ("get", "/api/v1/customers/{id}", Keys(READERS)),
+    ("get", "/api/v1/customers/by/{kind}/{value}", Keys(READERS)),
+];
+
+/// Stands in a path for what is in braces.
+const FILLED: [(&str, &str); 3] = [("{id}", "cus_1"), ("{kind}", "user_id"), ("{value}", "1")];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_route_takes_its_roles_and_nobody_else() {
+    let house =
+        House::open(TestDatabase::migrated_sqlite().await, &["clock=2026-09-25T10:00:00+08:00"]).await;
+    let router = house.app.router();
+    let mut keys = BTreeMap::new();
+    for role in Role::ALL {
+        keys.insert(*role, key(&house.app, role.as_str()).await);
+    }
+    let described = ask(&router, "GET", "/openapi.json", None).await.body;
+    let mut seen = BTreeSet::new();
+    for (path, methods) in described["paths"].as_object().expect("paths") {
+        for method in methods.as_object().expect("methods").keys() {
+            let row = ROUTES.iter().find(|(m, p, _)| m == method && p == path);
+            let Some((_, _, takes)) = row else { panic!("{method} {path}: say here whom it takes") };
+            seen.insert((method.clone(), path.clone()));
+            let filled = FILLED.iter().fold(path.clone(), |path, (brace, value)| path.replace(brace, value));
+            assert!(!filled.contains('{'), "{filled}: say above what stands for the rest");
+            let status = |key| {
+                let (router, method, filled) = (&router, method.to_uppercase(), &filled);
+                async move { ask(router, &method, filled, key).await.status.as_u16() }
+            };
+            let nobody = status(None).await;
+            for (role, key) in &keys {
+                let got = status(Some(key.as_str())).await;
+                let let_in = match takes {
+                    Anybody => true,
+                    Keys(roles) => roles.contains(role),
+                };
+                if let_in {
+                    assert!(![401, 403, 405].contains(&got), "{method} {path} refuses {role} with {got}");
+                } else {
+                    assert_eq!(got, 403, "{method} {path} takes {role}");
+                }
+            }
+            match takes {
+                Anybody => assert!(![401, 403].contains(&nobody), "{method} {path} asks for a key"),
+                Keys(_) => assert_eq!(nobody, 401, "{method} {path} takes anybody"),
+            }
+        }
+    }
+    for (method, path, _) in ROUTES {
+        assert!(
+            seen.contains(&((*method).to_owned(), (*path).to_owned())),
+            "{method} {path} is no route any more"
+        );
+    }
+}
+
+on_both_databases! {
+    async fn a_key_opens_only_while_it_is_in_force(database) {
+        let house = House::open(database, &["clock=2026-09-25T10:00:00+08:00"]).await;
+        let router = house.app.router();
+        let key = key(&house.app, "agent").await;
+        let open = |key: String| {
+            let router = router.clone();
+            async move { ask(&router, "GET", "/api/v1/customers/cus_1", Some(&key)).await }
+        };
+        let known = open(key.clone()).await;
+        assert_eq!(known.status, 404, "in force, and no such customer: {:?}", known.body);
+        assert_eq!(known.headers["cache-control"], "no-store");
+
+        let (id, secret) = key.rsplit_once('_').expect("a key has parts");
+        let other = if secret.ends_with('0') { "1" } else { "0" };
+        let wrong = format!("{id}_{}{other}", &secret[..secret.len() - 1]);
+        for bad in [wrong, format!("kk_ffff_{secret}"), "kk_".to_owned(), String::new()] {
+            let refused = open(bad.clone()).await;
+            assert_eq!(refused.status, 401, "{bad}");
+            assert!(refused.headers.contains_key("www-authenticate"));
+            assert_eq!(refused.body["code"], "unauthorized");
+        }
+
+        put_sal(&house.app, "disabled").await;
+        let refused = open(key.clone()).await;
+        assert_eq!(refused.status, 401);
+        assert!(refused.body["detail"].as_str().expect("a detail").contains("disabled"), "{:?}", refused.body);
+        put_sal(&house.app, "active").await;
+        assert_eq!(open(key).await.status, 404);
+    }
+}

@@ -1,0 +1,66 @@
+//! Asking the daemon's routes without a socket, and keys to ask with.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use kinkeeper::app::App;
+use kinkeeper::service::keys::{self, NewKey};
+use kinkeeper::store::staff::{self, Staff};
+use kinkeeper::store::{Lane, StoreError};
+use serde_json::Value;
+use tower::ServiceExt;
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// Null where it isn't JSON.
+    pub body: Value,
+}
+
+/// Asks `router`, with a bearer key where one is given.
+pub async fn ask(router: &Router, method: &str, path: &str, key: Option<&str>) -> Answer {
+    let mut request = Request::builder().method(method.parse::<Method>().expect("a method")).uri(path);
+    if let Some(key) = key {
+        request = request.header("authorization", format!("Bearer {key}"));
+    }
+    let request = request.body(Body::empty()).expect("a request");
+    let response = router.clone().oneshot(request).await.expect("an answer");
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.expect("a body");
+    let body = serde_json::from_slice(&bytes).unwrap_or_default();
+    Answer { status: parts.status, headers: parts.headers, body }
+}
+
+/// A key of this role; those who act for somebody act for Sal, who is made if need be.
+pub async fn key(app: &App, role: &str) -> String {
+    let acts_for = matches!(role, "agent" | "supervisor").then(|| "sal".to_owned());
+    if acts_for.is_some() {
+        put_sal(app, "active").await;
+    }
+    let new = NewKey { role: role.to_owned(), staff: acts_for, label: None, source: None };
+    keys::create(&app.book, new, "test").await.expect("a key").key
+}
+
+/// Sal Senior, `active` or `disabled`.
+pub async fn put_sal(app: &App, state: &str) {
+    let sal = Staff {
+        key: "sal".to_owned(),
+        name: "Sal Senior".to_owned(),
+        email: None,
+        role: "agent".to_owned(),
+        level: "senior".to_owned(),
+        team: None,
+        skills: vec![],
+        capacity_held: 5,
+        calls_per_day: 40,
+        state: state.to_owned(),
+    };
+    let put: Result<_, StoreError> = app
+        .book
+        .store
+        .write(Lane::People, move |tx| Box::pin(async move { staff::put(tx, &sal).await }))
+        .await;
+    put.expect("Sal is there");
+}
