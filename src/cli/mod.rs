@@ -2,6 +2,7 @@
 //! decide nothing.
 
 mod apply;
+mod callback;
 mod campaign;
 mod config;
 pub mod demo;
@@ -55,6 +56,8 @@ enum Command {
     #[command(subcommand)]
     Campaign(campaign::Campaign),
     #[command(subcommand)]
+    Callback(callback::Callback),
+    #[command(subcommand)]
     Export(export::Export),
     #[command(subcommand)]
     Key(key::Key),
@@ -93,6 +96,7 @@ async fn run(Cli { global, command }: Cli) -> Outcome {
         Command::Import(command) => command.run(&global).await,
         Command::Apply(command) => command.run(&global).await,
         Command::Campaign(command) => command.run(&global).await,
+        Command::Callback(command) => command.run(&global).await,
         Command::Export(command) => command.run(&global).await,
         Command::Key(command) => command.run(&global).await,
         Command::Staff(command) => command.run(&global).await,

@@ -305,3 +305,12 @@ fn a_file_is_imported_once_and_its_bad_rows_are_told() {
     let header = home.run(&["import", "orders", "bad.csv"]).ended(2);
     assert!(header.stderr.contains("did you mean"), "{}", header.stderr);
 }
+
+#[test]
+fn the_callbacks_queue_is_listed_by_state() {
+    let home = Home::new();
+    let none = home.run(&["callback", "list", "--state", "ready", "--format", "json"]).ended(0).json();
+    assert_eq!(none, serde_json::json!({"items": [], "next_cursor": null}));
+    let wrong = home.run(&["callback", "list", "--state", "redy"]).ended(2);
+    assert!(wrong.stderr.contains("in_progress"), "{}", wrong.stderr);
+}
