@@ -4,6 +4,7 @@ use super::failure::Outcome;
 use super::output::{FormatArg, table};
 use super::session::Global;
 use crate::service::campaigns::{self, CampaignDetail, CampaignView, Moved};
+use crate::service::eligibility::{self, DryRun};
 use clap::{Args, Subcommand};
 
 /// List, show, approve, start and pause campaigns
@@ -12,6 +13,7 @@ pub enum Campaign {
     List(List),
     Show(Show),
     Approve(Move),
+    DryRun(DryRunArgs),
     Start(StartArgs),
     Pause(PauseArgs),
 }
@@ -38,6 +40,16 @@ pub struct Show {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  kinkeeper campaign approve winback")]
 pub struct Move {
+    /// The campaign's key
+    key: String,
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+/// Who a campaign would write to if it ran now, and why the others not; changes nothing
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  kinkeeper campaign dry-run winback")]
+pub struct DryRunArgs {
     /// The campaign's key
     key: String,
     #[command(flatten)]
@@ -74,6 +86,9 @@ impl Campaign {
             Self::Approve(Move { key, format }) => {
                 format.print(&campaigns::approve(book, &key, actor).await?, moved)
             }
+            Self::DryRun(DryRunArgs { key, format }) => {
+                format.print(&eligibility::dry_run(book, &key).await?, dry_run)
+            }
             Self::Start(StartArgs { key, format }) => {
                 format.print(&campaigns::start(book, &key, actor).await?, moved)
             }
@@ -82,6 +97,19 @@ impl Campaign {
             }
         }
     }
+}
+
+fn dry_run(run: &DryRun) -> String {
+    let mut lines: Vec<String> = run.headline.iter().cloned().collect();
+    lines.push(format!("{} as of {}: looked at {}", run.campaign, run.at, run.looked_at));
+    let mut rows = vec![["would be written to".to_owned(), String::new(), run.send.to_string()]];
+    let parts = [("would wait", &run.held), ("would not", &run.skipped)];
+    for (what, counts) in parts {
+        rows.extend(counts.iter().map(|(why, n)| [what.to_owned(), (*why).to_owned(), n.to_string()]));
+    }
+    rows.push(["audience".to_owned(), String::new(), run.audience.to_string()]);
+    lines.push(table(["", "reason", "customers"], rows));
+    lines.join("\n")
 }
 
 fn moved(moved: &Moved) -> String {

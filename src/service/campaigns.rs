@@ -100,6 +100,12 @@ async fn find(book: &Book, key: &str) -> Result<Loaded, ServiceError> {
     }
 }
 
+/// A campaign with its newest version, approved or not.
+pub async fn newest(book: &Book, key: &str) -> Result<(CampaignRow, VersionRow, Definition), ServiceError> {
+    let Loaded { row, latest, definition } = find(book, key).await?;
+    Ok((row, latest, definition))
+}
+
 fn trigger_words(row: &CampaignRow) -> String {
     format!("{} {}", row.head.trigger_kind, row.head.trigger_key)
 }

@@ -9,6 +9,7 @@ pub mod campaigns;
 pub mod defaults;
 pub mod definitions;
 pub mod dispatch;
+pub mod eligibility;
 mod error;
 pub mod import;
 pub mod ingest;

@@ -142,7 +142,7 @@ async fn definition(book: &Book, id: CampaignVersionId) -> Result<Arc<Definition
 }
 
 /// Which of these customers the audience takes in at `now`.
-async fn audience(
+pub(super) async fn audience(
     book: &Book,
     definition: &Definition,
     customers: &[(CustomerId, Option<Tz>)],

@@ -314,3 +314,36 @@ fn the_callbacks_queue_is_listed_by_state() {
     let wrong = home.run(&["callback", "list", "--state", "redy"]).ended(2);
     assert!(wrong.stderr.contains("in_progress"), "{}", wrong.stderr);
 }
+
+/// A book of three lapsed customers on a Friday at 11: one agreed to mail, one said nothing, one is refused.
+fn lapsed_three() -> Home {
+    let home = Home::new();
+    home.run(&["status", "--clock", "2026-09-25T11:00:00+08:00"]).ended(0);
+    home.file(
+        "customers.csv",
+        "customer_id,email,consent_email_marketing\nc1,ann@example.com,granted\nc2,ben@example.com,\nc3,cat@example.com,granted\n",
+    );
+    home.file(
+        "orders.csv",
+        "order_id,customer_id,paid_at,total,currency\n1,c1,2026-01-05 10:00:00,120.00,CNY\n\
+         2,c2,2026-01-05 10:00:00,99.00,CNY\n3,c3,2026-01-05 10:00:00,99.00,CNY\n",
+    );
+    home.run(&["import", "customers", "customers.csv"]).ended(0);
+    home.run(&["import", "orders", "orders.csv"]).ended(0);
+    home.run(&["suppress", "cat@example.com", "--reason", "bounced"]).ended(0);
+    home.run(&["drain"]).ended(0);
+    home
+}
+
+#[test]
+fn a_dry_run_counts_who_would_be_written_to_and_why_not() {
+    let home = lapsed_three();
+    let run = home.run(&["campaign", "dry-run", "winback", "--format", "json"]).ended(0).json();
+    assert_eq!((&run["audience"], &run["send"]), (&3.into(), &1.into()), "{run}");
+    assert_eq!(run["skipped"], serde_json::json!({"no_consent": 1, "suppressed": 1}));
+    assert_eq!(run["held"], serde_json::json!({}));
+    assert_eq!(run["headline"], serde_json::Value::Null, "no reason has more than half");
+    let shown = home.run(&["campaign", "show", "winback", "--format", "json"]).ended(0).json();
+    assert_eq!(shown["state"], "in_review", "asking changes nothing");
+    home.run(&["campaign", "dry-run", "important_ticket_callback"]).ended(4);
+}
