@@ -1,7 +1,7 @@
 //! The profile in one call: everything about a customer from facts that came in by the front door, in a fixed
 //! number of statements, masked.
 
-use crate::support::door::{ask, key};
+use crate::support::door::{ask, key, put_sal};
 use crate::support::{book::House, on_both_databases};
 use domain::ids::CustomerId;
 use kinkeeper::cli::profile_text::render;
@@ -115,6 +115,30 @@ async fn care(house: &House, id: CustomerId) {
     let sent = at("2026-09-15T02:30:00Z");
     run(house, &touch(0, "sent", "NULL", &sent.to_string(), at("2026-09-15T02:30:01Z"))).await;
     run(house, &touch(2, "skipped", "'no_consent'", "NULL", at("2026-09-22T02:00:00Z"))).await;
+    put_sal(&house.app, "active").await;
+    for (kind, state, staff, result, ended) in [
+        ("satisfaction", "ready", "NULL", "NULL", "NULL".to_owned()),
+        (
+            "important_ticket",
+            "completed",
+            "(SELECT id FROM staff)",
+            "'{\"satisfied\": true}'",
+            sent.to_string(),
+        ),
+    ] {
+        let due = at("2026-09-28T09:00:00Z");
+        run(
+            house,
+            &format!(
+                "INSERT INTO callback (customer_id, kind, state, reason, required_level, skills, optional_skills, \
+                 last_staff_id, vip, severe, complaint, churn_risk, chased, courtesy, created_at, not_before, due_at, \
+                 reach_due_at, active_due_at, band, rank_at, ring, attempts, attempt_day_count, fence, result, ended_at) \
+                 VALUES ({id}, '{kind}', '{state}', 'ticket T1', 'junior', '[]', '[]', {staff}, 0, 0, 0, 0, 0, 0, \
+                 {entered}, {entered}, {due}, {due}, {due}, 2, {due}, 0, 1, 0, 1, {result}, {ended})"
+            ),
+        )
+        .await;
+    }
 }
 
 fn text(value: &Value) -> &str {
@@ -167,6 +191,14 @@ on_both_databases! {
             ("skipped", Some("no_consent"), "2026-09-22T02:00:00Z"),
             ("sent", None, "2026-09-15T02:30:00Z"),
         ]);
+
+        let callbacks = view["callbacks"].as_array().expect("callbacks");
+        let told: Vec<_> = callbacks.iter().map(|c| [text(&c["kind"]), text(&c["state"]), text(&c["due_at"])]).collect();
+        assert_eq!(told, [
+            ["satisfaction", "ready", "2026-09-28T09:00:00Z"],
+            ["important_ticket", "completed", "2026-09-28T09:00:00Z"],
+        ]);
+        assert_eq!([&callbacks[1]["staff"], &callbacks[1]["result"]["satisfied"]], [&json!("sal"), &json!(true)]);
     }
 
     async fn a_tag_says_why_in_both_languages(database) {
@@ -229,6 +261,7 @@ on_both_databases! {
             "12346-13  2026-03-13 10:00  500.00 CNY  100.00 CNY  partly_refunded",
             "complaint, S2",
             "…K7QM",
+            "cb_1 satisfaction ready 2026-09-28 15:00 1 -",
             "send winback_d7 at 2026-09-22 08:00",
             "skipped (no_consent)",
         ] {
