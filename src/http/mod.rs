@@ -3,6 +3,7 @@
 
 mod auth;
 mod problem;
+mod segment_spec;
 mod system;
 mod v1;
 
@@ -67,6 +68,7 @@ impl utoipa::Modify for BearerKey {
 /// All routes.
 pub fn router(state: AppState) -> Router {
     let (routes, api) = OpenApiRouter::with_openapi(Api::openapi())
+        .merge(segment_spec::routes())
         .merge(system::routes())
         .merge(v1::routes(&state))
         .split_for_parts();

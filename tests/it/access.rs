@@ -11,13 +11,14 @@ enum Takes {
     Anybody,
     Keys(&'static [Role]),
 }
-use Role::{Admin, Agent, Analyst, Marketer, Supervisor};
+use Role::{Admin, Agent, Analyst, Ingest, Marketer, Supervisor};
 use Takes::{Anybody, Keys};
 
 const READERS: &[Role] = &[Agent, Supervisor, Marketer, Analyst, Admin];
 
 /// Every route but `/openapi.json`.
 const ROUTES: &[(&str, &str, Takes)] = &[
+    ("post", "/v1/{call}", Keys(&[Ingest])),
     ("get", "/healthz", Anybody),
     ("get", "/readyz", Anybody),
     ("get", "/metrics", Anybody),
@@ -26,7 +27,8 @@ const ROUTES: &[(&str, &str, Takes)] = &[
 ];
 
 /// Stands in a path for what is in braces.
-const FILLED: [(&str, &str); 3] = [("{id}", "cus_1"), ("{kind}", "user_id"), ("{value}", "1")];
+const FILLED: [(&str, &str); 4] =
+    [("{call}", "batch"), ("{id}", "cus_1"), ("{kind}", "user_id"), ("{value}", "1")];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_route_takes_its_roles_and_nobody_else() {

@@ -14,6 +14,7 @@ mod imports;
 mod ingest;
 mod licences;
 mod profile;
+mod segment;
 mod store_claims;
 mod store_clock;
 mod store_schema;

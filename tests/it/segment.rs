@@ -1,0 +1,163 @@
+//! Facts over HTTP: what is answered to good and bad requests, and only after the commit.
+
+use crate::support::TestDatabase;
+use crate::support::book::House;
+use crate::support::door::{Answer, key};
+use crate::support::on_both_databases;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode};
+use base64::Engine as _;
+use flate2::{Compression, write::GzEncoder};
+use sea_orm::{ConnectionTrait, Statement};
+use serde_json::{Value, json};
+use std::io::Write as _;
+use tower::ServiceExt;
+
+struct Door {
+    house: House,
+    key: String,
+}
+
+impl Door {
+    async fn open(database: TestDatabase) -> Self {
+        let house = House::open(database, &["clock=2011-12-01T00:00:00Z"]).await;
+        let key = key(&house.app, "ingest").await;
+        Self { house, key }
+    }
+
+    async fn send(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        let mut request = Request::builder().method("POST").uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body.into()).expect("a request");
+        let response = self.house.app.router().oneshot(request).await.expect("an answer");
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.expect("a body");
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: serde_json::from_slice(&bytes).unwrap_or_default(),
+        }
+    }
+
+    /// As the SDKs do: Basic auth with the write key and a colon, whatever the content type.
+    async fn post(&self, path: &str, body: impl Into<Body>) -> Answer {
+        let basic = base64::engine::general_purpose::STANDARD.encode(format!("{}:", self.key));
+        self.send(path, &[("authorization", &format!("Basic {basic}")), ("content-type", "text/plain")], body)
+            .await
+    }
+
+    async fn count(&self, table: &str) -> i64 {
+        let db = self.house.app.book.store.reader();
+        let statement =
+            Statement::from_string(db.get_database_backend(), format!("SELECT COUNT(*) AS n FROM {table}"));
+        let row = db.query_one_raw(statement).await.expect("counted").expect("a row");
+        row.try_get("", "n").expect("a number")
+    }
+}
+
+fn order(id: &str, total: Value) -> Value {
+    json!({"type": "track", "messageId": id, "userId": "u1", "event": "Order Completed",
+           "timestamp": "2011-11-01T10:00:00Z", "properties": {"order_id": id, "total": total}})
+}
+
+on_both_databases! {
+    async fn a_batch_is_answered_event_by_event(database) {
+        let door = Door::open(database).await;
+        let body = json!({"batch": [order("o1", json!(10)), order("o2", json!("free")), order("o3", json!("7.5"))]});
+        let answer = door.post("/v1/batch", body.to_string()).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        let detail = "properties.total: must be a plain decimal such as 12.50";
+        let rejected = json!([{"index": 1, "code": "amount_not_a_number", "detail": detail}]);
+        assert_eq!(answer.body, json!({"success": true, "accepted": 2, "duplicate": 0, "rejected": rejected}));
+        assert_eq!(answer.headers["access-control-allow-origin"], "*");
+        assert_eq!((door.count("orders").await, door.count("quarantine").await), (2, 1));
+
+        let again = door.post("/v1/batch", body.to_string()).await;
+        assert_eq!(again.body, json!({"success": true, "accepted": 0, "duplicate": 2, "rejected": rejected}));
+        assert_eq!((door.count("event").await, door.count("quarantine").await), (2, 1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_an_sdk_sends_is_taken() {
+    let door = Door::open(TestDatabase::migrated_sqlite().await).await;
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(json!({"batch": [order("z", json!(1))]}).to_string().as_bytes()).expect("packed");
+    let bearer = format!("Bearer {}", door.key);
+    let packed = [("authorization", bearer.as_str()), ("content-encoding", "gzip")];
+    assert_eq!(door.send("/v1/batch", &packed, gzip.finish().expect("packed")).await.body["accepted"], 1);
+    let in_body = json!({"writeKey": door.key, "batch": [order("w", json!(1))]});
+    assert_eq!(door.send("/v1/b", &[], in_body.to_string()).await.body["accepted"], 1);
+    for (path, event) in [
+        ("/v1/identify", json!({"userId": "u1", "traits": {"email": "rosa@example.com"}})),
+        ("/v1/t", json!({"userId": "u1", "event": "Newsletter Read"})),
+        ("/v1/page", json!({"anonymousId": "a"})),
+    ] {
+        assert_eq!(door.post(path, event.to_string()).await.body["accepted"], 1, "{path}");
+    }
+    assert_eq!(
+        (door.count("orders").await, door.count("contact_point").await, door.count("event").await),
+        (2, 1, 4)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_cant_be_taken_says_why() {
+    let door = Door::open(TestDatabase::migrated_sqlite().await).await;
+    let check = |answer: Answer, status: u16, code: &str| {
+        assert_eq!(
+            (answer.status.as_u16(), answer.body["code"].as_str()),
+            (status, Some(code)),
+            "{:?}",
+            answer.body
+        );
+        assert_eq!(answer.headers["content-type"], "application/problem+json");
+        assert!(answer.body["detail"].as_str().is_some_and(|detail| !detail.is_empty()));
+    };
+    let batch = json!({"batch": [order("o", json!(1))]}).to_string();
+    check(door.post("/v1/batch", "{").await, 400, "not_json");
+    check(door.post("/v1/batch", "[]").await, 400, "not_an_object");
+    check(door.post("/v1/batch", "{}").await, 400, "no_batch");
+    check(
+        door.post("/v1/batch", format!("{{\"batch\":{}1{}}}", "[".repeat(200), "]".repeat(200))).await,
+        400,
+        "not_json",
+    );
+    check(door.post("/v1/nothing", batch.clone()).await, 404, "not_found");
+    check(door.send("/v1/batch", &[], batch.clone()).await, 401, "unauthorized");
+    check(
+        door.send("/v1/batch", &[("authorization", "Bearer kk_00_11")], batch.clone()).await,
+        401,
+        "unauthorized",
+    );
+    let admin = format!("Bearer {}", key(&door.house.app, "admin").await);
+    check(door.send("/v1/batch", &[("authorization", &admin)], batch.clone()).await, 403, "forbidden");
+    check(door.post("/v1/batch", " ".repeat(500 * 1024 + 1)).await, 413, "too_large");
+    check(door.post("/v1/batch", json!({"batch": vec![0; 2_501]}).to_string()).await, 413, "too_many_events");
+    let bearer = format!("Bearer {}", door.key);
+    let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
+    bomb.write_all(&vec![b' '; 40 << 20]).expect("packed");
+    let packed = [("authorization", bearer.as_str()), ("content-encoding", "gzip")];
+    check(door.send("/v1/batch", &packed, bomb.finish().expect("packed")).await, 413, "too_large");
+    check(door.send("/v1/batch", &packed, "plain").await, 400, "bad_gzip");
+    assert_eq!(door.count("event").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_and_deep_events_are_refused_by_themselves() {
+    let door = Door::open(TestDatabase::migrated_sqlite().await).await;
+    let mut large = order("large", json!(1));
+    large["properties"]["note"] = json!("x".repeat(33 * 1024));
+    let mut deep = order("deep", json!(1));
+    deep["properties"]["in"] = (0..60).fold(json!(1), |inner, _| json!([inner]));
+    let answer =
+        door.post("/v1/batch", json!({"batch": [large, deep, order("fine", json!(1))]}).to_string()).await;
+    let codes: Vec<_> =
+        answer.body["rejected"].as_array().expect("a list").iter().map(|r| r["code"].clone()).collect();
+    assert_eq!(
+        (answer.body["accepted"].clone(), codes),
+        (json!(1), vec![json!("too_large"), json!("too_deep")])
+    );
+}
