@@ -5,6 +5,7 @@ mod apply;
 mod callback;
 mod campaign;
 mod config;
+mod customer;
 pub mod demo;
 mod drain;
 mod export;
@@ -56,6 +57,8 @@ enum Command {
     #[command(subcommand)]
     Campaign(campaign::Campaign),
     #[command(subcommand)]
+    Customer(customer::Customer),
+    #[command(subcommand)]
     Callback(callback::Callback),
     #[command(subcommand)]
     Export(export::Export),
@@ -96,6 +99,7 @@ async fn run(Cli { global, command }: Cli) -> Outcome {
         Command::Import(command) => command.run(&global).await,
         Command::Apply(command) => command.run(&global).await,
         Command::Campaign(command) => command.run(&global).await,
+        Command::Customer(command) => command.run(&global).await,
         Command::Callback(command) => command.run(&global).await,
         Command::Export(command) => command.run(&global).await,
         Command::Key(command) => command.run(&global).await,

@@ -347,3 +347,46 @@ fn a_dry_run_counts_who_would_be_written_to_and_why_not() {
     assert_eq!(shown["state"], "in_review", "asking changes nothing");
     home.run(&["campaign", "dry-run", "important_ticket_callback"]).ended(4);
 }
+
+#[test]
+fn a_customer_is_shown_and_explained_by_any_name() {
+    let home = lapsed_three();
+    let view = home.run(&["customer", "show", "user_id:c1", "--format", "json"]).ended(0).json();
+    assert_eq!(view["contact_points"][0]["masked"], "a***@example.com");
+    let id = view["id"].as_str().expect("an id").to_owned();
+    let text = home.run(&["customer", "show", &id]).ended(0).stdout;
+    assert!(text.contains("a***@example.com") && !text.contains("ann@example.com"), "{text}");
+
+    let tag = ["customer", "explain", &id, "--tag", "churn_risk", "--format", "json"];
+    let tag = home.run(&tag).ended(0).json();
+    assert_eq!((&tag["value"], &tag["conditions"][0]["condition"]["holds"]), (&"true".into(), &true.into()));
+    // Last bought on 5 January in Shanghai: the 180th day after it is 4 July.
+    assert_eq!(tag["since"], "2026-07-03T16:00:00Z");
+
+    let campaign = home.run(&[
+        "customer",
+        "explain",
+        "email:ben@example.com",
+        "--campaign",
+        "winback",
+        "--format",
+        "json",
+    ]);
+    let campaign = campaign.ended(0).json();
+    let failed: Vec<&str> = campaign["checks"]
+        .as_array()
+        .expect("checks")
+        .iter()
+        .filter(|check| check["passed"] == false)
+        .map(|check| check["check"].as_str().expect("a name"))
+        .collect();
+    assert_eq!(failed, ["live", "campaign", "consent"]);
+    assert_eq!(campaign["answer"], "skip (not_live)");
+
+    home.run(&["customer", "show", "cus_999"]).ended(3);
+    home.run(&["customer", "show", "user_id:nobody"]).ended(3);
+    home.run(&["customer", "show", "12346"]).ended(2);
+    let typo = home.run(&["customer", "explain", &id, "--tag", "churn_rik"]).ended(3);
+    assert!(typo.stderr.contains("did you mean churn_risk?"), "{}", typo.stderr);
+    home.run(&["customer", "explain", &id]).ended(2);
+}
