@@ -15,6 +15,7 @@ use Role::{Admin, Agent, Analyst, Ingest, Marketer, Supervisor};
 use Takes::{Anybody, Keys};
 
 const READERS: &[Role] = &[Agent, Supervisor, Marketer, Analyst, Admin];
+const CALLERS: &[Role] = &[Agent, Supervisor];
 
 /// Every route but `/openapi.json`.
 const ROUTES: &[(&str, &str, Takes)] = &[
@@ -22,6 +23,11 @@ const ROUTES: &[(&str, &str, Takes)] = &[
     ("get", "/healthz", Anybody),
     ("get", "/readyz", Anybody),
     ("get", "/metrics", Anybody),
+    ("get", "/api/v1/callbacks", Keys(READERS)),
+    ("post", "/api/v1/callbacks/next", Keys(CALLERS)),
+    ("post", "/api/v1/callbacks/{id}/start", Keys(CALLERS)),
+    ("post", "/api/v1/callbacks/{id}/decline", Keys(CALLERS)),
+    ("post", "/api/v1/callbacks/{id}/outcome", Keys(CALLERS)),
     ("get", "/api/v1/customers/{id}", Keys(READERS)),
     ("get", "/api/v1/customers/by/{kind}/{value}", Keys(READERS)),
 ];

@@ -1,6 +1,7 @@
 //! The API for agents, marketers and operators: which routes there are and whom each takes. One file a
 //! resource; what they do is the services'.
 
+mod callbacks;
 mod customers;
 
 use super::auth::{Role, guard};
@@ -26,14 +27,27 @@ const fn access(method: Method, path: &'static str, roles: &'static [Role]) -> A
 /// Who may read about customers: everybody but senders of facts.
 const READERS: &[Role] = &[Role::Agent, Role::Supervisor, Role::Marketer, Role::Analyst, Role::Admin];
 
+/// Who calls customers.
+const CALLERS: &[Role] = &[Role::Agent, Role::Supervisor];
+
 /// Every route of the API. One that isn't here takes nobody.
 pub const ACCESS: &[Access] = &[
+    access(Method::GET, "/api/v1/callbacks", READERS),
+    access(Method::POST, "/api/v1/callbacks/next", CALLERS),
+    access(Method::POST, "/api/v1/callbacks/{id}/start", CALLERS),
+    access(Method::POST, "/api/v1/callbacks/{id}/decline", CALLERS),
+    access(Method::POST, "/api/v1/callbacks/{id}/outcome", CALLERS),
     access(Method::GET, "/api/v1/customers/{id}", READERS),
     access(Method::GET, "/api/v1/customers/by/{kind}/{value}", READERS),
 ];
 
 pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .routes(routes!(callbacks::list))
+        .routes(routes!(callbacks::next))
+        .routes(routes!(callbacks::start))
+        .routes(routes!(callbacks::decline))
+        .routes(routes!(callbacks::outcome))
         .routes(routes!(customers::show))
         .routes(routes!(customers::show_by))
         .layer(from_fn_with_state(state.clone(), guard))

@@ -5,6 +5,7 @@ use crate::store::Db;
 use crate::store::callbacks::{self as rows, StoredCallback};
 use domain::callback::{Band, Kind, Level, Ring, State};
 use domain::ids::{CallbackId, CustomerId};
+use domain::mask;
 use domain::time::Instant;
 
 /// A callback for its agent.
@@ -66,7 +67,9 @@ pub(super) async fn view(db: &Db, stored: StoredCallback) -> Result<CallbackView
     let c = &stored.callback;
     let customer = c.task.customer_id;
     let contacts = rows::contacts(db, customer).await?;
-    let contacts = contacts.into_iter().map(|(channel, value)| Contact { masked: masked(&value), channel });
+    let contacts = contacts
+        .into_iter()
+        .map(|(channel, value)| Contact { masked: mask::contact(&channel, &value), channel });
     let tags = rows::tags(db, customer).await?;
     Ok(CallbackView {
         id: c.id,
@@ -97,29 +100,4 @@ pub(super) async fn view(db: &Db, stored: StoredCallback) -> Result<CallbackView
         created_at: c.created_at,
         ended_at: stored.ended_at,
     })
-}
-
-/// Enough to recognise, too little to use: the last four digits of a number, the first letter and the
-/// domain of an address.
-fn masked(value: &str) -> String {
-    if let Some((local, domain)) = value.rsplit_once('@') {
-        return format!("{}***@{domain}", local.chars().next().map(String::from).unwrap_or_default());
-    }
-    let shown = if value.chars().count() > 6 { 4 } else { 1 };
-    let tail: String = value.chars().skip(value.chars().count().saturating_sub(shown)).collect();
-    format!("***{tail}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::masked;
-
-    #[test]
-    fn a_masked_contact_can_be_recognised_but_not_used() {
-        assert_eq!(masked("ada@example.com"), "a***@example.com");
-        assert_eq!(masked("+8613800001234"), "***1234");
-        assert_eq!(masked("12345"), "***5");
-        assert_eq!(masked("@example.com"), "***@example.com");
-        assert_eq!(masked(""), "***");
-    }
 }

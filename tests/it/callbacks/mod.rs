@@ -1,6 +1,7 @@
 //! Callbacks from end to end on both databases: their life, who gets which, and eight agents at once.
 
 mod capacity;
+mod doors;
 mod life;
 mod parallel;
 mod replay;

@@ -25,7 +25,7 @@ pub fn at(text: &str) -> Instant {
 pub struct Scene {
     pub book: Arc<Book>,
     /// Dropped last: the database lies in it.
-    _house: House,
+    pub house: House,
 }
 
 impl Scene {
@@ -33,7 +33,7 @@ impl Scene {
         let house =
             House::open(database, &["clock=2026-05-04T09:00:00+08:00", "shop.single_zone=true"]).await;
         let book = house.app.book.clone();
-        Self { book, _house: house }
+        Self { book, house }
     }
 
     pub async fn run(&self, sql: &str, args: Vec<Value>) -> u64 {
