@@ -236,6 +236,44 @@ both_databases! {
         assert_eq!(payload["resolved_at"], json!("2011-12-01T00:00:00Z"));
     }
 
+    async fn an_order_wakes_journeys_and_a_complaints_end_what_waited_for_it(book: Book) {
+        let book = Retail::of(book).await;
+        let ticket = |id: &str, name: &str, ticket: &str, complaint: bool| {
+            track(id, "u1", name, "2011-11-20T00:00:00Z", json!({"ticket_id": ticket, "complaint": complaint}))
+        };
+        let opened = vec![ticket("1", "Ticket Opened", "a", false), ticket("2", "Ticket Opened", "b", true)];
+        book.accept(NOW, opened).await.expect("in");
+        let who = customer(&book, "u1").await.0;
+        let later = at("2012-01-01T00:00:00Z").micros();
+        book.run::<i64>("INSERT INTO campaign (id, key, state, trigger_kind, trigger_key, purpose, priority, created_at, changed_at) \
+            VALUES (1, 'c', 'running', 'tag', 'churn_risk', 'marketing', 0, 0, 0)", []).await;
+        for (n, state) in [(1, "active"), (2, "done")] {
+            book.run::<i64>(&format!("INSERT INTO enrollment (id, campaign_id, campaign_version_id, customer_id, occasion_key, arm, \
+                cause_at, entered_at, step, state, payload, wake_at, fence) \
+                VALUES ({n}, 1, 1, {who}, 'o{n}', 'treated', 0, 0, 0, '{state}', '{{}}', {later}, 0)"), []).await;
+        }
+        for (n, reason) in [(1, "complaint_open"), (2, "cap")] {
+            book.run::<i64>(&format!("INSERT INTO touchpoint (id, customer_id, enrollment_id, campaign_id, step, channel, purpose, priority, \
+                state, reason, send_at, not_before, expires_at, local_date, template_key, message_id, attempts, created_at, fence) \
+                VALUES ({n}, {who}, {n}, 1, 0, 'email', 'marketing', 0, 'deferred', '{reason}', 0, {later}, {later}, '2011-12-01', 't', 'm{n}', 0, 0, 0)"), []).await;
+        }
+        let waits = async || {
+            let mut waits = book.lines(&format!("SELECT 'enrollment' AS what, id, wake_at FROM enrollment WHERE wake_at < {later}")).await;
+            waits.extend(book.lines(&format!("SELECT 'touchpoint' AS what, id, not_before FROM touchpoint WHERE not_before < {later}")).await);
+            waits
+        };
+        book.accept("2011-12-02T00:00:00Z", vec![ticket("3", "Ticket Resolved", "a", false)]).await.expect("in");
+        assert_eq!(waits().await, Vec::<String>::new(), "a ticket that was no complaint wakes nobody");
+        book.accept("2011-12-03T00:00:00Z", vec![order("m1", "o1", "1")]).await.expect("in");
+        let woken = format!("enrollment|1|{}", at("2011-12-03T00:00:00Z").micros());
+        assert_eq!(waits().await, [woken.clone()]);
+        // Its resolution needn't say again that it is a complaint.
+        let resolved = track("4", "u1", "Ticket Resolved", "2011-11-21T00:00:00Z", json!({"ticket_id": "b"}));
+        book.accept("2011-12-04T00:00:00Z", vec![resolved]).await.expect("in");
+        let freed = format!("touchpoint|1|{}", at("2011-12-04T00:00:00Z").micros());
+        assert_eq!(waits().await, [woken, freed]);
+    }
+
     async fn many_senders_at_once_lose_and_double_nothing(book: Book) {
         let book = std::sync::Arc::new(Retail::of(book).await);
         let sender = |n: usize| {
