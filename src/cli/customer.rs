@@ -88,6 +88,13 @@ fn campaign_text(found: &CampaignExplanation) -> String {
         "{} and {} ({}), as of {}: {audience}; the gate says {}",
         found.customer, found.campaign, found.state, found.at, found.answer
     );
+    let head = match &found.touchpoint {
+        Some(touch) => {
+            let reason = touch.reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+            format!("{head}\nnewest touchpoint {}, step {}: {}{reason}", touch.id, touch.step, touch.state)
+        }
+        None => head,
+    };
     if found.checks.is_empty() {
         return head;
     }

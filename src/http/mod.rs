@@ -3,6 +3,7 @@
 
 mod auth;
 mod problem;
+mod public;
 mod segment_spec;
 mod system;
 mod v1;
@@ -70,6 +71,7 @@ pub fn router(state: AppState) -> Router {
     let (routes, api) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(segment_spec::routes())
         .merge(system::routes())
+        .merge(public::routes())
         .merge(v1::routes(&state))
         .split_for_parts();
     routes

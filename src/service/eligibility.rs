@@ -4,7 +4,7 @@
 use super::dispatch::look::{Around, Room, inputs};
 use super::{Book, ServiceError, campaigns, keeping, planning, shop};
 use crate::store::campaigns::{CampaignRow, VersionRow};
-use crate::store::dispatch::Due;
+use crate::store::dispatch::{self, Due};
 use crate::store::{coupon_batches, customers, facts, occurrences, profiles};
 use chrono_tz::Tz;
 use domain::campaign::definition::{Definition, Send, TagChange, Trigger};
@@ -86,6 +86,18 @@ struct Person {
     zone: Option<Tz>,
 }
 
+/// What there is of a campaign for a customer already.
+#[derive(Debug, Clone, Serialize)]
+pub struct NewestTouch {
+    pub id: TouchpointId,
+    pub step: usize,
+    pub state: TouchState,
+    /// Why it is held or ended.
+    pub reason: Option<Reason>,
+    /// When its campaign wants it out.
+    pub send_at: Instant,
+}
+
 /// Why a campaign would or wouldn't write to one customer now.
 #[derive(Debug, Clone, Serialize)]
 pub struct CampaignExplanation {
@@ -96,6 +108,8 @@ pub struct CampaignExplanation {
     pub at: Instant,
     /// Whether the audience takes them in.
     pub in_audience: bool,
+    /// The newest touchpoint, which the checks are then about; none where they never got that far.
+    pub touchpoint: Option<NewestTouch>,
     /// Every check that is built, in order. Empty for campaigns that send nothing.
     pub checks: Vec<CheckResult>,
     /// What the gate would answer: send, or the reason of the first refusal.
@@ -111,22 +125,33 @@ pub async fn explain_campaign(
     let asked = Asked::load(book, key).await?;
     let found = customers::list(book.store.reader(), &[customer]).await?.remove(&customer);
     let found = found.ok_or_else(|| ServiceError::NotFound(format!("the customer {customer}")))?;
-    let at = book.now().await?;
+    let now = book.now().await?;
     let shop = shop::shop(book).await?;
     let person = Person { id: customer, zone: found.zone };
-    let inside = planning::audience(book, &asked.definition, &[(customer, person.zone)], at).await?;
+    let inside = planning::audience(book, &asked.definition, &[(customer, person.zone)], now).await?;
+    let newest = dispatch::newest(book.store.reader(), customer, asked.row.id).await?;
+    // What waits is judged as of when it is wanted out.
+    let at = newest.as_ref().filter(|due| due.state.is_waiting()).map_or(now, |due| now.max(due.send_at));
     let mut explanation = CampaignExplanation {
         customer,
         campaign: asked.row.key.clone(),
         state: asked.row.state,
         at,
         in_audience: inside.contains(&customer),
+        touchpoint: newest.as_ref().map(|due| NewestTouch {
+            id: due.id,
+            step: due.step,
+            state: due.state,
+            reason: due.reason,
+            send_at: due.send_at,
+        }),
         checks: Vec::new(),
         answer: "this campaign sends no message".to_owned(),
     };
-    if let Some(due) = asked.touch(&person, at, shop.zone) {
+    if let Some(due) = newest.or_else(|| asked.touch(&person, at, shop.zone)) {
         let room = Room::load(book, vec![asked.version.id]).await?;
-        let around = Around::load(book.store.reader(), &book.secrets, std::slice::from_ref(&due), at).await?;
+        let around =
+            Around::load(book.store.reader(), &book.secrets, std::slice::from_ref(&due), now).await?;
         let seen = inputs(&room, &around, &asked.definition, &due, at);
         explanation.checks = explain(&seen, at, shop.currency);
         explanation.answer = match decide(&seen, at) {
@@ -272,7 +297,8 @@ pub async fn dry_run(book: &Book, key: &str) -> Result<DryRun, ServiceError> {
         let around = Around::load(book.store.reader(), &book.secrets, &due, now).await?;
         for due in &due {
             let mut seen = inputs(&room, &around, &asked.definition, due, due.send_at);
-            seen.live = Live::Since(Instant::MIN);
+            // Both are decided by approving and going live, which a dry run comes before.
+            seen.live = Live::Since(due.send_at);
             seen.campaign = CampaignState::Running;
             count(&mut run, &mut remedies, &seen, due.send_at, shop.currency);
         }

@@ -17,6 +17,7 @@ pub mod journeys;
 pub mod keeping;
 pub mod keys;
 pub mod live;
+pub mod optout;
 pub mod planning;
 pub mod profile;
 pub mod profiles;

@@ -50,9 +50,10 @@ fn customers_of(customers: &[CustomerId]) -> Vec<Value> {
     keys(customers.iter().map(|id| id.0))
 }
 
-/// Locks these customers' rows to the transaction's end, so that an opt-out or another hand-over of theirs
-/// comes before or after it as a whole. On SQLite the one writer does that.
+/// Locks these customers to the transaction's end, so that an opt-out by whatever door, or another hand-over
+/// of theirs, comes before or after it as a whole. On SQLite the one writer does that.
 pub async fn lock(tx: &Tx, customers: &[CustomerId]) -> Result<(), StoreError> {
+    super::wakes::lock(tx, &customers.iter().copied().collect()).await?;
     if tx.is_postgres() {
         let sql = "SELECT id FROM customer WHERE id IN ({in}) ORDER BY id FOR UPDATE";
         all_in(tx, sql, vec![], customers_of(customers)).await?;

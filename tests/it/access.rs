@@ -23,6 +23,8 @@ const ROUTES: &[(&str, &str, Takes)] = &[
     ("get", "/healthz", Anybody),
     ("get", "/readyz", Anybody),
     ("get", "/metrics", Anybody),
+    ("get", "/u/{token}", Anybody),
+    ("post", "/u/{token}", Anybody),
     ("get", "/api/v1/callbacks", Keys(READERS)),
     ("post", "/api/v1/callbacks/next", Keys(CALLERS)),
     ("post", "/api/v1/callbacks/{id}/start", Keys(CALLERS)),
@@ -33,8 +35,8 @@ const ROUTES: &[(&str, &str, Takes)] = &[
 ];
 
 /// Stands in a path for what is in braces.
-const FILLED: [(&str, &str); 4] =
-    [("{call}", "batch"), ("{id}", "cus_1"), ("{kind}", "user_id"), ("{value}", "1")];
+const FILLED: [(&str, &str); 5] =
+    [("{call}", "batch"), ("{id}", "cus_1"), ("{kind}", "user_id"), ("{token}", "abc"), ("{value}", "1")];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_route_takes_its_roles_and_nobody_else() {

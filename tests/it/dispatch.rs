@@ -2,5 +2,7 @@
 
 mod coupons;
 mod days;
+mod explaining;
 mod hand_over;
+mod opt_out;
 mod refusals;

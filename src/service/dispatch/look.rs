@@ -11,7 +11,7 @@ use crate::store::stops::{self, StopScope};
 use crate::store::{Db, StoreError, coupons, meta};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
-use domain::calendar::window::{ContactHours, ContactKind, ShopZone};
+use domain::calendar::window::{ContactHours, ContactKind, ShopZone, WindowDecision};
 use domain::campaign::definition::{Definition, Purpose, WindowKind};
 use domain::campaign::gate::{
     Caps, Consent, ContactDay, ContactPoint, CouponNeed, Inputs, Live, Stop, Suppression, Verdict, decide,
@@ -61,6 +61,16 @@ impl Room {
             Some(Err(broken)) => Err(broken),
             None => Err("a campaign version nobody asked for"),
         }
+    }
+
+    /// What the campaign's contact window says at `at`, for somebody in that zone as far as it is known.
+    pub fn window(&self, definition: &Definition, zone: Option<Tz>, at: Instant) -> WindowDecision {
+        let shop_zone = if self.shop.single_zone { ShopZone::Single } else { ShopZone::Many };
+        let kind = match definition.window {
+            WindowKind::Marketing => ContactKind::Marketing,
+            WindowKind::Service => ContactKind::Service,
+        };
+        self.hours.window(kind, zone, shop_zone(self.shop.zone)).decide(at)
     }
 
     /// The zone in which a customer's days are counted.
@@ -198,11 +208,6 @@ impl Around {
 /// Everything the gate looks at for one touchpoint, as of `at`.
 pub fn inputs(room: &Room, around: &Around, definition: &Definition, due: &Due, at: Instant) -> Inputs {
     let zone = room.zone(due);
-    let shop_zone = if room.shop.single_zone { ShopZone::Single } else { ShopZone::Many };
-    let kind = match definition.window {
-        WindowKind::Marketing => ContactKind::Marketing,
-        WindowKind::Service => ContactKind::Service,
-    };
     let contacts = around.contacts.get(&due.customer_id).map_or(&[][..], Vec::as_slice);
     Inputs {
         live: room.live,
@@ -220,7 +225,7 @@ pub fn inputs(room: &Room, around: &Around, definition: &Definition, due: &Due, 
         contacts: contacts.iter().filter(|c| c.touchpoint_id != Some(due.id)).map(|c| c.at).collect(),
         caps: Caps::default(),
         zone,
-        window: room.hours.window(kind, due.zone, shop_zone(room.shop.zone)).decide(at),
+        window: room.window(definition, due.zone, at),
         contact_point: around.contact_point(due),
     }
 }
