@@ -76,7 +76,6 @@ impl App {
             staffing: StaffingMemory::default(),
         };
         defaults::found(&book, &settings.shop).await?;
-        defaults::publish_tags(&book).await?;
         let channels = channels(&settings, book.store.clock_kind())?;
         Ok(Self { settings: Arc::new(settings), book: Arc::new(book), alarm: Alarm::default(), channels })
     }

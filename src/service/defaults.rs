@@ -1,11 +1,14 @@
 //! What a new book is born with: its shop, and the shipped calendars, coupon batches, templates and campaigns,
-//! all in review, author `kinkeeper`. Done once; a book that has its shop is left as people made it.
+//! all in review, author `kinkeeper`, and the shipped tags. A book that has them is left as people made it.
 
 use super::apply::{self, Input};
-use super::{Book, ServiceError, keeping};
+use super::{Book, ServiceError};
 use crate::settings::ShopSettings;
 use crate::store::shops::{self, Shop};
-use crate::store::{Lane, clock, sources};
+use crate::store::{Db, Lane, Tx, clock, keeping, meta, sources};
+use domain::time::Instant;
+use serde_json::Value;
+use std::collections::HashSet;
 
 /// Who wrote what is shipped.
 pub const AUTHOR: &str = "kinkeeper";
@@ -32,9 +35,21 @@ shipped![
     "templates/winback_d7.zh-CN.yaml",
 ];
 
-/// Makes the shop of a new book and declares what is shipped. On any other book it does nothing.
+/// The shipped definitions of tags.
+const TAGS: [&str; 5] = [
+    include_str!("../../config/tags/value_tier.yaml"),
+    include_str!("../../config/tags/vip.yaml"),
+    include_str!("../../config/tags/churn_risk.yaml"),
+    include_str!("../../config/tags/complaint_open.yaml"),
+    include_str!("../../config/tags/complaint_history.yaml"),
+];
+
+/// Makes the shop of a new book, declares what is shipped, and publishes the shipped tags that are missing.
+/// A book that has all of it is left as it is.
 pub async fn found(book: &Book, settings: &ShopSettings) -> Result<(), ServiceError> {
-    if shops::find(book.store.reader(), &settings.key).await?.is_some() {
+    let db = book.store.reader();
+    let tags = tags()?;
+    if shops::find(db, &settings.key).await?.is_some() && missing(db, &tags).await?.is_empty() {
         return Ok(());
     }
     let shop = Shop {
@@ -52,36 +67,44 @@ pub async fn found(book: &Book, settings: &ShopSettings) -> Result<(), ServiceEr
     book.store
         .write(Lane::People, move |tx| {
             Box::pin(async move {
-                // Another daemon may have opened the same new book at the same time.
-                if shops::find(tx, &shop.key).await?.is_some() {
-                    return Ok(());
-                }
+                // Several daemons may open a new book at once. This row's lock lets one after the other in, and
+                // each looks again under it.
+                meta::raise_change_seq(tx).await?;
                 let at = clock::business_now(tx, kind, machine).await?;
-                let id = shops::put(tx, &shop).await?;
-                sources::ensure(tx, AUTHOR, id, sources::kind::KINKEEPER).await?;
-                apply::declare_in(tx, &inputs(&shop), &shop, AUTHOR, at).await
+                if shops::find(tx, &shop.key).await?.is_none() {
+                    let id = shops::put(tx, &shop).await?;
+                    sources::ensure(tx, AUTHOR, id, sources::kind::KINKEEPER).await?;
+                    apply::declare_in(tx, &inputs(&shop), &shop, AUTHOR, at).await?;
+                }
+                publish(tx, missing(tx, &tags).await?, at).await
             })
         })
         .await
 }
 
-/// The shipped definitions of tags.
-const TAGS: [&str; 5] = [
-    include_str!("../../config/tags/value_tier.yaml"),
-    include_str!("../../config/tags/vip.yaml"),
-    include_str!("../../config/tags/churn_risk.yaml"),
-    include_str!("../../config/tags/complaint_open.yaml"),
-    include_str!("../../config/tags/complaint_history.yaml"),
-];
+fn tags() -> Result<Vec<Value>, ServiceError> {
+    let broken = |e| ServiceError::Internal(format!("a shipped tag can't be read: {e}"));
+    TAGS.iter().map(|text| serde_saphyr::from_str(text).map_err(broken)).collect()
+}
 
-/// Publishes the shipped tags a book doesn't have yet; those it has stay as they are.
-pub async fn publish_tags(book: &Book) -> Result<(), ServiceError> {
-    let read = |text: &str| {
-        serde_saphyr::from_str(text)
-            .map_err(|e| ServiceError::Internal(format!("a shipped tag can't be read: {e}")))
-    };
-    let documents = TAGS.iter().map(|text| read(text)).collect::<Result<Vec<_>, _>>()?;
-    keeping::publish_missing(book, documents).await
+/// Those of the shipped tags that the book has no definition of.
+async fn missing(db: &Db, tags: &[Value]) -> Result<Vec<Value>, ServiceError> {
+    let known: HashSet<String> = keeping::rules(db).await?.into_iter().map(|rule| rule.key).collect();
+    let is_known = |tag: &Value| tag["key"].as_str().is_some_and(|key| known.contains(key));
+    Ok(tags.iter().filter(|tag| !is_known(tag)).cloned().collect())
+}
+
+async fn publish(tx: &Tx, tags: Vec<Value>, at: Instant) -> Result<(), ServiceError> {
+    if tags.is_empty() {
+        return Ok(());
+    }
+    for tag in &tags {
+        let key = tag["key"].as_str().unwrap_or_default();
+        keeping::publish_rule(tx, key, tag, &apply::document_hash(tag), at).await?;
+    }
+    meta::raise_rule_epoch(tx).await?;
+    keeping::everybody_due(tx, at).await?;
+    Ok(())
 }
 
 fn inputs(shop: &Shop) -> Vec<Input> {

@@ -1,5 +1,5 @@
 //! Keeping the book right: for customers who are due, fold the facts, decide the tags, save it all in one
-//! transaction with what it starts. Also publishes the definitions of tags.
+//! transaction with what it starts.
 
 use super::shop::shop;
 use super::{Book, ServiceError};
@@ -10,8 +10,7 @@ use domain::ids::CustomerId;
 use domain::tag::{Catalogue, TagChange, TagDocument, step};
 use domain::time::Instant;
 use serde_json::json;
-use sha2::{Digest, Sha256};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
 /// When the keeper is due next.
@@ -128,45 +127,4 @@ pub async fn catalogue(book: &Book) -> Result<Arc<Catalogue>, ServiceError> {
     let catalogue = Arc::new(Catalogue::parse(&documents, currency).map_err(ServiceError::Invalid)?);
     *book.rules.lock().unwrap_or_else(PoisonError::into_inner) = Some((epoch, catalogue.clone()));
     Ok(catalogue)
-}
-
-/// Publishes those definitions whose tag the book doesn't have yet.
-pub async fn publish_missing(book: &Book, documents: Vec<serde_json::Value>) -> Result<(), ServiceError> {
-    let known: HashSet<String> =
-        keeping::rules(book.store.reader()).await?.into_iter().map(|rule| rule.key).collect();
-    let missing =
-        documents.into_iter().filter(|d| d["key"].as_str().is_some_and(|key| !known.contains(key))).collect();
-    publish(book, missing).await.map(drop)
-}
-
-/// Publishes each definition that differs from its newest version; all together must make a catalogue.
-/// Everybody is due again where something changed. Gives the keys published.
-pub async fn publish(book: &Book, documents: Vec<serde_json::Value>) -> Result<Vec<String>, ServiceError> {
-    let standing: HashMap<String, serde_json::Value> = keeping::rules(book.store.reader())
-        .await?
-        .into_iter()
-        .map(|rule| (rule.key, rule.document))
-        .collect();
-    let key_of = |document: &serde_json::Value| document["key"].as_str().unwrap_or_default().to_owned();
-    let changed: Vec<_> = documents.into_iter().filter(|d| standing.get(&key_of(d)) != Some(d)).collect();
-    if changed.is_empty() {
-        return Ok(Vec::new());
-    }
-    let now = book.now().await?;
-    let keys = changed.iter().map(key_of).collect();
-    book.store
-        .write(Lane::People, move |tx| {
-            Box::pin(async move {
-                for document in &changed {
-                    let hash = Sha256::digest(document.to_string().as_bytes());
-                    let hash: String = hash.iter().map(|b| format!("{b:02x}")).collect();
-                    keeping::publish_rule(tx, &key_of(document), document, &hash, now).await?;
-                }
-                meta::raise_rule_epoch(tx).await?;
-                keeping::everybody_due(tx, now).await?;
-                Ok::<_, StoreError>(())
-            })
-        })
-        .await?;
-    Ok(keys)
 }

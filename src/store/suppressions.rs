@@ -4,7 +4,9 @@
 use super::sql::{args, places};
 use super::{Db, StoreError, Tx};
 use domain::time::Instant;
+use std::collections::BTreeMap;
 use std::collections::HashMap;
+use std::collections::btree_map::Entry;
 
 /// One refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +25,19 @@ const COLUMNS: [&str; 6] = ["channel", "value_hash", "scope", "reason", "actor",
 
 /// Adds refusals; gives how many weren't on the list yet. A wider scope replaces `marketing`.
 pub async fn add(tx: &Tx, rows: Vec<SuppressionRow>) -> Result<u64, StoreError> {
-    let values = rows
-        .into_iter()
+    // One statement may not meet a row twice on PostgreSQL. Of two, the wider scope counts.
+    let mut points: BTreeMap<(String, String), SuppressionRow> = BTreeMap::new();
+    for row in rows {
+        match points.entry((row.channel.clone(), row.value_hash.clone())) {
+            Entry::Vacant(free) => drop(free.insert(row)),
+            Entry::Occupied(mut known) if row.scope == "all" && known.get().scope != "all" => {
+                known.insert(row);
+            }
+            Entry::Occupied(_) => {}
+        }
+    }
+    let values = points
+        .into_values()
         .map(|r| args![r.channel, r.value_hash, r.scope, r.reason, r.actor, r.created_at])
         .collect();
     let tail = "ON CONFLICT (channel, value_hash) DO UPDATE SET scope = excluded.scope, reason = excluded.reason, \

@@ -6,6 +6,7 @@ mod cli;
 mod contention;
 mod crash;
 mod daemon;
+mod declaring;
 mod delivery;
 mod dispatch;
 mod engine;

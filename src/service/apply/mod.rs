@@ -9,7 +9,7 @@ mod read;
 mod tags;
 mod write;
 
-pub use compare::{Change, Difference};
+pub use compare::{Change, Difference, document_hash};
 pub use declared::KINDS;
 pub use read::Input;
 pub use write::head;
