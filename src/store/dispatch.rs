@@ -115,6 +115,14 @@ pub async fn load(db: &Db, claimed: &[Claimed]) -> Result<Vec<Due>, StoreError> 
     Ok(due)
 }
 
+/// The earliest instant at which a touchpoint nobody holds a lease on is due.
+pub async fn next_free(db: &Db, machine: MachineInstant) -> Result<Option<Instant>, StoreError> {
+    let sql = format!(
+        "SELECT MIN(not_before) FROM touchpoint WHERE {WAITING} AND (leased_until IS NULL OR leased_until <= $1)"
+    );
+    Ok(db.number(&sql, args![machine]).await?.map(Instant::from_micros).filter(|due| *due < Instant::MAX))
+}
+
 /// The newest touchpoint of a customer in a campaign, whatever its state.
 pub async fn newest(db: &Db, customer: CustomerId, campaign: CampaignId) -> Result<Option<Due>, StoreError> {
     let sql = format!("{DUE} WHERE t.customer_id = $1 AND t.campaign_id = $2 ORDER BY t.id DESC LIMIT 1");
@@ -354,57 +362,6 @@ pub async fn break_off(tx: &Tx, row: Claimed, reason: Reason, detail: &str) -> R
          WHERE id = $3 AND fence = $4 AND {WAITING}"
     );
     tx.exec(&sql, args![reason.as_str(), detail, row.key, row.fence]).await
-}
-
-/// What holds a touchpoint until something changes, and how that is seen in SQL on `t`.
-const HELD: [(&str, &str); 4] = [
-    (
-        "complaint_open",
-        "NOT EXISTS (SELECT 1 FROM ticket x WHERE x.customer_id = t.customer_id AND x.complaint = 1 AND x.state = 'open')",
-    ),
-    (
-        "stopped",
-        "NOT EXISTS (SELECT 1 FROM stop s WHERE s.resumed_at IS NULL AND (s.scope = 'all' \
-         OR s.scope = 'channel:' || t.channel \
-         OR s.scope = 'campaign:' || (SELECT k.key FROM campaign k WHERE k.id = t.campaign_id)))",
-    ),
-    (
-        "campaign_not_running",
-        "NOT EXISTS (SELECT 1 FROM campaign k WHERE k.id = t.campaign_id AND k.state = 'paused')",
-    ),
-    // Of those that lost a day, the highest is looked at when it comes free.
-    (
-        "lower_priority",
-        "NOT EXISTS (SELECT 1 FROM contact_day d JOIN touchpoint w ON w.id = d.touchpoint_id \
-         WHERE d.customer_id = t.customer_id AND d.local_date = t.local_date \
-         AND w.state NOT IN ('skipped', 'expired', 'failed')) \
-         AND NOT EXISTS (SELECT 1 FROM touchpoint o WHERE o.customer_id = t.customer_id \
-         AND o.local_date = t.local_date AND o.state = 'deferred' AND o.reason = 'lower_priority' \
-         AND (o.priority > t.priority OR (o.priority = t.priority AND o.id < t.id)))",
-    ),
-];
-
-/// Held touchpoints whose reason is gone, by their ids. Whoever ended the reason needs to know nothing of them.
-pub async fn let_go(db: &Db, now: Instant, limit: i64) -> Result<Vec<TouchpointId>, StoreError> {
-    let mut free = Vec::new();
-    for (reason, gone) in HELD {
-        let sql = format!(
-            "SELECT t.id FROM touchpoint t WHERE t.state = 'deferred' AND t.reason = $1 AND t.not_before > $2 \
-             AND {gone} ORDER BY t.id LIMIT $3"
-        );
-        let rows = db.all(&sql, args![reason, now, limit]).await?;
-        for row in rows {
-            free.push(TouchpointId(row.int("id")?));
-        }
-    }
-    Ok(free)
-}
-
-/// Makes held touchpoints due at `now`.
-pub async fn look_again(tx: &Tx, now: Instant, ids: &[TouchpointId]) -> Result<u64, StoreError> {
-    let sql =
-        "UPDATE touchpoint SET not_before = $1 WHERE state = 'deferred' AND not_before > $1 AND id IN ({in})";
-    exec_in(tx, sql, args![now], keys(ids.iter().map(|id| id.0))).await
 }
 
 /// Whose a touchpoint is, which campaign's and on which channel: what an opt-out link is about.

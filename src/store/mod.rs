@@ -20,6 +20,7 @@ pub mod dispatch;
 pub mod enrollments;
 mod error;
 pub mod facts;
+pub mod held;
 pub mod imports;
 mod in_list;
 pub mod keeping;

@@ -1,10 +1,10 @@
 //! Handing messages over: one slot a connection, each marking at most sixteen rows at a time, delivering them
 //! one after another, and storing every result as it comes.
 
-use super::Dispatch;
 use super::mark::{Marked, Marker, Wish, mark};
 use super::prepare::Prepared;
 use super::results::{self, Handed};
+use super::{Dispatch, persist};
 use crate::delivery::{Connection, Outcome, RelayAdvice, SendError};
 use crate::service::ServiceError;
 use crate::store::{Lane, StoreError, dispatch};
@@ -13,7 +13,7 @@ use futures::channel::mpsc;
 use futures::future::join_all;
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant as Elapsed;
 
@@ -121,11 +121,13 @@ impl Group {
     async fn mark(dispatch: &Dispatch, marker: &Marker, group: Vec<Prepared>) -> Result<Self, ServiceError> {
         let store = &dispatch.book.store;
         let marker = Marker { machine: store.machine_now().await?, ..marker.clone() };
-        let wishes: Vec<Wish> = group.iter().map(Wish::of).collect();
+        let wishes: Arc<[Wish]> = group.iter().map(Wish::of).collect();
         let marked = Elapsed::now();
-        let unit =
-            store.write(Lane::People, move |tx| Box::pin(async move { mark(tx, &marker, &wishes).await }));
-        let Marked { begun, settled } = unit.await.map_err(|e: StoreError| e)?;
+        let unit = persist(store, Lane::People, move |tx| {
+            let (marker, wishes) = (marker.clone(), wishes.clone());
+            Box::pin(async move { mark(tx, &marker, &wishes).await })
+        });
+        let Marked { begun, settled } = unit.await?;
         let begun = group
             .into_iter()
             .filter(|p| begun.contains(&p.due.id))

@@ -12,10 +12,11 @@ mod settle;
 use crate::delivery::{Channel, SendError};
 use crate::service::{Book, ServiceError};
 use crate::store::dispatch::{self, Due};
-use crate::store::{Claimed, Lane, StoreError, clock, coupons, waiting};
+use crate::store::{Claimed, Lane, Store, StoreError, Tx, clock, coupons, held, waiting};
 use domain::campaign::touch::Reason;
 use domain::ids::TouchpointId;
 use domain::time::{Instant, MachineInstant, Span};
+use futures::future::BoxFuture;
 use look::{Around, Decided, Next, Room, next};
 use mail::Texts;
 use mark::Marker;
@@ -53,9 +54,10 @@ impl Dispatch {
         Self { book, relays, texts: Texts::default() }
     }
 
-    /// When a touchpoint is due next.
+    /// When a touchpoint is due next; those put off by the machine's clock are looked at by polling.
     pub async fn next_due(&self) -> Result<Option<Instant>, ServiceError> {
-        Ok(self.book.store.next_due(waiting::TOUCHPOINTS).await?)
+        let machine = self.book.store.machine_now().await?;
+        Ok(dispatch::next_free(self.book.store.reader(), machine).await?)
     }
 
     /// Works on up to `limit` touchpoints that are due; gives how many rows changed.
@@ -104,11 +106,12 @@ impl Dispatch {
         if decided.is_empty() {
             return Ok(0);
         }
-        let unit = self
-            .book
-            .store
-            .write(Lane::Work, move |tx| Box::pin(async move { settle::settle(tx, now, &decided).await }));
-        Ok(unit.await.map_err(|e: StoreError| e)?)
+        let decided: Arc<[Decided]> = decided.into();
+        let settled = persist(&self.book.store, Lane::Work, move |tx| {
+            let decided = decided.clone();
+            Box::pin(async move { settle::settle(tx, now, &decided).await })
+        });
+        Ok(settled.await?)
     }
 
     /// Reads the claimed rows. One that can't be read fails alone; gives how many did.
@@ -168,14 +171,14 @@ impl Dispatch {
 
     /// Looks again at what was held for a reason that is gone.
     async fn let_go(&self, now: Instant, limit: i64) -> Result<u64, ServiceError> {
-        let free = dispatch::let_go(self.book.store.reader(), now, limit).await?;
+        let free = held::let_go(self.book.store.reader(), now, limit).await?;
         if free.is_empty() {
             return Ok(0);
         }
         let unit = self
             .book
             .store
-            .write(Lane::Work, move |tx| Box::pin(async move { dispatch::look_again(tx, now, &free).await }));
+            .write(Lane::Work, move |tx| Box::pin(async move { held::look_again(tx, now, &free).await }));
         Ok(unit.await.map_err(|e: StoreError| e)?)
     }
 
@@ -243,5 +246,27 @@ impl Dispatch {
     fn paused_until(&self) -> Option<MachineInstant> {
         let until = |r: &Relay| r.rest.lock().unwrap_or_else(PoisonError::into_inner).until;
         self.relays.iter().filter_map(until).min()
+    }
+}
+
+/// How often a unit is tried while the database can't take it.
+const MOST_WRITES: u32 = 5;
+
+/// Writes a unit, again if the database couldn't take it: two daemons may have got in each other's way.
+async fn persist<T, F>(store: &Store, lane: Lane, unit: F) -> Result<T, StoreError>
+where
+    T: Send + 'static,
+    F: for<'a> Fn(&'a Tx) -> BoxFuture<'a, Result<T, StoreError>> + Clone + Send + 'static,
+{
+    let mut tries = 0;
+    loop {
+        match store.write(lane, unit.clone()).await {
+            Err(error @ StoreError::Unavailable(_)) if tries < MOST_WRITES => {
+                tries += 1;
+                tracing::warn!(%error, "the database couldn't take what was decided; trying again");
+                tokio::time::sleep(Duration::from_millis(50) * tries).await;
+            }
+            other => return other,
+        }
     }
 }

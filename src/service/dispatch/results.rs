@@ -1,9 +1,9 @@
 //! What became of hand-overs, stored as they end: the row, what it counted for, its coupon, and the
 //! enrollment it wakes, in one transaction.
 
-use super::Dispatch;
 use super::prepare::Prepared;
 use super::settle::{clear, wake};
+use super::{Dispatch, persist};
 use crate::delivery::{Outcome, RelayAdvice, SendError};
 use crate::service::ServiceError;
 use crate::store::dispatch::{self, End, HandOver};
@@ -12,14 +12,12 @@ use domain::ids::{EnrollmentId, TouchpointId};
 use domain::time::{MachineInstant, Span};
 use futures::StreamExt;
 use futures::channel::mpsc::UnboundedReceiver;
-use std::time::Duration;
+use std::sync::Arc;
 
 /// Attempts after which a message that is put off again and again has failed.
 const MOST_ATTEMPTS: i64 = 5;
 /// Longest pause between two attempts.
 const LONGEST_PAUSE: Span = Span::minutes(10);
-/// How often a result is tried to be stored; then its lease runs out and it is unknown.
-const MOST_WRITES: u32 = 5;
 
 /// Which row a result belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,24 +87,15 @@ async fn store_ends(
     ends: Vec<(Handed, End)>,
 ) -> Result<u64, ServiceError> {
     let kind = store.clock_kind();
-    let mut tries = 0;
-    loop {
+    let ends: Arc<[(Handed, End)]> = ends.into();
+    let stored = persist(store, Lane::People, move |tx| {
         let ends = ends.clone();
-        let unit = store.write(Lane::People, move |tx| {
-            Box::pin(async move {
-                let now = clock::business_now(tx, kind, machine).await?;
-                finish(tx, now, &ends).await
-            })
-        });
-        match unit.await {
-            Err(error @ StoreError::Unavailable(_)) if tries < MOST_WRITES => {
-                tries += 1;
-                tracing::warn!(%error, "results of hand-overs couldn't be stored; trying again");
-                tokio::time::sleep(Duration::from_millis(50) * tries).await;
-            }
-            other => return Ok(other?),
-        }
-    }
+        Box::pin(async move {
+            let now = clock::business_now(tx, kind, machine).await?;
+            finish(tx, now, &ends).await
+        })
+    });
+    Ok(stored.await?)
 }
 
 async fn finish(tx: &Tx, now: domain::time::Instant, ends: &[(Handed, End)]) -> Result<u64, StoreError> {
