@@ -45,8 +45,9 @@ impl Engine {
         let mut total = WorkDone::new();
         loop {
             let mut round = 0;
+            // One reading a round: on a virtual book it can't move on while anything is due.
+            let now = self.store.business_now().await?;
             for worker in &self.workers {
-                let now = self.store.business_now().await?;
                 let done = guarded(&**worker, now, self.budget).await?.done;
                 *total.entry(worker.name()).or_default() += done;
                 round += done;

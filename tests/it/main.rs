@@ -6,6 +6,7 @@ mod cli;
 mod contention;
 mod crash;
 mod daemon;
+mod december;
 mod declaring;
 mod delivery;
 mod dispatch;

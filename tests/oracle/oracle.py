@@ -175,7 +175,8 @@ def entrants(book, start, end):
     """
     found = []
     for customer, rows in book.items():
-        bought = [(at, order) for at, _, purchase, order in rows if purchase]
+        # At one instant the greater id is the later one.
+        bought = sorted((at, order) for at, _, purchase, order in rows if purchase)
         for number, (at, order) in enumerate(bought):
             following = bought[number + 1][0] if number + 1 < len(bought) else None
             since = first_of_date(local(at).date() + timedelta(days=CHURN_DAYS))

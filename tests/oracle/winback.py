@@ -11,7 +11,7 @@ No product code; orders by way of oracle.py, people and tickets read here. The r
 - Nothing moves before the contact window opens: 10:00 in the shop's zone, since the contacts have no zone
   (domain.md §7; --opens 09:00 for a shop with `single_zone: true`).
 - Exits: an order after the entry, a marketing opt-out, an open complaint (also one open at the entry). Refusals
-  in the gate's order: consent, then suppression, then complaint. Someone refused for consent goes on waiting for D7,
+  in the gate's order: budget once it is used up, then consent, suppression, complaint. Someone refused for consent goes on waiting for D7,
   which is refused again; someone who exited doesn't.
 - Christmas (12-25, 10:00, priority 70) takes that day from a D0 or D7 (priority 50), which moves to 10:00 next day.
 - Caps never refuse here: D0 and D7 are 7 d apart and (now - 7 d, now] holds only one of them, so with Christmas
@@ -112,6 +112,7 @@ def expectation(opens):
         rows.append({"customer_id": customer, "since": since, "last_order_id": order,
                      "d0": d0, "d0_at": d0_at, "d7": d7, "d7_at": d7_at})
     codes = BUDGET // FACE
+    used_up = None
     by_day = defaultdict(list)
     for row in rows:
         if row["d7"] == "sent":
@@ -119,11 +120,17 @@ def expectation(opens):
     for at in sorted(by_day):
         if codes >= len(by_day[at]):
             codes -= len(by_day[at])
-            continue
-        for row in by_day[at]:
-            row["d7"] = "sent or budget" if codes else "skipped: budget"
-            row["last_codes"] = codes
-        codes = 0
+        else:
+            for row in by_day[at]:
+                row["d7"] = "sent or budget" if codes else "skipped: budget"
+                row["last_codes"] = codes
+            codes = 0
+        if codes == 0 and used_up is None:
+            used_up = at
+    # The budget stands before consent in the gate: once it is used up, it is what a later D7 is refused for first.
+    for row in rows:
+        if row["d7"] in ("skipped: consent", "skipped: suppression") and used_up and row["since"] + 7 * oracle.DAY > used_up:
+            row["d7"] = "skipped: budget"
     return rows, people, book
 
 

@@ -1,0 +1,143 @@
+//! Looks at a finished (or paused) December from outside: SQL of its own and the oracle's scripts.
+
+use crate::support::book::House;
+use kinkeeper::app::App;
+use kinkeeper::service::profiles;
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub struct Judge {
+    app: App,
+    url: String,
+    folder: PathBuf,
+}
+
+impl Judge {
+    pub fn of(house: &House) -> Self {
+        Self { app: house.app.clone(), url: house.database.url(), folder: house.folder.path().to_owned() }
+    }
+
+    async fn outsider(&self) -> DatabaseConnection {
+        Database::connect(&self.url).await.expect("a connection of its own")
+    }
+
+    pub async fn number(&self, sql: &str) -> i64 {
+        let db = self.outsider().await;
+        let row = db
+            .query_one_raw(Statement::from_string(db.get_database_backend(), sql.to_owned()))
+            .await
+            .unwrap_or_else(|e| panic!("{sql}: {e}"))
+            .unwrap_or_else(|| panic!("{sql}: no row"));
+        row.try_get_by_index(0).unwrap_or_else(|e| panic!("{sql}: {e}"))
+    }
+
+    pub async fn tagged(&self, key: &str, value: &str) -> i64 {
+        self.number(&format!("SELECT COUNT(*) FROM tag_current WHERE key = '{key}' AND value = '{value}'"))
+            .await
+    }
+
+    /// Customers by value tier: diamond, gold, silver, regular, none.
+    pub async fn tiers(&self) -> [i64; 5] {
+        let mut counts = [0; 5];
+        for (count, tier) in counts.iter_mut().zip(["diamond", "gold", "silver", "regular", "none"]) {
+            *count = self.tagged("value_tier", tier).await;
+        }
+        counts
+    }
+
+    /// Every customer's exported line says what the oracle says.
+    pub async fn tags_agree(&self, at: &str) {
+        let file = self.folder.join("profiles.ndjson");
+        let mut lines = String::new();
+        let mut after = domain::ids::CustomerId(0);
+        loop {
+            let page = profiles::page(&self.app.book, after, 1_000).await.expect("a page");
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            for line in &page {
+                lines.push_str(&serde_json::to_string(line).expect("a line"));
+                lines.push('\n');
+            }
+        }
+        std::fs::write(&file, lines).expect("the export is written");
+        let file = file.display().to_string();
+        script("oracle.py", &["--at", at, "--golden"]);
+        script("oracle.py", &["--at", at, "--compare", &file]);
+    }
+
+    /// Each of the 177 entrants: one enrollment, at most one D0 and one D7, every step's end, every code.
+    pub async fn winback_as_expected(&self) {
+        let sql = std::fs::read_to_string(oracle("winback.sql")).expect("the query");
+        let db = self.outsider().await;
+        let rows = db
+            .query_all_raw(Statement::from_string(db.get_database_backend(), sql))
+            .await
+            .expect("the rows of the win-back");
+        let columns = [
+            "customer_id",
+            "cause_at",
+            "occasion_key",
+            "enrollment_state",
+            "enrollment_reason",
+            "step",
+            "state",
+            "reason",
+            "not_before",
+            "handed_at",
+            "coupon_id",
+        ];
+        let mut csv = columns.join(",") + "\n";
+        for row in rows {
+            let cells = columns.map(|column| {
+                let number = row.try_get::<Option<i64>>("", column).ok().flatten().map(|n| n.to_string());
+                number
+                    .or_else(|| row.try_get::<Option<String>>("", column).ok().flatten())
+                    .unwrap_or_default()
+            });
+            csv.push_str(&(cells.join(",") + "\n"));
+        }
+        let file = self.folder.join("winback.csv");
+        std::fs::write(&file, csv).expect("the rows are written");
+        script("winback.py", &["--rows", &file.display().to_string()]);
+    }
+
+    /// 90 important tickets, 24 of VIPs, each with its callback; nobody's before its time.
+    pub async fn callbacks_as_expected(&self) {
+        assert_eq!(self.number("SELECT COUNT(*) FROM callback").await, 90);
+        assert_eq!(self.number("SELECT COUNT(*) FROM callback WHERE vip = 1").await, 24);
+        let open = "SELECT COUNT(*) FROM callback WHERE state NOT IN ('completed', 'exhausted')";
+        assert_eq!(self.number(open).await, 0, "the month is long enough for all of them");
+        let junior = "SELECT COUNT(*) FROM callback_log l JOIN callback c ON c.id = l.callback_id AND c.vip = 1 \
+                      WHERE l.to_state = 'assigned' AND l.actor <> 'sal'";
+        assert_eq!(self.number(junior).await, 0, "a VIP's callback never goes below senior");
+    }
+
+    /// The promises as SQL, with no daemon at work.
+    pub async fn invariants_hold(&self) {
+        script("invariants.py", &[&self.script_url(), "--at-rest"]);
+    }
+
+    fn script_url(&self) -> String {
+        self.url.replacen("sqlite://", "sqlite:", 1)
+    }
+}
+
+fn oracle(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle").join(name)
+}
+
+/// Runs a script of the oracle; what it finds is shown where it isn't content.
+fn script(name: &str, args: &[&str]) {
+    let output = Command::new("python3")
+        .arg(oracle(name))
+        .args(args)
+        .output()
+        .unwrap_or_else(|e| panic!("python3 is needed for {name}: {e}"));
+    assert!(
+        output.status.success(),
+        "{name} {args:?}\n{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
