@@ -97,7 +97,7 @@ fn decide(room: &Room, definition: &Arc<Definition>, enrolled: Enrolled, now: In
     let facts = Facts {
         ordered: enrolled.ordered,
         opted_out: enrolled.opted_out,
-        complaint_open: enrolled.complaint_open,
+        complained: enrolled.complained,
         standing: enrolled.standing,
         touches: enrolled.touches.clone(),
         // The step is moved on in the transaction that makes the callback, so none is met twice.

@@ -130,11 +130,7 @@ fn fits(wanted: &TagTrigger, from: Option<&str>, to: Option<&str>) -> bool {
 fn tag_key(item: &Queued, shop: &Shop) -> String {
     let after = item.trigger.payload["last_order_id"].as_str();
     let key = match (item.trigger.key.as_str(), after) {
-        ("churn_risk" | "churn_early", Some(order)) => {
-            // Order keys are written `shop:order` in the log.
-            let (of, order) = order.split_once(':').unwrap_or((&shop.key, order));
-            OccasionKey::after_order(of, order)
-        }
+        ("churn_risk" | "churn_early", Some(order)) => OccasionKey::after_order(order),
         (tag, _) => OccasionKey::tag_entry(tag, item.trigger.cause_at.local_date(shop.zone)),
     };
     key.as_str().to_owned()

@@ -109,7 +109,7 @@ pub struct Enrolled {
     pub touches: Vec<Touch>,
     pub ordered: Happened,
     pub opted_out: Happened,
-    pub complaint_open: Happened,
+    pub complained: Happened,
     pub standing: Standing,
 }
 
@@ -157,7 +157,7 @@ fn read(row: &Row, fences: &HashMap<i64, Claimed>) -> Result<Option<Enrolled>, S
         touches: Vec::new(),
         ordered: Happened::No,
         opted_out: Happened::No,
-        complaint_open: Happened::No,
+        complained: Happened::No,
         standing: Standing::Ordinary,
     }))
 }
@@ -189,7 +189,7 @@ async fn touches(db: &Db, enrollments: Vec<Value>) -> Result<HashMap<EnrollmentI
 struct Facts {
     last_order: HashMap<i64, Instant>,
     refused: HashMap<i64, Instant>,
-    complaining: HashSet<i64>,
+    complained: HashMap<i64, Instant>,
     vips: HashSet<i64>,
 }
 
@@ -198,7 +198,7 @@ impl Facts {
         let mut facts = Self {
             last_order: HashMap::new(),
             refused: HashMap::new(),
-            complaining: HashSet::new(),
+            complained: HashMap::new(),
             vips: HashSet::new(),
         };
         if customers.is_empty() {
@@ -225,11 +225,14 @@ impl Facts {
                 _ => drop(facts.refused.remove(&customer)),
             }
         }
+        // An open one is as if it were opened just now.
         let sql = format!(
-            "SELECT DISTINCT customer_id FROM ticket WHERE customer_id IN ({list}) AND complaint = 1 AND state = 'open'"
+            "SELECT customer_id, MAX(CASE WHEN state = 'open' THEN {} ELSE COALESCE(opened_at, 0) END) AS at \
+             FROM ticket WHERE customer_id IN ({list}) AND complaint = 1 GROUP BY customer_id",
+            Instant::MAX.micros()
         );
         for row in db.all(&sql, ids()).await? {
-            facts.complaining.insert(row.int("customer_id")?);
+            facts.complained.insert(row.int("customer_id")?, row.at("at")?);
         }
         let sql =
             format!("SELECT customer_id FROM tag_current WHERE key = 'vip' AND customer_id IN ({list})");
@@ -244,7 +247,7 @@ impl Facts {
         let yes = |is: bool| if is { Happened::Yes } else { Happened::No };
         e.ordered = yes(self.last_order.get(&customer).is_some_and(|at| *at > e.cause_at));
         e.opted_out = yes(self.refused.get(&customer).is_some_and(|at| *at >= e.cause_at));
-        e.complaint_open = yes(self.complaining.contains(&customer));
+        e.complained = yes(self.complained.get(&customer).is_some_and(|at| *at >= e.cause_at));
         if self.vips.contains(&customer) {
             e.standing = Standing::Vip;
         }

@@ -11,6 +11,7 @@ mod declaring;
 mod delivery;
 mod dispatch;
 mod engine;
+mod handbook;
 mod harness;
 mod imports;
 mod ingest;

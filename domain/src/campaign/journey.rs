@@ -55,8 +55,8 @@ pub struct Facts {
     pub ordered: Happened,
     /// Marketing consent withdrawn since the entry.
     pub opted_out: Happened,
-    /// A complaint is open.
-    pub complaint_open: Happened,
+    /// A complaint is open, or was opened since the entry.
+    pub complained: Happened,
     pub standing: Standing,
     /// All touchpoints of this enrollment, in the order they were made.
     pub touches: Vec<Touch>,
@@ -133,7 +133,7 @@ fn exit(definition: &Definition, facts: &Facts) -> Option<ExitCondition> {
         let happened = match condition {
             ExitCondition::Order => facts.ordered,
             ExitCondition::OptOut => facts.opted_out,
-            ExitCondition::Complaint => facts.complaint_open,
+            ExitCondition::Complaint => facts.complained,
         };
         happened == Happened::Yes
     })

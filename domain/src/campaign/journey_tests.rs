@@ -115,7 +115,7 @@ fn exits_act_at_once_wherever_it_stands() {
     for (facts, exit) in [
         (Facts { ordered: yes, ..Facts::default() }, ExitCondition::Order),
         (Facts { opted_out: yes, ..Facts::default() }, ExitCondition::OptOut),
-        (Facts { complaint_open: yes, ..Facts::default() }, ExitCondition::Complaint),
+        (Facts { complained: yes, ..Facts::default() }, ExitCondition::Complaint),
     ] {
         for step in 0..=2 {
             let facts = Facts { touches: vec![open], ..facts.clone() };

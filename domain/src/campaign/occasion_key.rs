@@ -15,9 +15,10 @@ impl OccasionKey {
         Self(slot.occasion_key.clone())
     }
 
-    /// churn_risk and churn_early: the order after which nothing came, `after:<shop>:<order id>`.
-    pub fn after_order(shop: &str, order_id: &str) -> Self {
-        Self(format!("after:{shop}:{order_id}"))
+    /// churn_risk and churn_early: the order after which nothing came, by its key, which begins with its shop:
+    /// `after:<shop>:<order id>`.
+    pub fn after_order(order_key: &str) -> Self {
+        Self(format!("after:{order_key}"))
     }
 
     /// A ticket or complaint; its `reopenings`-th reopening is another cause: `ticket:77`, `ticket:77:1`.
@@ -55,7 +56,7 @@ mod tests {
 
     #[test]
     fn keys_are_spelt_as_the_papers_say() {
-        assert_eq!(OccasionKey::after_order("retail", "536365").as_str(), "after:retail:536365");
+        assert_eq!(OccasionKey::after_order("retail:536365").as_str(), "after:retail:536365");
         assert_eq!(OccasionKey::ticket("77", 0).as_str(), "ticket:77");
         assert_eq!(OccasionKey::ticket("77", 2).as_str(), "ticket:77:2");
         let on = NaiveDate::from_ymd_opt(2011, 12, 1).expect("date");

@@ -183,7 +183,7 @@ fn as_of(event: &Logged<'_>, said: Option<&Vec<TicketSaid>>) -> TicketState {
     TicketState::fold(known.cloned().collect())
 }
 
-/// An order or a consent may end a journey; a complaint's end lets go what waited for it.
+/// An order, a consent or a complaint may end a journey; a complaint's end lets go what waited for it.
 async fn wake(
     tx: &Tx,
     received_at: Instant,
@@ -193,14 +193,15 @@ async fn wake(
     let of = |wanted: &dyn Fn(&Logged<'_>) -> bool| -> BTreeSet<CustomerId> {
         events.iter().filter(|event| wanted(event)).map(|event| event.customer).collect()
     };
-    let ends_journeys =
-        of(&|event| event.order_key.is_some() && step(event).is_none() || !event.said.consents.is_empty());
-    wakes::wake_enrollments(tx, &ends_journeys, received_at).await?;
-    let closed = of(&|event| {
-        step(event) == Some(TicketStep::Resolved) && {
-            let said = event.ref_key.as_ref().and_then(|key| tickets.get(key));
-            as_of(event, said).fields.complaint == Some(true)
-        }
+    let complaint = |event: &Logged<'_>| {
+        let said = event.ref_key.as_ref().and_then(|key| tickets.get(key));
+        as_of(event, said).fields.complaint == Some(true)
+    };
+    let ends_journeys = of(&|event| match step(event) {
+        None => event.order_key.is_some() || !event.said.consents.is_empty(),
+        Some(step) => step != TicketStep::Resolved && complaint(event),
     });
+    wakes::wake_enrollments(tx, &ends_journeys, received_at).await?;
+    let closed = of(&|event| step(event) == Some(TicketStep::Resolved) && complaint(event));
     wakes::wake_deferred(tx, &closed, "complaint_open", received_at).await
 }

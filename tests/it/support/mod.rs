@@ -6,6 +6,7 @@ pub mod book;
 pub mod care;
 pub mod command;
 pub mod door;
+pub mod invariants;
 pub mod postgres;
 pub mod retail;
 pub mod sink;
