@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-/// The log. No unique key, so that it can be partitioned by customer; its promises live in event_key and order_effect. kind is the event's name; order_key is '<shop key>:<order id>', ref_key a refund's key within its order or '<shop key>:<ticket id>'; the typed columns hold what rules read, properties (JSON) the rest.
+/// The log. No unique key, so that it can be partitioned by customer; its promises live in event_key and order_effect. kind is the event's name; order_key is `shop:order`, ref_key a refund's key within its order or `shop:ticket`; the typed columns hold what rules read, properties (JSON) the rest.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "event")]
 pub struct Model {

@@ -85,7 +85,7 @@ impl Principal {
 impl<S: Send + Sync> FromRequestParts<S> for Principal {
     type Rejection = Problem;
 
-    /// Only [`guard`] puts one there: outside it nobody is let in.
+    /// Only `guard` puts one there: outside it nobody is let in.
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         parts
             .extensions
