@@ -7,6 +7,7 @@ use crate::store::campaigns::{CampaignRow, VersionRow};
 use crate::store::dispatch::{self, Due};
 use crate::store::{coupon_batches, customers, facts, occurrences, profiles};
 use chrono_tz::Tz;
+use domain::calendar::window::WindowDecision;
 use domain::campaign::definition::{Definition, Send, TagChange, Trigger};
 use domain::campaign::explain::{CheckResult, explain};
 use domain::campaign::gate::{Inputs, Live, Verdict, decide};
@@ -108,7 +109,7 @@ pub struct CampaignExplanation {
     pub at: Instant,
     /// Whether the audience takes them in.
     pub in_audience: bool,
-    /// The newest touchpoint, which the checks are then about; none where they never got that far.
+    /// The newest touchpoint there is. While it waits the checks are about it, else about one made now.
     pub touchpoint: Option<NewestTouch>,
     /// Every check that is built, in order. Empty for campaigns that send nothing.
     pub checks: Vec<CheckResult>,
@@ -148,7 +149,8 @@ pub async fn explain_campaign(
         checks: Vec::new(),
         answer: "this campaign sends no message".to_owned(),
     };
-    if let Some(due) = newest.or_else(|| asked.touch(&person, at, shop.zone)) {
+    let waiting = newest.filter(|due| due.state.is_waiting());
+    if let Some(due) = waiting.or_else(|| asked.touch(&person, at, shop.zone)) {
         let room = Room::load(book, vec![asked.version.id]).await?;
         let around =
             Around::load(book.store.reader(), &book.secrets, std::slice::from_ref(&due), now).await?;
@@ -290,7 +292,7 @@ pub async fn dry_run(book: &Book, key: &str) -> Result<DryRun, ServiceError> {
             .filter(|(id, _)| inside.contains(id))
             .filter_map(|(id, zone)| {
                 let person = Person { id, zone };
-                let at = asked_for(&asked.definition, zone.unwrap_or(shop.zone), now);
+                let at = asked_for(&room, &asked.definition, zone, now);
                 asked.touch(&person, at, shop.zone)
             })
             .collect();
@@ -307,11 +309,17 @@ pub async fn dry_run(book: &Book, key: &str) -> Result<DryRun, ServiceError> {
     Ok(run)
 }
 
-/// When the touch would be wanted: at the coming slot in the customer's zone, else now.
-fn asked_for(definition: &Definition, zone: Tz, now: Instant) -> Instant {
-    match &definition.trigger {
-        Trigger::Occasion(occasion) => occasion.solar.next_slot(now, zone).map_or(now, |slot| slot.at),
-        _ => now,
+/// When the touch would go out: at the coming slot in the customer's zone, else as soon as their contact window
+/// is open.
+fn asked_for(room: &Room, definition: &Definition, zone: Option<Tz>, now: Instant) -> Instant {
+    let slot = match &definition.trigger {
+        Trigger::Occasion(occasion) => occasion.solar.next_slot(now, zone.unwrap_or(room.shop.zone)),
+        Trigger::Tag(_) | Trigger::Event(_) => None,
+    };
+    let wanted = slot.map_or(now, |slot| slot.at);
+    match room.window(definition, zone, wanted) {
+        WindowDecision::Open => wanted,
+        WindowDecision::ClosedUntil(open) => open,
     }
 }
 

@@ -53,7 +53,7 @@ on_both_databases! {
             care.exec("INSERT INTO tag_current (customer_id, key, value, since, as_of, source, rule_version, evidence) \
                        VALUES ($1, 'churn_risk', 'true', 0, 0, 'computed', 1, '{}')", [customer]).await;
         }
-        care.set_now(christmas("10:00")).await;
+        // At midnight: they would get it in the morning.
         let run = eligibility::dry_run(book, "winback").await.expect("runs");
         assert_eq!((run.audience, run.send), (3, 3));
         let calls = eligibility::dry_run(book, "important_ticket_callback").await.expect_err("no message");
