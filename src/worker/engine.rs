@@ -28,8 +28,10 @@ pub struct Engine {
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 /// How often the counter is read that commands beside this daemon raise.
 const COMMAND_WATCH: Duration = Duration::from_millis(500);
-/// How long the stepping clock waits for another daemon's lease before it looks again.
+/// How long a worker sleeps at the least where something is due but under another's lease.
 const LEASE_WAIT: Duration = Duration::from_millis(50);
+/// How long the stepping clock waits for another daemon's work before it looks again.
+const STEP_WAIT: Duration = Duration::from_millis(5);
 
 impl Engine {
     pub fn new(store: Store, workers: Vec<Arc<dyn Worker>>, alarm: Alarm, budget: Budget) -> Self {
@@ -148,7 +150,7 @@ impl Engine {
             }
             match self.store.step_clock(feed.next_at().await?, limit).await? {
                 Step::Moved(to) => self.keep_to_speed(to - now, speed, stop).await,
-                Step::NotYet => self.alarm.wait(LEASE_WAIT).await,
+                Step::NotYet => self.alarm.wait(STEP_WAIT).await,
                 Step::Idle => return Ok(total),
             }
         }

@@ -1,7 +1,9 @@
 //! The retail book's December, whole: on both databases, with two daemons, and under kill -9. What it must
 //! come to is worked out apart from the product, by the scripts in `tests/oracle`.
 
+mod crash;
 mod judge;
+mod two;
 
 use crate::support::TestDatabase;
 use crate::support::book::House;

@@ -99,9 +99,15 @@ impl Agents {
         for agent in self.agents.iter_mut().filter(|agent| agent.may_begin(now)) {
             let Pulled::Got(view) = callbacks::next(&self.book, agent.id).await? else { continue };
             let claim = Claim { id: view.id, agent: agent.id, fence: Some(view.fence) };
-            let begun = callbacks::start(&self.book, claim).await?;
-            agent.call = Some(Call { id: begun.id, fence: Some(begun.fence), ends_at: now + CALL });
             taken += 1;
+            match callbacks::start(&self.book, claim).await {
+                Ok(begun) => {
+                    agent.call = Some(Call { id: begun.id, fence: Some(begun.fence), ends_at: now + CALL });
+                }
+                // Another daemon let time pass since, and nobody may be called any more: it lapses.
+                Err(ServiceError::Conflict(_)) => {}
+                Err(other) => return Err(other),
+            }
         }
         Ok(taken)
     }

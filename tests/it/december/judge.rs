@@ -18,6 +18,11 @@ impl Judge {
         Self { app: house.app.clone(), url: house.database.url(), folder: house.folder.path().to_owned() }
     }
 
+    /// Over a book that other processes wrote; `folder` is for what the scripts read.
+    pub fn new(app: App, url: String, folder: &Path) -> Self {
+        Self { app, url, folder: folder.to_owned() }
+    }
+
     async fn outsider(&self) -> DatabaseConnection {
         Database::connect(&self.url).await.expect("a connection of its own")
     }
@@ -30,6 +35,17 @@ impl Judge {
             .unwrap_or_else(|e| panic!("{sql}: {e}"))
             .unwrap_or_else(|| panic!("{sql}: no row"));
         row.try_get_by_index(0).unwrap_or_else(|e| panic!("{sql}: {e}"))
+    }
+
+    /// The texts of a query's first column.
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        let db = self.outsider().await;
+        db.query_all_raw(Statement::from_string(db.get_database_backend(), sql.to_owned()))
+            .await
+            .unwrap_or_else(|e| panic!("{sql}: {e}"))
+            .iter()
+            .map(|row| row.try_get_by_index(0).unwrap_or_else(|e| panic!("{sql}: {e}")))
+            .collect()
     }
 
     pub async fn tagged(&self, key: &str, value: &str) -> i64 {
