@@ -5,6 +5,7 @@
 pub mod book;
 pub mod care;
 pub mod command;
+pub mod daemon;
 pub mod door;
 pub mod invariants;
 pub mod postgres;
