@@ -1,6 +1,7 @@
 //! The demo's own folder: made anew each time, and never anybody else's.
 
 use crate::service::ServiceError;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -34,10 +35,11 @@ pub fn is_ours(folder: &Path) -> bool {
 pub fn write_config(folder: &Path, settings: &[String]) -> Result<PathBuf, ServiceError> {
     let mut text =
         String::from("# Written by `kinkeeper demo`; commands on its book take --config with this file.\n");
-    for (key, value) in settings.iter().filter_map(|setting| setting.split_once('=')) {
-        if key != "clock" {
-            text.push_str(&format!("{key} = {}\n", toml_value(value)));
-        }
+    // A flag goes over what the demo sets by itself, and TOML takes each key once.
+    let pairs = settings.iter().filter_map(|setting| setting.split_once('='));
+    let last: BTreeMap<&str, &str> = pairs.map(|(key, value)| (key.trim(), value)).collect();
+    for (key, value) in last.into_iter().filter(|(key, _)| *key != "clock") {
+        text.push_str(&format!("{key} = {}\n", toml_value(value)));
     }
     let path = folder.join("kinkeeper.toml");
     fs::write(&path, text).map_err(|e| ServiceError::Internal(format!("{}: {e}", path.display())))?;
@@ -77,8 +79,12 @@ mod tests {
     #[test]
     fn the_settings_are_valid_toml_without_the_clock() {
         let root = tempfile::tempdir().unwrap();
-        let settings =
-            ["clock=2011-11-30T23:00:00Z", "shop.name=Giles \"G\" & Co", "workers.lease_seconds=2"];
+        let settings = [
+            "clock=2011-11-30T23:00:00Z",
+            "shop.name=Online Retail (demo)",
+            "workers.lease_seconds=2",
+            "shop.name=Giles \"G\" & Co",
+        ];
         let path = write_config(root.path(), &settings.map(str::to_owned)).unwrap();
         let text = fs::read_to_string(path).unwrap();
         assert!(
