@@ -1,9 +1,10 @@
 //! `callback`: the queue, for those who look at it.
 
 use super::failure::Outcome;
-use super::output::{FormatArg, table};
+use super::output::{FormatArg, table, wall};
 use super::session::Global;
 use crate::service::callbacks::{Filter, Row, list};
+use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 use domain::callback::State;
 use serde_json::{Value, json};
@@ -40,11 +41,12 @@ impl Callback {
     pub async fn run(self, global: &Global) -> Outcome {
         let Self::List(List { state, limit, after, format }) = self;
         let session = global.open().await?;
+        let zone = session.zone().await?;
         let page = list(&session.app.book, Filter { state, after, limit: Some(limit) }).await?;
         let cursor = page.next_cursor;
         let rows = page.items;
         let data = json!({ "items": rows.iter().map(value).collect::<Vec<_>>(), "next_cursor": cursor });
-        format.print(&data, |_| shown(&rows, cursor.as_deref()))
+        format.print(&data, |_| shown(&rows, cursor.as_deref(), zone))
     }
 }
 
@@ -69,7 +71,7 @@ fn value(row: &Row) -> Value {
     })
 }
 
-fn shown(rows: &[Row], cursor: Option<&str>) -> String {
+fn shown(rows: &[Row], cursor: Option<&str>, zone: Tz) -> String {
     if rows.is_empty() {
         return "no callbacks".to_owned();
     }
@@ -83,7 +85,7 @@ fn shown(rows: &[Row], cursor: Option<&str>) -> String {
                 row.band.number().to_string(),
                 format!("R{}", row.ring.number()),
                 if row.vip { "yes" } else { "" }.to_owned(),
-                row.due_at.to_string(),
+                wall(row.due_at, zone),
                 row.required_level.to_string(),
                 row.attempts.to_string(),
                 row.agent.clone().unwrap_or_default(),

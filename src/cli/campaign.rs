@@ -1,10 +1,11 @@
 //! `campaign`: what there is, why one isn't approved, and its states.
 
 use super::failure::Outcome;
-use super::output::{FormatArg, table};
+use super::output::{FormatArg, table, wall};
 use super::session::Global;
 use crate::service::campaigns::{self, CampaignDetail, CampaignView, Moved};
 use crate::service::eligibility::{self, DryRun};
+use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 
 /// List, show, approve, start and pause campaigns
@@ -82,12 +83,16 @@ impl Campaign {
         let (book, actor) = (&session.app.book, session.actor.as_str());
         match self {
             Self::List(List { format }) => format.print(&campaigns::list(book).await?, |all| listed(all)),
-            Self::Show(Show { key, format }) => format.print(&campaigns::show(book, &key).await?, shown),
+            Self::Show(Show { key, format }) => {
+                let zone = session.zone().await?;
+                format.print(&campaigns::show(book, &key).await?, |detail| shown(detail, zone))
+            }
             Self::Approve(Move { key, format }) => {
                 format.print(&campaigns::approve(book, &key, actor).await?, moved)
             }
             Self::DryRun(DryRunArgs { key, format }) => {
-                format.print(&eligibility::dry_run(book, &key).await?, dry_run)
+                let zone = session.zone().await?;
+                format.print(&eligibility::dry_run(book, &key).await?, |run| dry_run(run, zone))
             }
             Self::Start(StartArgs { key, format }) => {
                 format.print(&campaigns::start(book, &key, actor).await?, moved)
@@ -99,9 +104,9 @@ impl Campaign {
     }
 }
 
-fn dry_run(run: &DryRun) -> String {
+fn dry_run(run: &DryRun, zone: Tz) -> String {
     let mut lines: Vec<String> = run.headline.iter().cloned().collect();
-    lines.push(format!("{} as of {}: looked at {}", run.campaign, run.at, run.looked_at));
+    lines.push(format!("{} as of {}: looked at {}", run.campaign, wall(run.at, zone), run.looked_at));
     let mut rows = vec![["would be written to".to_owned(), String::new(), run.send.to_string()]];
     let parts = [("would wait", &run.held), ("would not", &run.skipped)];
     for (what, counts) in parts {
@@ -139,7 +144,7 @@ fn listed(all: &[CampaignView]) -> String {
     )
 }
 
-fn shown(detail: &CampaignDetail) -> String {
+fn shown(detail: &CampaignDetail, zone: Tz) -> String {
     let view = &detail.view;
     let mut lines = vec![
         format!("{} ({} {})", view.key, view.name.en, view.name.zh),
@@ -148,7 +153,7 @@ fn shown(detail: &CampaignDetail) -> String {
         format!("  starts on  {}", view.trigger),
         format!("  version    {}, by {}", view.version, view.author),
     ];
-    lines.extend(view.running_since.map(|at| format!("  running    since {at}")));
+    lines.extend(view.running_since.map(|at| format!("  running    since {}", wall(at, zone))));
     lines.extend(view.stopped.as_ref().map(|stop| format!("  stopped    {stop}")));
     if detail.obstacles.is_empty() {
         if detail.approved_at.is_none() {
@@ -159,7 +164,7 @@ fn shown(detail: &CampaignDetail) -> String {
         lines.extend(detail.obstacles.iter().map(|problem| format!("    {problem}")));
     }
     for line in &detail.history {
-        lines.push(format!("  {}  {} by {}", line.at, line.action, line.actor));
+        lines.push(format!("  {}  {} by {}", wall(line.at, zone), line.action, line.actor));
     }
     lines.push(String::new());
     lines.push(serde_json::to_string_pretty(&detail.document).unwrap_or_default());

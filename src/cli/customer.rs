@@ -1,12 +1,13 @@
 //! `customer`: one person in the book.
 
 use super::failure::Outcome;
-use super::output::{FormatArg, table};
+use super::output::{FormatArg, table, wall};
 use super::profile_text;
 use super::session::Global;
 use crate::service::ServiceError;
 use crate::service::eligibility::{self, CampaignExplanation, TagExplanation};
 use crate::service::profile::{profile, resolve};
+use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 use domain::rule::Explained;
 
@@ -69,12 +70,15 @@ impl Customer {
             }
             Self::Explain(Explain { customer, what, format }) => {
                 let id = resolve(book, &customer).await?;
+                let zone = session.zone().await?;
                 match (what.tag, what.campaign) {
                     (Some(key), _) => {
-                        format.print(&eligibility::explain_tag(book, id, &key).await?, tag_text)
+                        let found = eligibility::explain_tag(book, id, &key).await?;
+                        format.print(&found, |found| tag_text(found, zone))
                     }
                     (None, Some(key)) => {
-                        format.print(&eligibility::explain_campaign(book, id, &key).await?, campaign_text)
+                        let found = eligibility::explain_campaign(book, id, &key).await?;
+                        format.print(&found, |found| campaign_text(found, zone))
                     }
                     (None, None) => Ok(()),
                 }
@@ -82,11 +86,15 @@ impl Customer {
         }
     }
 }
-fn campaign_text(found: &CampaignExplanation) -> String {
+fn campaign_text(found: &CampaignExplanation, zone: Tz) -> String {
     let audience = if found.in_audience { "in its audience" } else { "not in its audience" };
     let head = format!(
         "{} and {} ({}), as of {}: {audience}; the gate says {}",
-        found.customer, found.campaign, found.state, found.at, found.answer
+        found.customer,
+        found.campaign,
+        found.state,
+        wall(found.at, zone),
+        found.answer
     );
     let head = match &found.touchpoint {
         Some(touch) => {
@@ -109,15 +117,16 @@ fn campaign_text(found: &CampaignExplanation) -> String {
     format!("{head}\n\n{}", table(["passes", "check", "what it saw", "what would change it"], rows))
 }
 
-fn tag_text(found: &TagExplanation) -> String {
+fn tag_text(found: &TagExplanation, zone: Tz) -> String {
     let state = &found.state;
     let value = state.value.as_deref().unwrap_or("not there");
-    let mut lines = vec![format!("{} {}: {value} since {}", found.customer, state.key, state.since)];
+    let since = wall(state.since, zone);
+    let mut lines = vec![format!("{} {}: {value} since {since}", found.customer, state.key)];
     if state.condition_value != state.value {
         let by_condition = state.condition_value.as_deref().unwrap_or("not there");
         lines.push(format!("  by its condition alone {by_condition}; the tag is held"));
     }
-    lines.extend(state.next_flip.map(|at| format!("  changes at {at} if nothing new comes")));
+    lines.extend(state.next_flip.map(|at| format!("  changes at {} if nothing new comes", wall(at, zone))));
     lines.push(format!("  evidence {}", state.evidence));
     for condition in &found.conditions {
         lines.push(format!("  {}:", condition.value));

@@ -1,11 +1,13 @@
 //! `status`, `go-live`, `stop`, `resume`: the operator's switches.
 
 use super::failure::Outcome;
-use super::output::{Assent, Format, FormatArg, json, table, text};
+use super::output::{Assent, Format, FormatArg, json, table, text, wall};
 use super::session::Global;
 use crate::service::live::{self, PREVIEW_DAYS, Preview, Status};
 use crate::store::stops::StopScope;
+use chrono_tz::Tz;
 use clap::Args;
+use domain::time::Instant;
 
 /// Show whether the book is live, its clock, what is due next, and how much there is
 #[derive(Debug, Args)]
@@ -18,20 +20,23 @@ pub struct StatusArgs {
 impl StatusArgs {
     pub async fn run(self, global: &Global) -> Outcome {
         let session = global.open().await?;
-        self.format.print(&live::status(&session.app.book).await?, status_text)
+        let zone = session.zone().await?;
+        self.format.print(&live::status(&session.app.book).await?, |status| status_text(status, zone))
     }
 }
 
-fn status_text(status: &Status) -> String {
+fn status_text(status: &Status, zone: Tz) -> String {
+    let on_the_wall = |at: Instant| wall(at, zone);
     let mut lines = vec![match status.live_since {
         None => "onboarding: facts and tags are kept, nothing leaves (kinkeeper go-live starts)".to_owned(),
-        Some(since) => format!("{} since {since}", status.state),
+        Some(since) => format!("{} since {}", status.state, on_the_wall(since)),
     }];
     for stop in &status.stops {
-        lines.push(format!("stop of {} since {} by {}: {}", stop.scope, stop.since, stop.by, stop.reason));
+        let since = on_the_wall(stop.since);
+        lines.push(format!("stop of {} since {since} by {}: {}", stop.scope, stop.by, stop.reason));
     }
-    lines.push(format!("clock        {} ({})", status.now, status.clock));
-    let last = status.last_fact_received_at.map_or_else(|| "none yet".to_owned(), |at| at.to_string());
+    lines.push(format!("clock        {} in {zone} ({})", on_the_wall(status.now), status.clock));
+    let last = status.last_fact_received_at.map_or_else(|| "none yet".to_owned(), on_the_wall);
     lines.push(format!("last fact    {last}"));
     let c = &status.counts;
     lines.push(format!(
@@ -55,7 +60,7 @@ fn status_text(status: &Status) -> String {
         lines.push(String::new());
         lines.push(table(
             ["next due", "worker"],
-            status.next_due.iter().map(|due| [due.at.to_string(), due.worker.to_owned()]),
+            status.next_due.iter().map(|due| [on_the_wall(due.at), due.worker.to_owned()]),
         ));
     }
     lines.join("\n")

@@ -1,8 +1,10 @@
 //! What commands print: tables for people, JSON alone on stdout for programs, questions on stderr.
 
 use super::failure::{Failure, Outcome};
+use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
+use domain::time::Instant;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 
@@ -41,6 +43,11 @@ pub fn text(body: &str) -> Outcome {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", body.trim_end())?;
     Ok(out.flush()?)
+}
+
+/// An instant for people: what a clock on a wall of `zone` shows, to the minute.
+pub fn wall(at: Instant, zone: Tz) -> String {
+    at.local(zone).format("%Y-%m-%d %H:%M").to_string()
 }
 
 /// A line under the headers and nothing else: easy to read, to cut and to paste.

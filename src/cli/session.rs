@@ -2,8 +2,10 @@
 
 use super::failure::Failure;
 use crate::app::App;
+use crate::service::shop;
 use crate::settings::{Settings, Sources};
 use crate::{system, telemetry};
+use chrono_tz::Tz;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -56,4 +58,11 @@ pub struct Session {
     pub app: App,
     /// As the audit log names them.
     pub actor: String,
+}
+
+impl Session {
+    /// The shop's time zone: what tables for people are written in.
+    pub async fn zone(&self) -> Result<Tz, Failure> {
+        Ok(shop::shop(&self.app.book).await?.zone)
+    }
 }

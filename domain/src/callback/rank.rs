@@ -62,9 +62,10 @@ const SLOT_GRACE: Span = Span::hours(2);
 
 impl Callback {
     /// The due time that counts now: the first one until an attempt counts, then the next slot's, never
-    /// later than the customer must have been reached.
+    /// later than the customer must have been reached. Once it has ended, nothing counts but the first.
     pub fn active_due(&self) -> Instant {
         match self.attempts {
+            _ if self.state().is_final() => self.task.due_at,
             0 => self.task.due_at,
             _ => self.task.reach_due_at.min(self.not_before + SLOT_GRACE),
         }

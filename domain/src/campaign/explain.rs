@@ -9,6 +9,7 @@ use super::touch::Reason;
 use crate::calendar::window::WindowDecision;
 use crate::money::{Currency, Money};
 use crate::time::{Instant, Span};
+use chrono::{Offset, TimeZone};
 use serde::Serialize;
 
 /// One row of an explanation.
@@ -44,9 +45,10 @@ pub fn explain(inputs: &Inputs, now: Instant, base: Currency) -> Vec<CheckResult
         .collect()
 }
 
-/// An instant as the customer's clock shows it.
+/// An instant as the customer's clock shows it, with that clock's offset from UTC.
 fn shown(at: Instant, i: &Inputs) -> String {
-    at.to_rfc3339_in(i.zone)
+    let offset = i.zone.offset_from_utc_datetime(&at.to_utc().naive_utc()).fix();
+    format!("{} {offset}", at.local(i.zone).format("%Y-%m-%d %H:%M"))
 }
 
 fn value(check: Check, i: &Inputs, now: Instant, base: Currency) -> String {

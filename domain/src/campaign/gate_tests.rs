@@ -242,8 +242,8 @@ fn the_first_refusal_is_the_verdict_and_explain_names_all() {
         [
             "consent: consent to marketing is unknown → the customer's consent to marketing on this channel",
             "complaint: complaint 88 is open → closing complaint 88, before the touch expires",
-            "contact_window: quiet hours until 2011-12-16T09:00:00+00:00 → the window opening at \
-             2011-12-16T09:00:00+00:00",
+            "contact_window: quiet hours until 2011-12-16 09:00 +00:00 → the window opening at \
+             2011-12-16 09:00 +00:00",
         ]
     );
 }

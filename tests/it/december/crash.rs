@@ -1,8 +1,8 @@
 //! The month under kill -9: the real binary, a mail server that logs what it took, twenty deaths. Most are
 //! drawn as "at the server's n-th message, before or after its 250", where a second mail would be born.
 
-use super::judge::Judge;
 use super::RETAIL;
+use super::judge::Judge;
 use crate::support::TestDatabase;
 use crate::support::book::House;
 use crate::support::sink::Sink;
@@ -151,12 +151,21 @@ fn start(home: &Path, url: &str, relay: &str, resume: bool) -> Child {
     ] {
         command.args(["--set", &setting]);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary starts")
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts")
 }
 
 async fn wait(victim: &Victim) -> std::process::ExitStatus {
     loop {
-        let ended = victim.lock().expect("not poisoned").as_mut().and_then(|child| child.try_wait().expect("a child"));
+        let ended = victim
+            .lock()
+            .expect("not poisoned")
+            .as_mut()
+            .and_then(|child| child.try_wait().expect("a child"));
         match ended {
             Some(status) => return status,
             None => tokio::time::sleep(Duration::from_millis(5)).await,
@@ -196,7 +205,8 @@ async fn judge(database: TestDatabase, home: &Path, sink: &Sink, deaths: usize) 
 
     // Nobody lost: everybody whom the month owes a mail was handed one, or it is unknown.
     assert_eq!(sent.len() + unknown.len(), MAILS);
-    let entrants = "SELECT COUNT(*) FROM enrollment e JOIN campaign c ON c.id = e.campaign_id AND c.key = 'winback'";
+    let entrants =
+        "SELECT COUNT(*) FROM enrollment e JOIN campaign c ON c.id = e.campaign_id AND c.key = 'winback'";
     assert_eq!(judge.number(entrants).await, 177);
     let owners = "SELECT COUNT(*) FROM coupon WHERE state IN ('issued', 'reserved')";
     assert_eq!(judge.number(owners).await, 80);

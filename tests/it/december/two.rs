@@ -1,7 +1,7 @@
 //! Two daemons share one PostgreSQL and one clock. Whoever does what, the month comes out the same.
 
-use super::{RETAIL, at};
 use super::judge::Judge;
+use super::{RETAIL, at};
 use crate::support::TestDatabase;
 use crate::support::book::House;
 use kinkeeper::cli::demo::month::{Month, recorded};
