@@ -3,6 +3,7 @@
 
 mod crash;
 mod judge;
+mod shuffled;
 mod two;
 
 use crate::support::TestDatabase;

@@ -19,8 +19,9 @@ WEEK, HOUR = 604_800_000_000, 3_600_000_000
 # One healthy book: two customers, a win-back with two mails each, a coupon, two callbacks, one tag.
 HEALTHY = {
     "meta": [dict(key="go_live_at", value="1000")],
-    "event": [dict(id=1, customer_id=1, source_id=1, message_id="m1", kind="Order Completed", effective=1)],
-    "event_key": [dict(source_id=1, message_id="m1", event_id=1)],
+    "event": [dict(id=1, customer_id=1, source_id=1, message_id="m1", kind="Order Completed", effective=1, occurred_at=4, received_at=4),
+              dict(id=2, customer_id=4, source_id=1, message_id="m2", kind="Order Completed", effective=0, occurred_at=3, received_at=8)],
+    "event_key": [dict(source_id=1, message_id="m1", event_id=1), dict(source_id=1, message_id="m2", event_id=2)],
     "order_effect": [dict(id=1, shop_id=1, order_key="o1", kind="completed", ref_key="", event_id=1)],
     "campaign": [dict(id=1, key="winback", state="running", purpose="marketing")],
     "consent": [dict(id=n, customer_id=n, channel="email", purpose="marketing", state="granted", occurred_at=1) for n in (1, 2)],
@@ -52,8 +53,11 @@ HEALTHY = {
     "callback_log": [dict(id=1, callback_id=1, actor="x", from_state="", to_state="ready"),
                      dict(id=2, callback_id=1, actor="x", event="pull", from_state="ready", to_state="assigned"),
                      dict(id=3, callback_id=2, actor="x", from_state="", to_state="completed")],
-    "tag_history": [dict(id=1, customer_id=1, key="churn_risk", from_value=None, to_value="true", since=5, as_of=5)],
-    "tag_current": [dict(customer_id=1, key="churn_risk", value="true", since=5)],
+    "tag_history": [dict(id=1, customer_id=1, key="churn_risk", from_value=None, to_value="true", since=5, as_of=5, rule_version=1),
+                    dict(id=2, customer_id=4, key="churn_risk", from_value=None, to_value="true", since=5, as_of=5, rule_version=1)],
+    # Customer 4's order of instant 3 came at 8, after it was decided that they were at risk since 5.
+    "tag_current": [dict(customer_id=1, key="churn_risk", value="true", since=5, rule_version=1),
+                    dict(customer_id=4, key="churn_risk", value="true", since=6, rule_version=1)],
 }
 DEFAULTS = {"touchpoint": dict(campaign_id=1, channel="email", purpose="marketing", not_before=1000, expires_at=WEEK * 9,
                                local_date="2011-12-01", contact_hash="h1"),
@@ -132,6 +136,10 @@ DAMAGES = [
     ("g11_vip_level", "a VIP's callback below senior", "UPDATE callback SET last_staff_id = 2 WHERE id = 1"),
     ("g11_vip_level", "breached, but not in band 0", "UPDATE callback SET breached_at = 4 WHERE id = 1"),
     ("g12_tag_history", "current value is not the history's", "DELETE FROM tag_current"),
+    ("g12_tag_history", "current value is not the history's", "UPDATE tag_current SET value = 'other'"),
+    ("g12_tag_history", "current value began elsewhere than its history", "UPDATE tag_current SET since = 4"),
+    ("g12_tag_history", "current value began elsewhere than its history", "UPDATE event SET received_at = 3"),
+    ("g12_tag_history", "current value began elsewhere than its history", "UPDATE event SET received_at = 4, occurred_at = 3"),
     ("g12_tag_history", "current value without a history", "DELETE FROM tag_history"),
     ("g12_tag_history", "the history has a gap", "UPDATE tag_history SET from_value = 'false'"),
     ("g12_tag_history", "a step that changes nothing", "UPDATE tag_history SET from_value = 'true'"),
