@@ -6,7 +6,7 @@
 //! `KINKEEPER_CRASH_ROUNDS` and `KINKEEPER_CRASH_SEED` widen and repeat a run. Which instants are hit depends on
 //! the machine all the same.
 
-use crate::support::daemon::{Binary, Daemon, wait_until};
+use crate::support::daemon::{Binary, Daemon, local_client, wait_until};
 use crate::support::invariants::{self, Workers};
 use crate::support::{TestDatabase, on_both_databases};
 use domain::entropy::Entropy;
@@ -62,8 +62,7 @@ struct Taken {
 
 impl Door {
     fn of(address: String, key: &str) -> Self {
-        let http = reqwest::Client::builder().timeout(PATIENCE).build().expect("a client");
-        Self { http, address, key: key.to_owned() }
+        Self { http: local_client(), address, key: key.to_owned() }
     }
 
     /// `None` where nobody answers any more.

@@ -17,6 +17,7 @@ mod imports;
 mod ingest;
 mod licences;
 mod profile;
+mod sdk;
 mod segment;
 mod store_claims;
 mod store_clock;

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Sends a real shop's book through the official segment-analytics-python, unmodified, and asks the oracle.
 
-    pip install -r tests/sdk/requirements.txt
+    scripts/test sdk                             what every check runs: --whole, on both databases
+    pip install -r tests/sdk/requirements.txt    for running this by hand
     tests/sdk/check.py                           the first weeks of the demo's orders, a minute at most
     tests/sdk/check.py --whole                   all orders up to --at; then compared customer by customer
     tests/sdk/check.py --database postgres://…   on an empty PostgreSQL database (default: SQLite)

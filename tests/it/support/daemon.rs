@@ -82,9 +82,10 @@ impl Daemon {
             assert!(read > 0, "it ended by itself:\n{}", self.log());
         }
         let address = line.split_whitespace().last().expect("the address ends the line").to_owned();
+        let http = local_client();
         let asked = format!("{address}/readyz");
         wait_until("/readyz to say yes", async || {
-            reqwest::get(&asked).await.is_ok_and(|answer| answer.status().is_success())
+            http.get(&asked).send().await.is_ok_and(|answer| answer.status().is_success())
         })
         .await;
         address
@@ -117,6 +118,11 @@ impl Drop for Daemon {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// For daemons of this machine: past whatever proxy the environment names, and never waiting for ever.
+pub fn local_client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().timeout(LIMIT).build().expect("a client")
 }
 
 /// Looks again and again until `there` is, a minute at most.
