@@ -14,7 +14,9 @@ use crate::service::{Book, ServiceError, StaffingMemory, defaults};
 use crate::settings::{MailChannel, Settings};
 use crate::store::{ClockKind, Lease, MachineTime, Open, Store, Timeouts};
 use crate::system::{self, Entropy, SystemClock, SystemEntropy};
-use crate::worker::{Alarm, Budget, Dispatcher, Engine, Journeys, Keeper, NoFeed, Planner, Router, Worker};
+use crate::worker::{
+    Alarm, Budget, Dispatcher, Engine, Hired, Journeys, Keeper, NoFeed, Planner, Router, Worker,
+};
 use domain::problem::Problem;
 use domain::time::{Instant, Span};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -28,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a stopping daemon may finish what it began.
 pub const GRACE: Duration = Duration::from_secs(25);
+/// Batches a worker works off before it lets the others go on.
+const BATCHES: u32 = 8;
 
 #[derive(Clone)]
 pub struct App {
@@ -81,19 +85,25 @@ impl App {
     }
 
     /// The workers, in the order in which one's work becomes the next one's.
-    fn workers(&self) -> Vec<Arc<dyn Worker>> {
+    fn staff(&self) -> Vec<Hired> {
+        let w = &self.settings.workers;
+        let hired = |worker: Arc<dyn Worker>, batch: u32| Hired {
+            worker,
+            budget: Budget { batch: i64::from(batch), batches: BATCHES },
+        };
+        let dispatch = Dispatch::new(self.book.clone(), self.channels.clone());
         vec![
-            Arc::new(Keeper::new(self.book.clone())),
-            Arc::new(Planner::new(self.book.clone())),
-            Arc::new(Journeys::new(self.book.clone())),
-            Arc::new(Dispatcher::new(Dispatch::new(self.book.clone(), self.channels.clone()))),
-            Arc::new(Router::new(self.book.clone())),
+            hired(Arc::new(Keeper::new(self.book.clone())), w.keeper_batch),
+            hired(Arc::new(Planner::new(self.book.clone())), w.planner_batch),
+            hired(Arc::new(Journeys::new(self.book.clone())), w.journeys_batch),
+            hired(Arc::new(Dispatcher::new(dispatch)), w.dispatcher_batch),
+            hired(Arc::new(Router::new(self.book.clone())), w.router_batch),
         ]
     }
 
     pub fn engine(&self) -> Engine {
-        let budget = Budget { batch: i64::from(self.settings.workers.keeper_batch), batches: 8 };
-        Engine::new(self.book.store.clone(), self.workers(), self.alarm.clone(), budget)
+        let poll = Duration::from_secs(u64::from(self.settings.workers.poll_seconds));
+        Engine::new(self.book.store.clone(), self.staff(), self.alarm.clone(), poll)
     }
 
     /// All routes on this book.

@@ -193,12 +193,13 @@ impl Instant {
 
     /// The local date and time shown by a clock in `zone`; a day short of chrono's own ends at its ends.
     pub fn local(self, zone: Tz) -> NaiveDateTime {
-        let utc = self.to_utc().naive_utc();
-        let (first, last) = (
-            NaiveDateTime::MIN + chrono::TimeDelta::days(2),
-            NaiveDateTime::MAX - chrono::TimeDelta::days(2),
-        );
-        zone.from_utc_datetime(&utc.clamp(first, last)).naive_local()
+        zone.from_utc_datetime(&self.within_chrono()).naive_local()
+    }
+
+    /// UTC, two days short of chrono's ends, so that every zone's local time is representable.
+    fn within_chrono(self) -> NaiveDateTime {
+        let margin = chrono::TimeDelta::days(2);
+        self.to_utc().naive_utc().clamp(NaiveDateTime::MIN + margin, NaiveDateTime::MAX - margin)
     }
 
     /// The local calendar date in `zone`.
@@ -229,9 +230,14 @@ impl Instant {
         Self::at_local(date.and_time(NaiveTime::MIN), zone)
     }
 
+    /// For people: what a clock in `zone` shows, to the minute, and its offset from UTC.
+    pub fn shown_in(self, zone: Tz) -> String {
+        zone.from_utc_datetime(&self.within_chrono()).format("%Y-%m-%d %H:%M %:z").to_string()
+    }
+
     /// RFC 3339 with the offset `zone` has at this instant, for people.
     pub fn to_rfc3339_in(self, zone: Tz) -> String {
-        let at = zone.from_utc_datetime(&self.to_utc().naive_utc());
+        let at = zone.from_utc_datetime(&self.within_chrono());
         at.with_timezone(&at.offset().fix()).to_rfc3339_opts(chrono::SecondsFormat::AutoSi, false)
     }
 }
@@ -283,6 +289,7 @@ mod tests {
     fn the_ends_of_time_have_a_local_date_too() {
         for zone in [chrono_tz::Pacific::Kiritimati, chrono_tz::Pacific::Pago_Pago] {
             assert!(Instant::MIN.local_date(zone) < Instant::MAX.local_date(zone));
+            assert_ne!(Instant::MIN.to_rfc3339_in(zone), Instant::MAX.to_rfc3339_in(zone));
         }
     }
 

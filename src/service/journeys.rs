@@ -27,9 +27,6 @@ pub async fn next_due(book: &Book) -> Result<Option<Instant>, ServiceError> {
 
 /// Moves up to `limit` due enrollments one decision on; gives how many were looked at.
 pub async fn advance_due(book: &Book, now: Instant, limit: i64) -> Result<u64, ServiceError> {
-    if next_due(book).await?.is_none_or(|due| due > now) {
-        return Ok(0);
-    }
     let claimed = book.store.claim(waiting::ENROLLMENTS, now, &book.lease, limit).await?;
     let enrolled = enrollments::load(book.store.reader(), &claimed).await?;
     let definitions = definitions::of(book, enrolled.iter().map(|e| e.version_id)).await?;

@@ -25,16 +25,16 @@ use std::sync::Arc;
 
 /// When the planner is due next.
 pub async fn next_due(store: &Store) -> Result<Option<Instant>, ServiceError> {
-    let occurrence = store.next_due(waiting::OCCURRENCES).await?;
-    let trigger = store.next_due(waiting::TRIGGERS).await?;
-    Ok(match (occurrence, trigger) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    })
+    Ok(store.earliest_due(&[waiting::TRIGGERS, waiting::OCCURRENCES]).await?)
+}
+
+/// Works off what is due; gives how many triggers and customers were looked at.
+pub async fn plan_due(book: &Book, now: Instant, limit: i64) -> Result<u64, ServiceError> {
+    Ok(plan_triggers(book, now, limit).await? + plan_occurrences(book, now, limit).await?)
 }
 
 /// Works off queued triggers; gives how many.
-pub async fn plan_triggers(book: &Book, now: Instant, limit: i64) -> Result<u64, ServiceError> {
+async fn plan_triggers(book: &Book, now: Instant, limit: i64) -> Result<u64, ServiceError> {
     if book.store.next_due(waiting::TRIGGERS).await?.is_none_or(|due| due > now) {
         return Ok(0);
     }
@@ -178,7 +178,7 @@ fn holds(
 }
 
 /// Plans the next page of every slot that is due; gives how many customers were looked at, plus slots ended.
-pub async fn plan_occurrences(book: &Book, now: Instant, page: i64) -> Result<u64, ServiceError> {
+async fn plan_occurrences(book: &Book, now: Instant, page: i64) -> Result<u64, ServiceError> {
     if book.store.next_due(waiting::OCCURRENCES).await?.is_none_or(|due| due > now) {
         return Ok(0);
     }

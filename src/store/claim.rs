@@ -4,7 +4,7 @@
 //! done twice is held by unique keys, fences and checked row counts.
 
 use super::sql::args;
-use super::{Db, Store, StoreError, Tx};
+use super::{Store, StoreError, Tx};
 use domain::time::{Instant, MachineInstant, Span};
 
 /// A table with due work: key column, due column (business time) and which rows wait.
@@ -76,8 +76,23 @@ impl Store {
 
     /// The earliest instant at which anything of `what` is due; `None` where nothing waits.
     pub async fn next_due(&self, what: Claimable) -> Result<Option<Instant>, StoreError> {
-        next_due(self.reader(), what).await
+        self.earliest_due(&[what]).await
     }
+
+    /// The earliest instant at which anything of `queues` is due.
+    pub async fn earliest_due(&self, queues: &[Claimable]) -> Result<Option<Instant>, StoreError> {
+        let sql = format!("SELECT MIN(due) FROM ({}) q", dues_sql(queues));
+        let due = self.reader().number(&sql, vec![]).await?.map(Instant::from_micros);
+        Ok(due.filter(|due| *due < Instant::MAX))
+    }
+}
+
+/// The SQL of one instant a row: when each of `queues` is due next.
+pub(super) fn dues_sql(queues: &[Claimable]) -> String {
+    let one = |Claimable { table, due, waiting, .. }: &Claimable| {
+        format!("SELECT MIN({due}) AS due FROM {table} WHERE {waiting}")
+    };
+    queues.iter().map(one).collect::<Vec<_>>().join(" UNION ALL ")
 }
 
 async fn claim(
@@ -124,13 +139,6 @@ async fn claim(
     }
     claimed.sort_by_key(|c| (c.due_at, c.key));
     Ok(claimed)
-}
-
-pub(super) async fn next_due(db: &Db, what: Claimable) -> Result<Option<Instant>, StoreError> {
-    let Claimable { table, due, waiting, .. } = what;
-    let sql = format!("SELECT MIN({due}) FROM {table} WHERE {waiting}");
-    let due = db.number(&sql, vec![]).await?.map(Instant::from_micros);
-    Ok(due.filter(|due| *due < Instant::MAX))
 }
 
 /// Gives a leased row back without having changed it; nothing happens if the lease was lost meanwhile.

@@ -3,10 +3,10 @@
 //! A virtual clock is one row that every daemon reads and that only ever moves forward, by an update
 //! conditional on its fence, and only when nothing due at or before it is left and no lease is out.
 
-use super::claim::{next_due, waiting};
+use super::claim::{Claimable, dues_sql, waiting};
 use super::meta::ClockKind;
 use super::sql::args;
-use super::{Db, Lane, MachineTime, Store, StoreError, Tx, callbacks};
+use super::{Db, Lane, MachineTime, Store, StoreError, Tx};
 use domain::time::{Instant, MachineInstant};
 
 /// What one attempt to step came to.
@@ -106,19 +106,8 @@ async fn step(
     let row = tx.one(&format!("SELECT now_at, fence FROM clock WHERE id = 1{lock}"), vec![]).await?;
     let row = row.ok_or_else(no_clock)?;
     let (now, fence) = (row.at("now_at")?, row.int("fence")?);
-    let mut earliest = feed_next;
-    if being_handed_over(tx).await? {
-        return Ok(Step::NotYet);
-    }
-    for what in waiting::ALL {
-        let leased = format!("SELECT fence FROM {} WHERE leased_until > $1 LIMIT 1", what.table);
-        if tx.one(&leased, args![machine]).await?.is_some() {
-            return Ok(Step::NotYet);
-        }
-        earliest = min(earliest, next_due(tx, what).await?);
-    }
-    earliest = min(earliest, callbacks::next_wake(tx).await?);
-    match earliest {
+    let Some(waiting) = waiting_work(tx, machine).await? else { return Ok(Step::NotYet) };
+    match min(feed_next, waiting.earliest) {
         Some(due) if due <= now => Ok(Step::NotYet),
         Some(due) if due <= limit => {
             let sql =
@@ -132,9 +121,28 @@ async fn step(
     }
 }
 
-/// What is being sent now: after a crash, recovery settles it, at the instant at which it was begun.
-async fn being_handed_over(tx: &Tx) -> Result<bool, StoreError> {
-    Ok(tx.one("SELECT id FROM touchpoint WHERE state = 'sending' LIMIT 1", vec![]).await?.is_some())
+/// When anything that waits is due next, if anything does.
+struct Waiting {
+    earliest: Option<Instant>,
+}
+
+/// What waits, in one statement; `None` while somebody is at work: holds a lease, or is handing a message over.
+/// After a crash recovery settles the latter, at the instant at which it was begun.
+async fn waiting_work(tx: &Tx, machine: MachineInstant) -> Result<Option<Waiting>, StoreError> {
+    let leased = waiting::ALL
+        .map(|Claimable { table, .. }| format!("EXISTS (SELECT 1 FROM {table} WHERE leased_until > $1)"))
+        .join(" OR ");
+    let sql = format!(
+        "SELECT (SELECT MIN(due) FROM ({} UNION ALL SELECT MIN(wake_at) FROM callback) q) AS earliest, \
+         CAST(CASE WHEN {leased} OR EXISTS (SELECT 1 FROM touchpoint WHERE state = 'sending') \
+         THEN 1 ELSE 0 END AS BIGINT) AS busy",
+        dues_sql(&waiting::ALL),
+    );
+    let row = tx.one(&sql, args![machine]).await?.ok_or_else(no_clock)?;
+    if row.int("busy")? == 1 {
+        return Ok(None);
+    }
+    Ok(Some(Waiting { earliest: row.opt_at("earliest")?.filter(|due| *due < Instant::MAX) }))
 }
 
 fn min(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {

@@ -38,18 +38,13 @@ const HELD: [(&str, &str); 4] = [
 
 /// Held touchpoints whose reason is gone.
 pub async fn let_go(db: &Db, now: Instant, limit: i64) -> Result<Vec<TouchpointId>, StoreError> {
-    let mut free = Vec::new();
-    for (reason, gone) in HELD {
-        let sql = format!(
-            "SELECT t.id FROM touchpoint t WHERE t.state = 'deferred' AND t.reason = $1 AND t.not_before > $2 \
-             AND {gone} ORDER BY t.id LIMIT $3"
-        );
-        let rows = db.all(&sql, args![reason, now, limit]).await?;
-        for row in rows {
-            free.push(TouchpointId(row.int("id")?));
-        }
-    }
-    Ok(free)
+    let gone = HELD.map(|(reason, gone)| format!("(t.reason = '{reason}' AND {gone})")).join(" OR ");
+    let sql = format!(
+        "SELECT t.id FROM touchpoint t WHERE t.state = 'deferred' AND t.not_before > $1 AND ({gone}) \
+         ORDER BY t.id LIMIT $2"
+    );
+    let rows = db.all(&sql, args![now, limit]).await?;
+    rows.iter().map(|row| row.int("id").map(TouchpointId)).collect()
 }
 
 /// Makes held touchpoints due at `now`.

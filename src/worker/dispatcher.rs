@@ -1,6 +1,6 @@
 //! Sends what is planned: asks the gate, hands over, recovers what a dead daemon left half handed over.
 
-use super::{Budget, Drained, Worker};
+use super::{Budget, Drained, Worker, while_due};
 use crate::service::ServiceError;
 use crate::service::dispatch::Dispatch;
 use domain::time::Instant;
@@ -22,14 +22,9 @@ impl Worker for Dispatcher {
     }
 
     async fn drain(&self, now: Instant, budget: Budget) -> Result<Drained, ServiceError> {
-        let mut done = 0;
-        for _ in 0..budget.batches {
-            let changed = self.dispatch.work(now, budget.batch).await?;
-            done += changed;
-            if changed == 0 {
-                break;
-            }
-        }
-        Ok(Drained { done, next_due: self.dispatch.next_due().await? })
+        let (dispatch, limit) = (&self.dispatch, budget.batch);
+        let swept = dispatch.sweep(now, limit).await?;
+        let sent = while_due(now, budget, || dispatch.next_due(), || dispatch.work(now, limit)).await?;
+        Ok(Drained { done: swept + sent.done, ..sent })
     }
 }

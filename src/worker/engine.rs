@@ -19,13 +19,18 @@ pub type WorkDone = BTreeMap<&'static str, u64>;
 #[derive(Clone)]
 pub struct Engine {
     store: Store,
-    workers: Vec<Arc<dyn Worker>>,
+    staff: Vec<Hired>,
     alarm: Alarm,
-    budget: Budget,
+    poll: Duration,
 }
 
-/// How long a worker sleeps at the most before it looks again; polling is the truth, rings are a courtesy.
-const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+/// A worker, and the most it takes on at a time.
+#[derive(Clone)]
+pub struct Hired {
+    pub worker: Arc<dyn Worker>,
+    pub budget: Budget,
+}
+
 /// How often the counter is read that commands beside this daemon raise.
 const COMMAND_WATCH: Duration = Duration::from_millis(500);
 /// How long a worker sleeps at the least where something is due but under another's lease.
@@ -34,12 +39,14 @@ const LEASE_WAIT: Duration = Duration::from_millis(50);
 const STEP_WAIT: Duration = Duration::from_millis(5);
 
 impl Engine {
-    pub fn new(store: Store, workers: Vec<Arc<dyn Worker>>, alarm: Alarm, budget: Budget) -> Self {
-        Self { store, workers, alarm, budget }
+    /// `poll` is how long a worker sleeps at the most before it looks again: polling is the truth, rings are a
+    /// courtesy.
+    pub fn new(store: Store, staff: Vec<Hired>, alarm: Alarm, poll: Duration) -> Self {
+        Self { store, staff, alarm, poll }
     }
 
-    pub fn workers(&self) -> &[Arc<dyn Worker>] {
-        &self.workers
+    pub fn staff(&self) -> &[Hired] {
+        &self.staff
     }
 
     /// Does everything that is due at the book's present instant and gives what was done, worker by worker.
@@ -49,9 +56,9 @@ impl Engine {
             let mut round = 0;
             // One reading a round: on a virtual book it can't move on while anything is due.
             let now = self.store.business_now().await?;
-            for worker in &self.workers {
-                let done = guarded(&**worker, now, self.budget).await?.done;
-                *total.entry(worker.name()).or_default() += done;
+            for hired in &self.staff {
+                let done = hired.drain(now).await?.done;
+                *total.entry(hired.worker.name()).or_default() += done;
                 round += done;
             }
             if round == 0 {
@@ -63,9 +70,9 @@ impl Engine {
     /// Runs every worker by the real clock until `stop`; what is begun is finished first.
     pub async fn run(&self, stop: CancellationToken) {
         let tasks = TaskTracker::new();
-        for worker in &self.workers {
-            let (engine, worker, stop) = (self.clone(), worker.clone(), stop.clone());
-            tasks.spawn(async move { engine.run_worker(&*worker, stop).await });
+        for hired in &self.staff {
+            let (engine, hired, stop) = (self.clone(), hired.clone(), stop.clone());
+            tasks.spawn(async move { engine.run_worker(&hired, stop).await });
         }
         tasks.spawn({
             let (engine, stop) = (self.clone(), stop.clone());
@@ -94,13 +101,13 @@ impl Engine {
         }
     }
 
-    async fn run_worker(&self, worker: &dyn Worker, stop: CancellationToken) {
+    async fn run_worker(&self, hired: &Hired, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            let pause = match self.turn(worker).await {
+            let pause = match self.turn(hired).await {
                 Ok(pause) => pause,
                 Err(error) => {
-                    tracing::error!(worker = worker.name(), %error, "worker failed; it tries again");
-                    LONGEST_SLEEP
+                    tracing::error!(worker = hired.worker.name(), %error, "worker failed; it tries again");
+                    self.poll
                 }
             };
             if !pause.is_zero() {
@@ -113,18 +120,19 @@ impl Engine {
     }
 
     /// One drain; gives how long to sleep after it.
-    async fn turn(&self, worker: &dyn Worker) -> Result<Duration, ServiceError> {
+    async fn turn(&self, hired: &Hired) -> Result<Duration, ServiceError> {
         let now = self.store.business_now().await?;
-        let drained = guarded(worker, now, self.budget).await?;
-        metrics::counter!("kinkeeper_worker_done_total", "worker" => worker.name()).increment(drained.done);
+        let drained = hired.drain(now).await?;
+        metrics::counter!("kinkeeper_worker_done_total", "worker" => hired.worker.name())
+            .increment(drained.done);
         if drained.done > 0 {
             self.alarm.ring();
             return Ok(Duration::ZERO);
         }
-        let until_due = drained.next_due.map_or(LONGEST_SLEEP, |due| {
+        let until_due = drained.next_due.map_or(self.poll, |due| {
             Duration::from_micros(u64::try_from((due - now).as_micros()).unwrap_or(0)).max(LEASE_WAIT)
         });
-        Ok(until_due.min(LONGEST_SLEEP))
+        Ok(until_due.min(self.poll))
     }
 
     /// Steps a virtual clock from due time to due time up to `limit`, draining at each. `speed` is the
@@ -137,22 +145,27 @@ impl Engine {
         stop: &CancellationToken,
     ) -> Result<WorkDone, ServiceError> {
         let mut total = WorkDone::new();
+        let mut at_rest = false;
         while !stop.is_cancelled() {
             let now = self.store.business_now().await?;
-            let fed = feed.deliver(now).await?;
-            let done = self.drain_all().await?;
-            let worked: u64 = done.values().sum();
-            for (name, n) in done {
-                *total.entry(name).or_default() += n;
-            }
-            if fed + worked > 0 {
-                continue;
+            if feed.deliver(now).await? > 0 || !at_rest {
+                let done = self.drain_all().await?;
+                at_rest = true;
+                let worked: u64 = done.values().sum();
+                for (name, n) in done {
+                    *total.entry(name).or_default() += n;
+                }
+                if worked > 0 {
+                    // The feed may have something to say to it, at this same instant.
+                    continue;
+                }
             }
             match self.store.step_clock(feed.next_at().await?, limit).await? {
                 Step::Moved(to) => self.keep_to_speed(to - now, speed, stop).await,
                 Step::NotYet => self.alarm.wait(STEP_WAIT).await,
                 Step::Idle => return Ok(total),
             }
+            at_rest = false;
         }
         Ok(total)
     }
@@ -167,10 +180,11 @@ impl Engine {
     }
 }
 
-/// A panicking worker hurts only itself.
-async fn guarded(worker: &dyn Worker, now: Instant, budget: Budget) -> Result<Drained, ServiceError> {
-    AssertUnwindSafe(worker.drain(now, budget))
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|_| Err(ServiceError::Internal(format!("worker {} panicked", worker.name()))))
+impl Hired {
+    /// A panicking worker hurts only itself.
+    async fn drain(&self, now: Instant) -> Result<Drained, ServiceError> {
+        AssertUnwindSafe(self.worker.drain(now, self.budget)).catch_unwind().await.unwrap_or_else(|_| {
+            Err(ServiceError::Internal(format!("worker {} panicked", self.worker.name())))
+        })
+    }
 }

@@ -1,6 +1,6 @@
 //! Moves customers through their campaigns, one decision at a time.
 
-use super::{Budget, Drained, Worker};
+use super::{Budget, Drained, Worker, while_due};
 use crate::service::{Book, ServiceError, journeys};
 use domain::time::Instant;
 use std::sync::Arc;
@@ -22,14 +22,7 @@ impl Worker for Journeys {
     }
 
     async fn drain(&self, now: Instant, budget: Budget) -> Result<Drained, ServiceError> {
-        let mut done = 0;
-        for _ in 0..budget.batches {
-            let moved = journeys::advance_due(&self.book, now, budget.batch).await?;
-            done += moved;
-            if moved == 0 {
-                break;
-            }
-        }
-        Ok(Drained { done, next_due: journeys::next_due(&self.book).await? })
+        let (book, limit) = (&self.book, budget.batch);
+        while_due(now, budget, || journeys::next_due(book), || journeys::advance_due(book, now, limit)).await
     }
 }

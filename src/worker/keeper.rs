@@ -1,7 +1,7 @@
 //! Keeps customers: folds their facts, decides their tags, stores when they are due next. It only wakes
 //! the use case; everything is decided in `domain` and saved in `service::keeping`.
 
-use super::{Budget, Drained, Worker};
+use super::{Budget, Drained, Worker, while_due};
 use crate::service::{Book, ServiceError, keeping};
 use domain::time::Instant;
 use std::sync::Arc;
@@ -23,14 +23,7 @@ impl Worker for Keeper {
     }
 
     async fn drain(&self, now: Instant, budget: Budget) -> Result<Drained, ServiceError> {
-        let mut done = 0;
-        for _ in 0..budget.batches {
-            let kept = keeping::keep_due(&self.book, now, budget.batch).await?;
-            done += kept;
-            if kept == 0 {
-                break;
-            }
-        }
-        Ok(Drained { done, next_due: keeping::next_due(&self.book).await? })
+        let (book, limit) = (&self.book, budget.batch);
+        while_due(now, budget, || keeping::next_due(book), || keeping::keep_due(book, now, limit)).await
     }
 }

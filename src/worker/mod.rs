@@ -13,7 +13,7 @@ mod router;
 
 pub use alarm::Alarm;
 pub use dispatcher::Dispatcher;
-pub use engine::{Engine, WorkDone};
+pub use engine::{Engine, Hired, WorkDone};
 pub use feed::{Feed, NoFeed};
 pub use journeys::Journeys;
 pub use keeper::Keeper;
@@ -39,6 +39,33 @@ pub struct Drained {
     pub done: u64,
     /// When this worker is due next, by the business clock; `None` while nothing waits.
     pub next_due: Option<Instant>,
+}
+
+/// Works batch after batch while something is due and the budget lasts. The question what is due next is asked
+/// before each batch, so an idle worker costs one query and writes nothing.
+async fn while_due<D, B>(
+    now: Instant,
+    budget: Budget,
+    next_due: impl Fn() -> D,
+    batch: impl Fn() -> B,
+) -> Result<Drained, ServiceError>
+where
+    D: Future<Output = Result<Option<Instant>, ServiceError>>,
+    B: Future<Output = Result<u64, ServiceError>>,
+{
+    let mut done = 0;
+    for _ in 0..budget.batches {
+        let due = next_due().await?;
+        if due.is_none_or(|due| due > now) {
+            return Ok(Drained { done, next_due: due });
+        }
+        match batch().await? {
+            // Due, but under somebody's lease.
+            0 => return Ok(Drained { done, next_due: due }),
+            worked => done += worked,
+        }
+    }
+    Ok(Drained { done, next_due: next_due().await? })
 }
 
 /// One kind of background work.

@@ -1,6 +1,6 @@
 //! Lets customers into campaigns: slots of schedules, and what keeper and ingest queued.
 
-use super::{Budget, Drained, Worker};
+use super::{Budget, Drained, Worker, while_due};
 use crate::service::{Book, ServiceError, planning};
 use domain::time::Instant;
 use std::sync::Arc;
@@ -22,15 +22,8 @@ impl Worker for Planner {
     }
 
     async fn drain(&self, now: Instant, budget: Budget) -> Result<Drained, ServiceError> {
-        let mut done = 0;
-        for _ in 0..budget.batches {
-            let planned = planning::plan_triggers(&self.book, now, budget.batch).await?
-                + planning::plan_occurrences(&self.book, now, budget.batch).await?;
-            done += planned;
-            if planned == 0 {
-                break;
-            }
-        }
-        Ok(Drained { done, next_due: planning::next_due(&self.book.store).await? })
+        let (book, limit) = (&self.book, budget.batch);
+        while_due(now, budget, || planning::next_due(&book.store), || planning::plan_due(book, now, limit))
+            .await
     }
 }

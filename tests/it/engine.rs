@@ -6,7 +6,7 @@ use crate::support::toy::{self, Toy};
 use domain::time::{Clock, Instant, MachineInstant, Span};
 use kinkeeper::service::ServiceError;
 use kinkeeper::store::{Lane, Store, StoreError, meta};
-use kinkeeper::worker::{Alarm, Budget, Drained, Engine, Feed, NoFeed, Worker};
+use kinkeeper::worker::{Alarm, Budget, Drained, Engine, Feed, Hired, NoFeed, Worker};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,8 @@ fn minute(n: i64) -> Instant {
 }
 
 fn engine(store: &Store, workers: Vec<Arc<dyn Worker>>, alarm: &Alarm) -> Engine {
-    Engine::new(store.clone(), workers, alarm.clone(), BUDGET)
+    let staff = workers.into_iter().map(|worker| Hired { worker, budget: BUDGET }).collect();
+    Engine::new(store.clone(), staff, alarm.clone(), Duration::from_secs(5))
 }
 
 /// A month of work: single pieces and chains, several at one instant.

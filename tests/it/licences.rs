@@ -208,7 +208,7 @@ fn direct(manifest: &str) -> BTreeSet<String> {
 #[test]
 fn every_direct_dependency_has_its_reason() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = read(&root.join("docs/dependencies.md"));
+    let page = read(&root.join("docs/adr/dependencies.md"));
     let cells = page.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
     let explained: BTreeSet<&str> = cells.flat_map(|cell| cell.split(", ")).collect();
     let own = ["domain", "entity", "migration"];
@@ -218,8 +218,8 @@ fn every_direct_dependency_has_its_reason() {
     }
     let silent: Vec<_> =
         used.iter().filter(|n| !own.contains(&n.as_str()) && !explained.contains(n.as_str())).collect();
-    assert!(silent.is_empty(), "docs/dependencies.md doesn't say why there is {silent:?}");
+    assert!(silent.is_empty(), "docs/adr/dependencies.md doesn't say why there is {silent:?}");
     let stale: Vec<_> =
         explained.iter().filter(|n| !["crate", "---"].contains(n) && !used.contains(**n)).collect();
-    assert!(stale.is_empty(), "docs/dependencies.md explains what nobody uses: {stale:?}");
+    assert!(stale.is_empty(), "docs/adr/dependencies.md explains what nobody uses: {stale:?}");
 }

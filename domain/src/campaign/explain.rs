@@ -9,7 +9,6 @@ use super::touch::Reason;
 use crate::calendar::window::WindowDecision;
 use crate::money::{Currency, Money};
 use crate::time::{Instant, Span};
-use chrono::{Offset, TimeZone};
 use serde::Serialize;
 
 /// One row of an explanation.
@@ -47,8 +46,7 @@ pub fn explain(inputs: &Inputs, now: Instant, base: Currency) -> Vec<CheckResult
 
 /// An instant as the customer's clock shows it, with that clock's offset from UTC.
 fn shown(at: Instant, i: &Inputs) -> String {
-    let offset = i.zone.offset_from_utc_datetime(&at.to_utc().naive_utc()).fix();
-    format!("{} {offset}", at.local(i.zone).format("%Y-%m-%d %H:%M"))
+    at.shown_in(i.zone)
 }
 
 fn value(check: Check, i: &Inputs, now: Instant, base: Currency) -> String {

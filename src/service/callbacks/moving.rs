@@ -17,11 +17,7 @@ const AGAIN_AFTER: Span = Span::minutes(10);
 
 /// Moves up to `limit` callbacks that are due at `now`, and gives how many changed.
 pub async fn move_due(book: &Book, now: Instant, limit: i64) -> Result<u64, ServiceError> {
-    let db = book.store.reader();
-    let mut due = rows::waking(db, now, limit).await?;
-    due.extend(rows::gone_agents(db, now, limit).await?);
-    due.sort_unstable();
-    due.dedup();
+    let due = rows::due_to_move(book.store.reader(), now, limit).await?;
     let mut moved = 0;
     for unit in due.chunks(UNIT) {
         moved += match move_unit(book, unit.to_vec()).await {

@@ -60,17 +60,17 @@ impl Dispatch {
         Ok(dispatch::next_free(self.book.store.reader(), machine).await?)
     }
 
+    /// Before new work: ends hand-overs whose daemon is gone, and looks again at what may go on.
+    pub async fn sweep(&self, now: Instant, limit: i64) -> Result<u64, ServiceError> {
+        Ok(self.recover(limit).await? + self.let_go(now, limit).await?)
+    }
+
     /// Works on up to `limit` touchpoints that are due; gives how many rows changed.
     pub async fn work(&self, now: Instant, limit: i64) -> Result<u64, ServiceError> {
-        let mut done = self.recover(limit).await? + self.let_go(now, limit).await?;
-        if self.next_due().await?.is_none_or(|due| due > now) {
-            return Ok(done);
-        }
         let book = &self.book;
         let limit = limit.min(MOST_CLAIMED);
         let claimed = book.store.claim(waiting::TOUCHPOINTS, now, &book.lease, limit).await?;
-        let (due, broken) = self.load(&claimed).await?;
-        done += broken;
+        let (due, mut done) = self.load(&claimed).await?;
         if due.is_empty() {
             return Ok(done);
         }

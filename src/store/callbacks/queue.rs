@@ -71,19 +71,14 @@ pub async fn lagging(db: &Db, now: Instant, limit: i64) -> Result<Vec<StoredCall
     read_all(db, db.all(&sql, args![now, limit]).await?).await
 }
 
-/// What moves by itself at or before `now`, the longest overdue first.
-pub async fn waking(db: &Db, now: Instant, limit: i64) -> Result<Vec<CallbackId>, StoreError> {
-    let sql = "SELECT id FROM callback WHERE wake_at <= $1 ORDER BY wake_at, id LIMIT $2";
-    let rows = db.all(sql, args![now, limit]).await?;
-    rows.iter().map(|row| row.int("id").map(CallbackId)).collect()
-}
-
-/// Assigned callbacks whose holder is not on shift, or no longer works here.
-pub async fn gone_agents(db: &Db, now: Instant, limit: i64) -> Result<Vec<CallbackId>, StoreError> {
-    let sql = "SELECT c.id FROM callback c WHERE c.state = 'assigned' AND (NOT EXISTS \
+/// What moves by itself at or before `now`, and assigned callbacks whose holder is not on shift or no longer
+/// works here; the longest overdue first.
+pub async fn due_to_move(db: &Db, now: Instant, limit: i64) -> Result<Vec<CallbackId>, StoreError> {
+    let sql = "SELECT id, wake_at FROM callback WHERE wake_at <= $1 \
+               UNION SELECT c.id, c.wake_at FROM callback c WHERE c.state = 'assigned' AND (NOT EXISTS \
                (SELECT 1 FROM shift h WHERE h.staff_id = c.staff_id AND h.starts_at <= $1 AND h.ends_at > $1) \
                OR NOT EXISTS (SELECT 1 FROM staff s WHERE s.id = c.staff_id AND s.state = 'active')) \
-               ORDER BY c.id LIMIT $2";
+               ORDER BY wake_at, id LIMIT $2";
     let rows = db.all(sql, args![now, limit]).await?;
     rows.iter().map(|row| row.int("id").map(CallbackId)).collect()
 }

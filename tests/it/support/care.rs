@@ -13,7 +13,6 @@ use kinkeeper::service::{campaigns, live};
 use kinkeeper::store::enrollments::{self, NewEnrollment};
 use kinkeeper::store::touchpoints::{self, NewTouchpoint};
 use kinkeeper::store::{Lane, StoreError};
-use kinkeeper::worker::Budget;
 use sea_orm::{ConnectionTrait, QueryResult, Statement, Value};
 use serde_json::json;
 use std::path::Path;
@@ -313,11 +312,10 @@ impl Care {
 /// Drains one house's dispatcher at its clock.
 pub async fn dispatch(app: &App) {
     let engine = app.engine();
-    let worker = engine.workers().iter().find(|w| w.name() == "dispatcher").expect("a dispatcher");
+    let hired = engine.staff().iter().find(|h| h.worker.name() == "dispatcher").expect("a dispatcher");
     loop {
         let now = app.book.now().await.expect("a clock");
-        let budget = Budget { batch: 500, batches: 8 };
-        if worker.drain(now, budget).await.expect("drains").done == 0 {
+        if hired.worker.drain(now, hired.budget).await.expect("drains").done == 0 {
             return;
         }
     }
