@@ -33,7 +33,7 @@ pub async fn resolve(
     named: &[Named],
     now: Instant,
 ) -> Result<Vec<CustomerId>, StoreError> {
-    let mut known = find_names(tx, shop, named).await?;
+    let mut known = names_to_add_to(tx, shop, named).await?;
     let mut has_user_id = holders_of_user_ids(tx, &known).await?;
     let most_new = named.len();
     let mut spare = fresh_ids(tx, "customer", most_new).await?.into_iter();
@@ -67,6 +67,28 @@ pub async fn resolve(
     add_customers(tx, shop.id, &new_customers, now).await?;
     add_names(tx, shop, new_names).await?;
     Ok(resolved)
+}
+
+/// Who is known of those named. If anybody isn't, they are this transaction's to add, until it ends: two that
+/// add the same people would have to be tried again and again, and the larger one would always be the later.
+async fn names_to_add_to(
+    tx: &Tx,
+    shop: &ShopRow,
+    named: &[Named],
+) -> Result<HashMap<Name, CustomerId>, StoreError> {
+    let known = find_names(tx, shop, named).await?;
+    let is_known = |kind, value: &Option<String>| {
+        value.as_ref().is_none_or(|value| known.contains_key(&(kind, value.clone())))
+    };
+    if !tx.is_postgres()
+        || named.iter().all(|n| is_known(USER, &n.user_id) && is_known(ANONYMOUS, &n.anonymous_id))
+    {
+        return Ok(known);
+    }
+    // The namespace's first shop stands for it.
+    let sql = "SELECT id FROM shop WHERE id_namespace = $1 ORDER BY id LIMIT 1 FOR NO KEY UPDATE";
+    tx.all(sql, args![&shop.shop.id_namespace]).await?;
+    find_names(tx, shop, named).await
 }
 
 async fn find_names(
@@ -109,8 +131,7 @@ async fn add_customers(tx: &Tx, shop: ShopId, ids: &[CustomerId], now: Instant) 
     tx.insert_many("customer", &columns, rows, "").await.map(drop)
 }
 
-/// Writes new names, all or none: if another transaction named somebody at the same moment, this one is
-/// tried again and then finds them.
+/// Writes new names, all or none: nobody else adds any meanwhile.
 async fn add_names(tx: &Tx, shop: &ShopRow, names: BTreeMap<Name, CustomerId>) -> Result<(), StoreError> {
     let expected = names.len() as u64;
     let rows = names

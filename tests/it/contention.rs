@@ -54,3 +54,31 @@ async fn keeper_and_ingest_never_wait_for_each_other_in_a_circle() {
         keeper.await.expect("the keeper is never turned away");
     }
 }
+
+/// Whoever names new people while others name the same ones finds them, however often the others are faster: an
+/// SDK that is answered "conflict" drops its batch.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_batch_of_new_people_isnt_outrun_by_small_ones() {
+    const PEOPLE: u64 = 600;
+    const SMALL: u64 = 6;
+    let house = House::open(TestDatabase::migrated_postgres().await, &[]).await;
+    let source = source_of_facts(&house.app).await;
+    let send = |sender: u64, people: Vec<u64>, size: usize| {
+        let store = house.app.book.store.clone();
+        tokio::spawn(async move {
+            for people in people.chunks(size) {
+                let events = people.iter().map(|n| order(&format!("{sender}-{n}"), *n)).collect();
+                let batch = Batch { source, received_at: None, historical: false, events };
+                let receipt = ingest::accept(&store, batch).await.expect("no sender is turned away");
+                assert_eq!(receipt.accepted, people.len());
+            }
+        })
+    };
+    let mut senders: Vec<_> = (0..SMALL)
+        .map(|sender| send(sender, (0..PEOPLE).filter(|n| n % SMALL == sender).collect(), 1))
+        .collect();
+    senders.push(send(SMALL, (0..PEOPLE).collect(), PEOPLE as usize));
+    for sender in senders {
+        sender.await.expect("no sender is turned away");
+    }
+}

@@ -17,6 +17,7 @@ use domain::ids::SourceId;
 use domain::problem::Problem;
 use domain::time::Instant;
 use serde::Serialize;
+use std::time::Duration;
 
 /// Events from one source, taken in together.
 #[derive(Debug, Clone)]
@@ -55,25 +56,12 @@ impl Rejected {
     }
 }
 
-/// How often a batch is tried again after losing a race for somebody's name.
-const TRIES: usize = 5;
-
 /// Takes a batch in. It is committed before this answers.
 pub async fn accept(store: &Store, batch: Batch) -> Result<Receipt, ServiceError> {
     let origin = Origin::find(store, batch.source).await?;
     let slice = Slice::read(origin, &batch, Due::AtOnce);
-    for _ in 1..TRIES {
-        match accept_once(store, slice.clone()).await {
-            Err(StoreError::RowsAffected { .. }) => {}
-            other => return Ok(other?),
-        }
-    }
-    Ok(accept_once(store, slice).await?)
-}
-
-async fn accept_once(store: &Store, slice: Slice) -> Result<Receipt, StoreError> {
     let stamp = Stamp::of(store).await?;
-    store
+    let taken = store
         .write(Lane::People, move |tx| {
             Box::pin(async move {
                 let received_at = stamp.received_at(tx, slice.received_at).await?;
@@ -82,7 +70,14 @@ async fn accept_once(store: &Store, slice: Slice) -> Result<Receipt, StoreError>
                 Ok(receipt)
             })
         })
-        .await
+        .await;
+    taken.map_err(|error: StoreError| match error {
+        // Whoever lost a race may send the same again. SDKs drop what is answered "conflict".
+        StoreError::RowsAffected { .. } | StoreError::Conflict { .. } => {
+            ServiceError::Unavailable { retry_after: Duration::from_secs(1), detail: error.to_string() }
+        }
+        other => other.into(),
+    })
 }
 
 /// The clocks at the door.
