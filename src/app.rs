@@ -10,8 +10,8 @@ use crate::service::book::RuleCache;
 use crate::service::definitions::DefinitionCache;
 use crate::service::dispatch::Dispatch;
 use crate::service::secrets::Secrets;
-use crate::service::{Book, ServiceError, StaffingMemory, defaults};
-use crate::settings::{MailChannel, Settings};
+use crate::service::{Book, ServiceError, StaffingMemory, defaults, shop};
+use crate::settings::{DatabaseSettings, MailChannel, Settings};
 use crate::store::{ClockKind, Lease, MachineTime, Open, Store, Timeouts};
 use crate::system::{self, Entropy, SystemClock, SystemEntropy};
 use crate::worker::{
@@ -22,7 +22,7 @@ use domain::time::{Instant, Span};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -32,6 +32,25 @@ use tokio_util::sync::CancellationToken;
 pub const GRACE: Duration = Duration::from_secs(25);
 /// Batches a worker works off before it lets the others go on.
 const BATCHES: u32 = 8;
+
+/// Beside the SQLite file, locked by whoever works on it.
+pub fn lock_file(database: &DatabaseSettings) -> Option<PathBuf> {
+    database.sqlite_file().map(|file| PathBuf::from(format!("{file}.lock")))
+}
+
+/// Keeps a second daemon off the same SQLite file. The lock lasts as long as what this gives.
+pub fn lock_workers(database: &DatabaseSettings) -> Result<Option<File>, ServiceError> {
+    let Some(path) = lock_file(database) else { return Ok(None) };
+    let file = File::create(&path).map_err(|e| cannot("database.url", &path, &e))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(ServiceError::Conflict(format!(
+            "another kinkeeper works on {}; stop it first, or use PostgreSQL, which several may share",
+            database.shown()
+        ))),
+        Err(TryLockError::Error(e)) => Err(cannot("database.url", &path, &e)),
+    }
+}
 
 #[derive(Clone)]
 pub struct App {
@@ -80,6 +99,9 @@ impl App {
             staffing: StaffingMemory::default(),
         };
         defaults::found(&book, &settings.shop).await?;
+        for differs in shop::contradictions(&shop::shop(&book).await?, &settings.shop) {
+            tracing::warn!(setting = differs.at, "{}", differs.detail);
+        }
         let channels = channels(&settings, book.store.clock_kind())?;
         Ok(Self { settings: Arc::new(settings), book: Arc::new(book), alarm: Alarm::default(), channels })
     }
@@ -111,18 +133,17 @@ impl App {
         http::router(http::AppState::new(self.book.clone(), self.alarm.clone(), recorder()))
     }
 
-    /// Keeps a second daemon off the same SQLite file. The lock lasts as long as what this gives.
+    /// [`lock_workers`] for this book.
     pub fn lock_workers(&self) -> Result<Option<File>, ServiceError> {
-        let Some(database) = self.settings.database.sqlite_file() else { return Ok(None) };
-        let path = format!("{database}.lock");
-        let file = File::create(&path).map_err(|e| cannot("database.url", Path::new(&path), &e))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => Err(ServiceError::Conflict(format!(
-                "another kinkeeper works on {database}; stop it first, or use PostgreSQL, which several may share"
-            ))),
-            Err(TryLockError::Error(e)) => Err(cannot("database.url", Path::new(&path), &e)),
-        }
+        lock_workers(&self.settings.database)
+    }
+
+    /// To mail at another zone's hours, or to take one currency for another, would be worse than not to start.
+    async fn refuse_another_shop(&self) -> Result<(), ServiceError> {
+        let shop = shop::shop(&self.book).await?;
+        let mut differing = shop::contradictions(&shop, &self.settings.shop);
+        differing.retain(|problem| matches!(problem.at.as_str(), "shop.timezone" | "shop.currency"));
+        if differing.is_empty() { Ok(()) } else { Err(ServiceError::Invalid(differing)) }
     }
 
     /// Serves HTTP and runs all workers until `stop`, then finishes what is begun, within [`GRACE`].
@@ -133,6 +154,7 @@ impl App {
         ready: impl FnOnce(SocketAddr) + Send,
     ) -> Result<(), ServiceError> {
         let _lock = self.lock_workers()?;
+        self.refuse_another_shop().await?;
         let listen = self.settings.http.listen;
         let listener = TcpListener::bind(listen).await.map_err(|e| {
             ServiceError::invalid("http.listen", "listen", format!("can't listen on {listen}: {e}"))

@@ -5,7 +5,7 @@ use super::approval::obstacles;
 use super::{Book, ServiceError, apply, planning};
 use crate::store::campaigns::{self, CampaignRow, VersionRow};
 
-use crate::store::{Lane, StoreError, Tx, audit, clock, meta, occurrences, stops};
+use crate::store::{Lane, StoreError, Tx, audit, clock, meta, occurrences, send_gate, stops};
 use domain::campaign::definition::Definition;
 use domain::campaign::parse::parse;
 use domain::campaign::state::{CampaignEvent, CampaignState, TransitionError};
@@ -274,6 +274,7 @@ async fn move_to(
         .write(Lane::People, move |tx| {
             Box::pin(async move {
                 let at = clock::business_now(tx, kind, machine).await?;
+                send_gate::close(tx).await?;
                 if approving {
                     approve_version(tx, &row, &version, &definition, &actor, at).await?;
                     occurrences::put_under(tx, row.id, slots).await?;

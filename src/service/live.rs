@@ -3,7 +3,9 @@
 use super::{Book, ServiceError};
 use crate::store::overview::{self, Counts, SlotAhead};
 use crate::store::stops::{self, StopRow, StopScope};
-use crate::store::{ClockKind, Lane, StoreError, Tx, audit, campaigns, clock, keys, meta, shifts, waiting};
+use crate::store::{
+    ClockKind, Lane, StoreError, Tx, audit, campaigns, clock, keys, meta, send_gate, shifts, waiting,
+};
 use domain::campaign::definition::Channel;
 use domain::problem::nearest;
 use domain::time::{Instant, Span};
@@ -152,6 +154,7 @@ async fn change<T: Send + 'static>(
         .write(Lane::People, move |tx| {
             Box::pin(async move {
                 let at = clock::business_now(tx, kind, machine).await?;
+                send_gate::close(tx).await?;
                 let done = unit(tx, at).await?;
                 meta::raise_change_seq(tx).await?;
                 Ok(done)

@@ -7,7 +7,7 @@ use crate::store::dispatch::Owner;
 use crate::store::people::{self, NewConsent};
 use crate::store::suppressions::{self, SuppressionRow};
 use crate::store::{
-    Db, Lane, StoreError, Tx, audit, clock, contact, customers, dispatch, enrollments, shops,
+    Db, Lane, StoreError, Tx, audit, clock, contact, customers, dispatch, enrollments, send_gate, shops,
 };
 use domain::campaign::definition;
 use domain::campaign::gate::Consent;
@@ -59,9 +59,10 @@ pub async fn stop(book: &Book, token: &str) -> Result<Option<Page>, ServiceError
     let about = owner.clone();
     let unit = book.store.write(Lane::People, move |tx| {
         Box::pin(async move {
-            // No hand-over to this customer begins before this is committed.
-            contact::lock(tx, &[about.customer_id]).await?;
+            // No hand-over to this customer, or to whoever shares the address, begins before this is committed.
             let now = clock::business_now(tx, kind, machine).await?;
+            send_gate::close(tx).await?;
+            contact::lock(tx, &[about.customer_id]).await?;
             refuse(tx, now, id, &about, hashes).await
         })
     });

@@ -1,7 +1,9 @@
 //! The shop whose book this is, as the use cases need it.
 
 use super::{Book, ServiceError};
+use crate::settings::ShopSettings;
 use crate::store::shops;
+use domain::problem::Problem;
 
 pub use crate::store::shops::Shop;
 
@@ -10,4 +12,32 @@ pub async fn shop(book: &Book) -> Result<Shop, ServiceError> {
     let row = shops::find(book.store.reader(), &book.shop_key).await?;
     row.map(|row| row.shop)
         .ok_or_else(|| ServiceError::Internal(format!("shop {} is not in the book", book.shop_key)))
+}
+
+/// Where the settings say something else than the book, which was founded under other ones or declared otherwise
+/// since. The book's word holds: changing a zone or a currency in passing would falsify what was decided under it.
+pub fn contradictions(shop: &Shop, settings: &ShopSettings) -> Vec<Problem> {
+    let yes = |is: bool| is.to_string();
+    let pairs = [
+        ("shop.name", shop.name.clone(), settings.name.clone()),
+        ("shop.timezone", shop.zone.name().to_owned(), settings.timezone.name().to_owned()),
+        ("shop.currency", shop.currency.as_str().to_owned(), settings.currency.as_str().to_owned()),
+        ("shop.locale", shop.locale.clone(), settings.locale.to_owned()),
+        ("shop.single_zone", yes(shop.single_zone), yes(settings.single_zone)),
+        ("shop.id_namespace", shop.id_namespace.clone(), settings.id_namespace.clone()),
+        ("shop.sender_name", shop.sender_name.clone(), settings.sender_name.clone()),
+        ("shop.sender_address", shop.sender_address.clone(), settings.sender_address.clone()),
+    ];
+    pairs
+        .into_iter()
+        .filter(|(key, held, said)| settings.given.contains(key) && held != said)
+        .map(|(key, held, said)| {
+            let detail = format!(
+                "the settings say \"{said}\", but this book has \"{held}\", which holds. Settings found a new book; \
+                 an existing one is changed by `kinkeeper apply -f` with a document of `kind: shop`. \
+                 Leave the setting out, or make it the same"
+            );
+            Problem::new(key, "book_differs", detail)
+        })
+        .collect()
 }

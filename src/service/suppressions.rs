@@ -3,7 +3,7 @@
 
 use super::{Book, ServiceError};
 use crate::store::suppressions::{self, SuppressionRow};
-use crate::store::{Lane, audit, clock, customers, meta};
+use crate::store::{Lane, audit, clock, customers, meta, send_gate};
 use domain::contact::{self, Class};
 use domain::problem::Problem;
 use serde::Serialize;
@@ -73,6 +73,7 @@ async fn store(book: &Book, hashed: Vec<(String, String, String)>, actor: &str) 
         .write(Lane::People, move |tx| {
             Box::pin(async move {
                 let at = clock::business_now(tx, kind, machine).await?;
+                send_gate::close(tx).await?;
                 let hashes: Vec<String> = hashed.iter().map(|(_, hash, _)| hash.clone()).collect();
                 let rows = hashed
                     .into_iter()

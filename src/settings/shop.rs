@@ -24,7 +24,20 @@ pub struct ShopSettings {
     /// Never empty: the shop's name where nothing is set.
     pub sender_name: String,
     pub sender_address: String,
+    /// The keys that a file, a variable or a flag gave; the others are defaults.
+    pub given: Vec<&'static str>,
 }
+
+const KEYS: [&str; 8] = [
+    "shop.name",
+    "shop.timezone",
+    "shop.currency",
+    "shop.locale",
+    "shop.single_zone",
+    "shop.id_namespace",
+    "shop.sender_name",
+    "shop.sender_address",
+];
 
 impl ShopSettings {
     pub(super) fn read(r: &mut Reader) -> Option<Self> {
@@ -49,6 +62,7 @@ impl ShopSettings {
             id_namespace: id_namespace.map(|given| if given.is_empty() { key.clone() } else { given })?,
             sender_name: sender_name.map(|given| if given.is_empty() { name.clone() } else { given })?,
             sender_address: sender_address?,
+            given: KEYS.into_iter().filter(|key| r.is_given(key)).collect(),
             key,
             name,
         })

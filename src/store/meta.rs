@@ -123,7 +123,7 @@ pub(super) async fn raise_staffing_epoch(tx: &Tx) -> Result<(), StoreError> {
     raise(tx, key::STAFFING_EPOCH).await.map(drop)
 }
 
-async fn raise(tx: &Tx, key: &str) -> Result<i64, StoreError> {
+pub(super) async fn raise(tx: &Tx, key: &str) -> Result<i64, StoreError> {
     let sql = "INSERT INTO meta (key, value) VALUES ($1, '1') \
                ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT) RETURNING value";
     let row = tx.one(sql, args![key]).await?;

@@ -35,6 +35,7 @@ pub mod profile_page;
 pub mod profiles;
 pub mod quarantine;
 pub mod report;
+pub mod send_gate;
 pub mod shifts;
 pub mod shops;
 pub mod sources;

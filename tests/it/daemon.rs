@@ -2,6 +2,9 @@
 
 use crate::support::TestDatabase;
 use crate::support::book::House;
+use crate::support::daemon::Binary;
+use kinkeeper::service::shop;
+use std::process::Command;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -46,4 +49,48 @@ async fn a_daemon_serves_until_told_to_stop_and_then_ends_soon() {
         assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?} to stop", begun.elapsed());
         assert!(reqwest::get(format!("http://{address}/healthz")).await.is_err(), "it still listens");
     }
+}
+
+/// The demo makes its book anew, but not under a daemon that has it open: what is answered would be gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_leaves_a_book_alone_that_somebody_works_on() {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("data");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::write(folder.join(".made-by-kinkeeper-demo"), "").expect("marked as the demo's");
+    let file = folder.join("kinkeeper.db");
+    let binary = Binary::new(home.path(), &format!("sqlite://{}", file.display()), &[]);
+    let mut daemon = binary.serve();
+    daemon.ready().await;
+
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_kinkeeper"));
+    demo.args(["demo", "--no-serve", "--set", &format!("data_dir={}", folder.display())]);
+    let refused = demo.output().expect("it runs");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(4), "{said}");
+    assert!(said.contains("another kinkeeper works on"), "{said}");
+    assert!(file.exists(), "the book is still there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_that_name_another_zone_than_the_book_has_are_refused() {
+    let house = House::open(TestDatabase::migrated_sqlite().await, &["shop.timezone=Asia/Shanghai"]).await;
+    let overrides = ["shop.timezone=Europe/London", "shop.name=Another", "shop.currency=CNY"];
+    let other = house.beside(&overrides).await;
+    let held = shop::shop(&other.book).await.expect("a shop");
+    let differing = shop::contradictions(&held, &other.settings.shop);
+    assert_eq!(differing.iter().map(|p| p.at.as_str()).collect::<Vec<_>>(), ["shop.name", "shop.timezone"]);
+
+    let why = other
+        .serve(CancellationToken::new(), |_| panic!("it serves"))
+        .await
+        .expect_err("refused")
+        .to_string();
+    assert!(
+        why.contains("Europe/London") && why.contains("Asia/Shanghai") && why.contains("kind: shop"),
+        "{why}"
+    );
+    assert!(!why.contains("shop.name"), "a name may differ; it is only told: {why}");
+    let without = house.beside(&[]).await;
+    assert!(shop::contradictions(&held, &without.settings.shop).is_empty(), "a default contradicts nothing");
 }

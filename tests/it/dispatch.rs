@@ -3,6 +3,7 @@
 mod coupons;
 mod days;
 mod explaining;
+mod gate_order;
 mod hand_over;
 mod opt_out;
 mod refusals;

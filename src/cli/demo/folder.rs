@@ -8,8 +8,13 @@ use std::path::{Path, PathBuf};
 /// Says that the demo made this folder and may remove it.
 const MARK: &str = ".made-by-kinkeeper-demo";
 
-/// Makes the folder anew. One that exists and isn't the demo's is refused and left as it is.
-pub fn make(folder: &Path) -> Result<(), ServiceError> {
+/// Makes the folder anew, but for `kept`, the lock that the caller takes with `lock` before anything is removed: a
+/// book that somebody works on is left alone. A folder that isn't the demo's is refused and left as it is.
+pub fn make<L>(
+    folder: &Path,
+    kept: Option<&Path>,
+    lock: impl FnOnce() -> Result<L, ServiceError>,
+) -> Result<L, ServiceError> {
     let failed = |e: std::io::Error| ServiceError::Internal(format!("{}: {e}", folder.display()));
     if folder.exists() {
         let empty = fs::read_dir(folder).map_err(failed)?.next().is_none();
@@ -19,10 +24,19 @@ pub fn make(folder: &Path) -> Result<(), ServiceError> {
                 folder.display()
             )));
         }
-        fs::remove_dir_all(folder).map_err(failed)?;
     }
     fs::create_dir_all(folder).map_err(failed)?;
-    fs::write(folder.join(MARK), "This folder is made anew by every `kinkeeper demo`.\n").map_err(failed)
+    let lock = lock()?;
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if Some(path.as_path()) == kept {
+            continue;
+        }
+        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        removed.map_err(failed)?;
+    }
+    fs::write(folder.join(MARK), "This folder is made anew by every `kinkeeper demo`.\n").map_err(failed)?;
+    Ok(lock)
 }
 
 /// Whether an interrupted run can go on here.
@@ -62,7 +76,7 @@ mod tests {
         let folder = root.path().join("data");
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("thesis.txt"), "years of work").unwrap();
-        assert!(matches!(make(&folder), Err(ServiceError::Conflict(_))));
+        assert!(matches!(make(&folder, None, || Ok(())), Err(ServiceError::Conflict(_))));
         assert_eq!(fs::read_to_string(folder.join("thesis.txt")).unwrap(), "years of work");
     }
 
@@ -70,10 +84,25 @@ mod tests {
     fn the_demos_own_folder_is_made_anew() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("data/demo");
-        make(&folder).unwrap();
+        make(&folder, None, || Ok(())).unwrap();
         fs::write(folder.join("old.db"), "old").unwrap();
-        make(&folder).unwrap();
-        assert!(!folder.join("old.db").exists() && is_ours(&folder));
+        fs::create_dir(folder.join("mail")).unwrap();
+        let lock = folder.join("old.db.lock");
+        fs::write(&lock, "").unwrap();
+        make(&folder, Some(&lock), || Ok(())).unwrap();
+        assert!(!folder.join("old.db").exists() && !folder.join("mail").exists());
+        assert!(lock.exists() && is_ours(&folder));
+    }
+
+    #[test]
+    fn a_book_that_somebody_works_on_is_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("data/demo");
+        make(&folder, None, || Ok(())).unwrap();
+        fs::write(folder.join("old.db"), "in use").unwrap();
+        let busy = || Err::<(), _>(ServiceError::Conflict("another kinkeeper works on it".to_owned()));
+        assert!(matches!(make(&folder, None, busy), Err(ServiceError::Conflict(_))));
+        assert!(folder.join("old.db").exists());
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod report;
 
 use super::failure::{Failure, Outcome};
 use super::session::Global;
-use crate::app::App;
+use crate::app::{self, App};
 use crate::service::{Book, ServiceError};
 use crate::settings::{Settings, Sources};
 use crate::telemetry;
@@ -71,15 +71,16 @@ impl Demo {
             SETTINGS.map(str::to_owned).into_iter().chain(global.set.iter().cloned()).collect();
         let settings = self.settings(&given)?;
         let folder = settings.data_dir.clone();
-        if self.resume && folder::is_ours(&folder) {
+        let lock = || app::lock_workers(&settings.database);
+        let lock = if self.resume && folder::is_ours(&folder) {
             eprintln!("going on in {}", folder.display());
+            lock()?
         } else {
-            folder::make(&folder)?;
-        }
+            folder::make(&folder, app::lock_file(&settings.database).as_deref(), lock)?
+        };
         let config = folder::write_config(&folder, &given)?;
         let mail = settings.mail.dir.clone();
         let app = App::open(settings).await?;
-        let lock = app.lock_workers()?;
         let stop = super::serve::stop_token()?;
         let mut month = Month::begin(app.clone(), &folder, &|line| eprintln!("· {line}")).await?;
         eprintln!("· letting December pass, from due time to due time");

@@ -8,7 +8,7 @@ use super::settle::{arbitrate, settle};
 use crate::service::secrets::Secrets;
 use crate::store::contact::{self, Counted, Reach};
 use crate::store::dispatch::{self, Begin, Due};
-use crate::store::{Claimed, ClockKind, Lease, StoreError, Tx, clock, coupons};
+use crate::store::{Claimed, ClockKind, Lease, StoreError, Tx, clock, coupons, send_gate};
 use domain::campaign::touch::Reason;
 use domain::ids::{CustomerId, TouchpointId};
 use domain::time::{Instant, MachineInstant};
@@ -58,6 +58,7 @@ pub struct Marked {
 /// Marks what may go out now.
 pub async fn mark(tx: &Tx, marker: &Marker, wishes: &[Wish]) -> Result<Marked, StoreError> {
     let now = clock::business_now(tx, marker.kind, marker.machine).await?;
+    send_gate::pass(tx).await?;
     contact::lock(tx, &wishes.iter().map(|w| w.customer_id).collect::<Vec<_>>()).await?;
     let claimed: Vec<Claimed> = wishes.iter().map(|w| w.claimed).collect();
     let due = dispatch::load(tx, &claimed).await?;
