@@ -1,184 +1,21 @@
-//! Who enters a campaign, and when: slots of its schedule page by page over the whole book, and what keeper
-//! and ingest queued. Enrollment is unique by campaign, customer and occasion, so planning again changes
-//! nothing. What happens to somebody inside is `journeys`.
+//! Slots of schedules: each is planned page by page over the customers frozen at its start, or missed with its
+//! reason, and puts the next one down.
 
-use super::shop::{Shop, shop};
-use super::{Book, ServiceError, definitions, keeping};
-use crate::store::definitions::{Open, listening};
+use super::{audience, definition};
+use crate::service::shop::{Shop, shop};
+use crate::service::{Book, ServiceError};
 use crate::store::enrollments::{self, NewEnrollment};
 use crate::store::occurrences::{self, NewOccurrence, Occurrence, OccurrenceState};
-use crate::store::triggers::{self, Queued};
-use crate::store::{Claimed, Lane, Store, StoreError, Tx, facts, meta, waiting};
+use crate::store::{Claimed, Lane, StoreError, Tx, meta, waiting};
 use chrono::NaiveDateTime;
 use chrono_tz::Tz;
-use domain::campaign::definition::{Audience, Definition, Occasion, TagChange, TagTrigger, Trigger};
-use domain::campaign::occasion_key::OccasionKey;
-use domain::customer::CustomerFacts;
-use domain::event::Ticket;
+use domain::campaign::definition::{Definition, Occasion, Trigger};
 use domain::ids::{CampaignId, CampaignVersionId, CustomerId};
-use domain::rule;
-use domain::tag::{Catalogue, Evaluation};
 use domain::time::{Instant, Span};
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-
-/// When the planner is due next.
-pub async fn next_due(store: &Store) -> Result<Option<Instant>, ServiceError> {
-    Ok(store.earliest_due(&[waiting::TRIGGERS, waiting::OCCURRENCES]).await?)
-}
-
-/// Works off what is due; gives how many triggers and customers were looked at.
-pub async fn plan_due(book: &Book, now: Instant, limit: i64) -> Result<u64, ServiceError> {
-    Ok(plan_triggers(book, now, limit).await? + plan_occurrences(book, now, limit).await?)
-}
-
-/// Works off queued triggers; gives how many.
-async fn plan_triggers(book: &Book, now: Instant, limit: i64) -> Result<u64, ServiceError> {
-    if book.store.next_due(waiting::TRIGGERS).await?.is_none_or(|due| due > now) {
-        return Ok(0);
-    }
-    let claimed = book.store.claim(waiting::TRIGGERS, now, &book.lease, limit).await?;
-    let queued = triggers::load(book.store.reader(), &claimed).await?;
-    let go_live_at = meta::go_live_at(book.store.reader()).await?;
-    let shop = shop(book).await?;
-    let mut open = Listening::default();
-    let mut entries = Vec::new();
-    for item in queued.iter().filter(|q| go_live_at.is_some_and(|live| q.trigger.cause_at >= live)) {
-        for campaign in open.to(book, item).await? {
-            entries.extend(entry(book, &shop, campaign, item, now).await?);
-        }
-    }
-    let done = claimed.len() as u64;
-    book.store
-        .write(Lane::Work, move |tx| {
-            Box::pin(async move {
-                for claimed in claimed {
-                    triggers::finish(tx, claimed).await?;
-                }
-                enrollments::enter(tx, now, entries).await
-            })
-        })
-        .await
-        .map_err(|e: StoreError| e)?;
-    Ok(done)
-}
-
-/// The campaigns that listen, each kind and key asked for once a batch.
-#[derive(Default)]
-struct Listening(HashMap<(&'static str, String), Vec<Open>>);
-
-impl Listening {
-    async fn to(&mut self, book: &Book, item: &Queued) -> Result<&[Open], ServiceError> {
-        let (kind, key) = (item.trigger.kind, &item.trigger.key);
-        Ok(match self.0.entry((kind, key.clone())) {
-            Entry::Occupied(found) => found.into_mut(),
-            Entry::Vacant(vacant) => vacant.insert(listening(book.store.reader(), kind, key).await?),
-        })
-    }
-}
-
-/// The entry that one trigger makes into one campaign, if it does.
-async fn entry(
-    book: &Book,
-    shop: &Shop,
-    campaign: &Open,
-    item: &Queued,
-    now: Instant,
-) -> Result<Option<NewEnrollment>, ServiceError> {
-    let definition = definition(book, campaign.version_id).await?;
-    let trigger = &item.trigger;
-    let key = match &definition.trigger {
-        Trigger::Tag(wanted) if fits(wanted, trigger.from.as_deref(), trigger.to.as_deref()) => {
-            tag_key(item, shop)
-        }
-        Trigger::Event(wanted) => {
-            let ticket: Ticket = serde_json::from_value(trigger.payload.clone()).unwrap_or_default();
-            if wanted.when.as_ref().is_some_and(|when| !when.holds(&ticket, shop.currency)) {
-                return Ok(None);
-            }
-            trigger.origin_key.clone()
-        }
-        _ => return Ok(None),
-    };
-    let last = enrollments::last_entries(book.store.reader(), campaign.id, &[item.customer_id]).await?;
-    if !definition.reentry.allows(last.get(&item.customer_id).copied(), trigger.cause_at) {
-        return Ok(None);
-    }
-    let inside = audience(book, &definition, &[(item.customer_id, None)], now).await?;
-    Ok(inside.contains(&item.customer_id).then(|| NewEnrollment {
-        campaign_id: campaign.id,
-        version_id: campaign.version_id,
-        customer_id: item.customer_id,
-        occasion_key: key,
-        cause_at: trigger.cause_at,
-        payload: trigger.payload.clone(),
-    }))
-}
-
-fn fits(wanted: &TagTrigger, from: Option<&str>, to: Option<&str>) -> bool {
-    let is =
-        |wanted: &Option<String>, value: Option<&str>| wanted.as_deref().is_none_or(|w| value == Some(w));
-    match &wanted.change {
-        TagChange::Entered { value } => to.is_some() && is(value, to),
-        TagChange::Left { value } => from.is_some() && from != to && is(value, from),
-        TagChange::Changed { from: f, to: t } => is(f, from) && is(t, to),
-    }
-}
-
-/// The natural key of a tag's entry: for churn the order after which nothing came.
-fn tag_key(item: &Queued, shop: &Shop) -> String {
-    let after = item.trigger.payload["last_order_id"].as_str();
-    let key = match (item.trigger.key.as_str(), after) {
-        ("churn_risk" | "churn_early", Some(order)) => OccasionKey::after_order(order),
-        (tag, _) => OccasionKey::tag_entry(tag, item.trigger.cause_at.local_date(shop.zone)),
-    };
-    key.as_str().to_owned()
-}
-
-async fn definition(book: &Book, id: CampaignVersionId) -> Result<Arc<Definition>, ServiceError> {
-    let mut found = definitions::of(book, [id]).await?;
-    found.remove(&id).ok_or_else(|| ServiceError::Internal(format!("campaign_version {} is gone", id.0)))
-}
-
-/// Which of these customers the audience takes in at `now`.
-pub(super) async fn audience(
-    book: &Book,
-    definition: &Definition,
-    customers: &[(CustomerId, Option<Tz>)],
-    now: Instant,
-) -> Result<HashSet<CustomerId>, ServiceError> {
-    let Audience::Rule(tree) = &definition.audience else {
-        return Ok(customers.iter().map(|(id, _)| *id).collect());
-    };
-    let rule = rule::parse(tree).map_err(ServiceError::Invalid)?;
-    let catalogue = keeping::catalogue(book).await?;
-    let shop = shop(book).await?;
-    let ids: Vec<CustomerId> = customers.iter().map(|(id, _)| *id).collect();
-    let events = facts::events_of(book.store.reader(), &ids, now).await?;
-    Ok(customers
-        .iter()
-        .filter(|(id, zone)| {
-            let events = events.get(id).map_or(&[][..], Vec::as_slice);
-            holds(&catalogue, &rule, events, zone.unwrap_or(shop.zone), now)
-        })
-        .map(|(id, _)| *id)
-        .collect())
-}
-
-fn holds(
-    catalogue: &Catalogue,
-    rule: &rule::Rule,
-    events: &[domain::event::Event],
-    zone: Tz,
-    now: Instant,
-) -> bool {
-    let facts = CustomerFacts::fold(events);
-    *Evaluation::of(catalogue, &facts, zone).eval(rule).at(now)
-}
+use std::collections::HashSet;
 
 /// Plans the next page of every slot that is due; gives how many customers were looked at, plus slots ended.
-async fn plan_occurrences(book: &Book, now: Instant, page: i64) -> Result<u64, ServiceError> {
+pub async fn plan(book: &Book, now: Instant, page: i64) -> Result<u64, ServiceError> {
     if book.store.next_due(waiting::OCCURRENCES).await?.is_none_or(|due| due > now) {
         return Ok(0);
     }
