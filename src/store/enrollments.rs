@@ -1,7 +1,8 @@
 //! Customers' ways through campaigns: entering, what is known of each, moving on, ending. What the next
 //! step is, is the domain's; sending is another file's.
 
-use super::sql::{Row, args, json, places, word};
+use super::in_list::all_in;
+use super::sql::{Arg, Row, args, json, places, word};
 use super::{Claimed, Db, StoreError, Tx};
 use chrono_tz::Tz;
 use domain::campaign::definition::Channel;
@@ -11,7 +12,7 @@ use domain::campaign::touch::{Reason, TouchState};
 use domain::ids::{CampaignId, CampaignVersionId, CustomerId, EnrollmentId};
 use domain::time::Instant;
 use sea_orm::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Somebody about to enter.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,26 +71,27 @@ pub async fn enter(tx: &Tx, now: Instant, new: Vec<NewEnrollment>) -> Result<u64
     .await
 }
 
-/// The cause of each customer's last entry into a campaign.
-pub async fn last_entries(
-    db: &Db,
-    campaign: CampaignId,
-    customers: &[CustomerId],
-) -> Result<HashMap<CustomerId, Instant>, StoreError> {
-    if customers.is_empty() {
-        return Ok(HashMap::new());
-    }
+/// The cause of each customer's last entry into each of these campaigns. Holds the customers until the
+/// transaction ends: whoever else lets them in waits, and sees what came of it.
+pub async fn hold_last_entries(
+    tx: &Tx,
+    campaigns: &BTreeSet<CampaignId>,
+    customers: &BTreeSet<CustomerId>,
+) -> Result<HashMap<(CampaignId, CustomerId), Instant>, StoreError> {
+    super::wakes::lock(tx, customers).await?;
     let sql = format!(
-        "SELECT customer_id, MAX(cause_at) AS last FROM enrollment WHERE campaign_id = $1 \
-         AND customer_id IN ({}) GROUP BY customer_id",
-        places(2, customers.len())
+        "SELECT campaign_id, customer_id, MAX(cause_at) AS last FROM enrollment WHERE campaign_id IN ({}) \
+         AND customer_id IN ({{in}}) GROUP BY campaign_id, customer_id",
+        places(1, campaigns.len())
     );
-    let mut values = args![campaign];
-    values.extend(customers.iter().map(|id| Value::BigInt(Some(id.0))));
-    db.all(&sql, values)
+    let fixed = campaigns.iter().map(|id| id.arg()).collect();
+    all_in(tx, &sql, fixed, customers.iter().map(|id| id.arg()).collect())
         .await?
         .iter()
-        .map(|row| Ok((CustomerId(row.int("customer_id")?), row.at("last")?)))
+        .map(|row| {
+            let whose = (CampaignId(row.int("campaign_id")?), CustomerId(row.int("customer_id")?));
+            Ok((whose, row.at("last")?))
+        })
         .collect()
 }
 

@@ -3,6 +3,7 @@
 use super::keeping::Trigger;
 use super::sql::{Row, args, json, places};
 use super::{Claimed, Db, StoreError, Tx};
+use chrono_tz::Tz;
 use domain::ids::CustomerId;
 use domain::time::Instant;
 use sea_orm::Value;
@@ -12,6 +13,8 @@ use sea_orm::Value;
 pub struct Queued {
     pub id: i64,
     pub customer_id: CustomerId,
+    /// The customer's own, where it is known.
+    pub zone: Option<Tz>,
     pub trigger: Trigger,
 }
 
@@ -32,6 +35,7 @@ fn read(row: &Row) -> Result<Queued, StoreError> {
     Ok(Queued {
         id,
         customer_id: CustomerId(row.int("customer_id")?),
+        zone: row.opt_text("zone")?.and_then(|zone| zone.parse().ok()),
         trigger: Trigger {
             kind,
             key: row.text("key")?,
@@ -50,8 +54,9 @@ pub async fn load(db: &Db, claimed: &[Claimed]) -> Result<Vec<Queued>, StoreErro
         return Ok(Vec::new());
     }
     let sql = format!(
-        "SELECT id, customer_id, kind, key, from_value, to_value, cause_at, origin_key, payload \
-         FROM trigger_queue WHERE id IN ({}) ORDER BY cause_at, id",
+        "SELECT q.id, q.customer_id, c.zone, q.kind, q.key, q.from_value, q.to_value, q.cause_at, q.origin_key, \
+         q.payload FROM trigger_queue q LEFT JOIN customer c ON c.id = q.customer_id WHERE q.id IN ({}) \
+         ORDER BY q.cause_at, q.id",
         places(1, claimed.len())
     );
     let ids = claimed.iter().map(|c| Value::BigInt(Some(c.key))).collect();

@@ -9,9 +9,10 @@ pub use occurrences::coming_slots;
 
 use super::shop::shop;
 use super::{Book, ServiceError, definitions, keeping};
-use crate::store::{Store, facts, waiting};
+use crate::store::enrollments::{self, NewEnrollment};
+use crate::store::{Store, StoreError, Tx, facts, waiting};
 use chrono_tz::Tz;
-use domain::campaign::definition::{Audience, Definition};
+use domain::campaign::definition::{Audience, Definition, Reentry};
 use domain::customer::CustomerFacts;
 use domain::ids::{CampaignVersionId, CustomerId};
 use domain::rule;
@@ -68,4 +69,30 @@ fn holds(
 ) -> bool {
     let facts = CustomerFacts::fold(events);
     *Evaluation::of(catalogue, &facts, zone).eval(rule).at(now)
+}
+
+/// Somebody about to enter, and how long after the last time they may.
+struct Entry {
+    new: NewEnrollment,
+    reentry: Reentry,
+}
+
+/// Lets in whom their campaigns let in again. Decided while the customers are held, so that neither two causes
+/// of one batch nor two planners can each take theirs for the first.
+async fn let_in(tx: &Tx, now: Instant, mut entries: Vec<Entry>) -> Result<u64, StoreError> {
+    let bound = || entries.iter().filter(|entry| entry.reentry.cool_down.is_some()).map(|entry| &entry.new);
+    let campaigns = bound().map(|new| new.campaign_id).collect();
+    let customers = bound().map(|new| new.customer_id).collect();
+    let mut last = enrollments::hold_last_entries(tx, &campaigns, &customers).await?;
+    entries.sort_by_key(|entry| entry.new.cause_at);
+    let mut admitted = Vec::with_capacity(entries.len());
+    for Entry { new, reentry } in entries {
+        let whose = (new.campaign_id, new.customer_id);
+        if reentry.allows(last.get(&whose).copied(), new.cause_at) {
+            let last = last.entry(whose).or_insert(new.cause_at);
+            *last = new.cause_at.max(*last);
+            admitted.push(new);
+        }
+    }
+    enrollments::enter(tx, now, admitted).await
 }

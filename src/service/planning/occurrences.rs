@@ -1,15 +1,15 @@
 //! Slots of schedules: each is planned page by page over the customers frozen at its start, or missed with its
 //! reason, and puts the next one down.
 
-use super::{audience, definition};
+use super::{Entry, audience, definition, let_in};
 use crate::service::shop::{Shop, shop};
 use crate::service::{Book, ServiceError};
-use crate::store::enrollments::{self, NewEnrollment};
+use crate::store::enrollments::NewEnrollment;
 use crate::store::occurrences::{self, NewOccurrence, Occurrence, OccurrenceState};
 use crate::store::{Claimed, Lane, StoreError, Tx, meta, waiting};
 use chrono::NaiveDateTime;
 use chrono_tz::Tz;
-use domain::campaign::definition::{Definition, Occasion, Trigger};
+use domain::campaign::definition::{Definition, Occasion, Reentry, Trigger};
 use domain::ids::{CampaignId, CampaignVersionId, CustomerId};
 use domain::time::{Instant, Span};
 use std::collections::HashSet;
@@ -55,7 +55,7 @@ async fn plan_page(
     };
     let people = occurrences::page(book.store.reader(), occurrence.cursor, frozen, page).await?;
     let inside = audience(book, &definition, &people, now).await?;
-    let slots = Slots { occurrence, nominal, zone: shop.zone, go_live_at };
+    let slots = Slots { occurrence, nominal, zone: shop.zone, reentry: definition.reentry, go_live_at };
     let entries = slots.entries(&people, &inside);
     let (looked_at, last) = (people.len() as u64, people.last().map(|(id, _)| *id));
     book.store
@@ -66,7 +66,7 @@ async fn plan_page(
                     Some(last) => occurrences::advance(tx, claimed, last).await?,
                     None => occurrences::end(tx, claimed, None).await?,
                 }
-                enrollments::enter(tx, now, entries).await
+                let_in(tx, now, entries).await
             })
         })
         .await
@@ -79,16 +79,13 @@ struct Slots {
     occurrence: Occurrence,
     nominal: NaiveDateTime,
     zone: Tz,
+    reentry: Reentry,
     go_live_at: Option<Instant>,
 }
 
 impl Slots {
     /// Who of a page enters: in the audience, and with a slot that isn't before go-live.
-    fn entries(
-        &self,
-        people: &[(CustomerId, Option<Tz>)],
-        inside: &HashSet<CustomerId>,
-    ) -> Vec<NewEnrollment> {
+    fn entries(&self, people: &[(CustomerId, Option<Tz>)], inside: &HashSet<CustomerId>) -> Vec<Entry> {
         people
             .iter()
             .filter(|(id, _)| inside.contains(id))
@@ -102,6 +99,7 @@ impl Slots {
                 cause_at: at,
                 payload: serde_json::json!({ "slot": self.occurrence.slot }),
             })
+            .map(|new| Entry { new, reentry: self.reentry })
             .collect()
     }
 }

@@ -11,6 +11,7 @@ mod hours;
 mod last_moment;
 mod limits;
 mod live;
+mod reentry;
 mod scene;
 mod stops;
 mod then;

@@ -81,6 +81,15 @@ impl<'b> Then<'b> {
         self.told(name, "Ticket Resolved", json!({ "ticket_id": ticket }))
     }
 
+    /// One file tells of tickets settled at these instants.
+    pub fn tells_of_settled(self, name: &str, tickets: &[(&str, &str)]) -> Self {
+        let said = |(ticket, when): &(&str, &str)| {
+            self.book.track(name, "Ticket Resolved", at(when), json!({ "ticket_id": ticket }))
+        };
+        let said = tickets.iter().map(said).collect();
+        self.act(Act::Told(said))
+    }
+
     /// Something else happened, under a name of its own.
     pub fn happens(self, name: &str, event: &str) -> Self {
         self.told(name, event, json!({}))
