@@ -7,7 +7,7 @@ use kinkeeper::service::secrets::Purpose;
 use kinkeeper::service::suppressions::{self, Refusal};
 use kinkeeper::service::{campaigns, live, optout};
 use kinkeeper::store::stops::StopScope;
-use sea_orm::{ConnectionTrait, Database, TransactionTrait};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database};
 use std::time::Duration;
 
 #[derive(Debug, Clone, Copy)]
@@ -37,8 +37,10 @@ async fn forbidden_while_being_sent(forbids: Forbids, ends: &str) {
     let mine = care.plan(Plan::festival(1)).await;
     care.set_now(christmas("10:00")).await;
 
-    let outsider = Database::connect(care.house.database.url()).await.expect("a connection of its own");
-    let held = outsider.begin().await.expect("a transaction");
+    let mut options = ConnectOptions::new(care.house.database.url());
+    options.max_connections(1);
+    let held = Database::connect(options).await.expect("a connection of its own");
+    held.execute_unprepared("BEGIN").await.expect("a transaction");
     // Whatever forbids a message is written into the audit log last.
     held.execute_unprepared("LOCK TABLE audit IN EXCLUSIVE MODE").await.expect("locks");
     let watch = Database::connect(care.house.database.url()).await.expect("another");
@@ -73,7 +75,7 @@ async fn forbidden_while_being_sent(forbids: Forbids, ends: &str) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert!(care.mailed().is_empty(), "{forbids:?}: sent while it was being committed");
-    held.rollback().await.expect("lets go");
+    held.execute_unprepared("ROLLBACK").await.expect("lets go");
     forbidding.await.expect("no panic").expect("done");
     sending.await.expect("sends what is left");
     assert!(care.mailed().is_empty(), "{forbids:?}: sent after it was committed");
