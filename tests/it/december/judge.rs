@@ -1,9 +1,11 @@
 //! Looks at a finished (or paused) December from outside: SQL of its own and the oracle's scripts.
 
 use crate::support::book::House;
+use crate::support::sink::Sink;
 use kinkeeper::app::App;
 use kinkeeper::service::profiles;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -127,6 +129,29 @@ impl Judge {
         let junior = "SELECT COUNT(*) FROM callback_log l JOIN callback c ON c.id = l.callback_id AND c.vip = 1 \
                       WHERE l.to_state = 'assigned' AND l.actor <> 'sal'";
         assert_eq!(self.number(junior).await, 0, "a VIP's callback never goes below senior");
+    }
+
+    /// The mail server's own log against the book: it took each message once, and what it took the book calls sent or,
+    /// honestly, unknown. Gives how many of either there are.
+    pub async fn posted_as_booked(&self, sink: &Sink) -> (usize, usize) {
+        let mut taken: HashMap<String, usize> = HashMap::new();
+        for acceptance in sink.accepted() {
+            *taken.entry(acceptance.message_id).or_default() += 1;
+        }
+        let twice: Vec<_> = taken.iter().filter(|(_, n)| **n > 1).collect();
+        assert!(twice.is_empty(), "sent twice: {twice:?}");
+
+        let of_state = |state: &str| format!("SELECT message_id FROM touchpoint WHERE state = '{state}'");
+        let sent = self.texts(&of_state("sent")).await;
+        let unknown = self.texts(&of_state("unknown")).await;
+        let bare = |id: &String| id.trim_matches(['<', '>']).to_owned();
+        let taken: HashSet<String> = taken.keys().map(bare).collect();
+        let missing: Vec<_> = sent.iter().map(bare).filter(|id| !taken.contains(id)).collect();
+        assert!(missing.is_empty(), "said to be sent, never taken: {missing:?}");
+        let known: HashSet<String> = sent.iter().chain(&unknown).map(bare).collect();
+        let secret: Vec<_> = taken.difference(&known).collect();
+        assert!(secret.is_empty(), "taken, but the book doesn't say so: {secret:?}");
+        (sent.len(), unknown.len())
     }
 
     /// The promises as SQL, with no daemon at work.

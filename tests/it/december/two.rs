@@ -1,19 +1,24 @@
-//! Two daemons share one PostgreSQL and one clock. Whoever does what, the month comes out the same.
+//! Two daemons share one PostgreSQL, one clock and one mail server. Whoever does what, the month comes out the same.
 
 use super::judge::Judge;
-use super::{RETAIL, at};
+use super::{MAILS, RETAIL, at};
 use crate::support::TestDatabase;
 use crate::support::book::House;
+use crate::support::sink::Sink;
 use kinkeeper::cli::demo::month::{Month, recorded};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_daemons_on_one_postgres_make_one_month() {
-    let house = House::open(TestDatabase::migrated_postgres().await, &RETAIL).await;
+    let sink = Sink::builder().start().await;
+    let relay = format!("mail.relays=[{{ url = \"{}\", rate = 100000, connections = 2 }}]", sink.url());
+    let mut settings = RETAIL.to_vec();
+    settings.extend(["mail.channel=smtp", &relay]);
+    let house = House::open(TestDatabase::migrated_postgres().await, &settings).await;
     let stop = CancellationToken::new();
     let folder = house.folder.path().to_owned();
     let mut month = Month::begin(house.app.clone(), &folder, &|_| ()).await.expect("the month begins");
-    let second = house.beside(&RETAIL[1..]).await;
+    let second = house.beside(&settings[1..]).await;
     let until = at("2011-12-31T23:59:59");
 
     // Both bring the same events: an event that comes twice counts once.
@@ -32,4 +37,6 @@ async fn two_daemons_on_one_postgres_make_one_month() {
     judge.tags_agree("2011-12-31T23:59:59").await;
     judge.winback_as_expected().await;
     judge.invariants_hold().await;
+    assert_eq!(judge.posted_as_booked(&sink).await, (MAILS, 0), "nobody twice, nobody lost");
+    assert_eq!(judge.number("SELECT COUNT(*) FROM callback").await, 90);
 }
