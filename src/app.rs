@@ -247,7 +247,24 @@ fn recorder() -> PrometheusHandle {
             let recorder = PrometheusBuilder::new().build_recorder();
             let handle = recorder.handle();
             drop(metrics::set_global_recorder(recorder));
+            describe_metrics();
             handle
         })
         .clone()
+}
+
+/// What `/metrics` says of each number.
+fn describe_metrics() {
+    metrics::describe_counter!("kinkeeper_events_total", "Events at the doors, by result");
+    metrics::describe_counter!("kinkeeper_hand_overs_total", "Hand-overs to a channel, by result");
+    metrics::describe_counter!("kinkeeper_worker_done_total", "Pieces of work done, by worker");
+    metrics::describe_counter!(
+        "kinkeeper_worker_errors_total",
+        "Drains that failed and are tried again, by worker"
+    );
+    metrics::describe_gauge!(
+        "kinkeeper_worker_lag_seconds",
+        metrics::Unit::Seconds,
+        "How long the earliest due work has been waiting, by worker"
+    );
 }

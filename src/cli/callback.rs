@@ -3,7 +3,7 @@
 use super::failure::Outcome;
 use super::output::{FormatArg, table, wall};
 use super::session::Global;
-use crate::service::callbacks::{Filter, Row, list};
+use crate::service::callbacks::{Filter, Row, Which, list};
 use chrono_tz::Tz;
 use clap::{Args, Subcommand};
 use domain::callback::State;
@@ -19,9 +19,12 @@ pub enum Callback {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  kinkeeper callback list --state ready")]
 pub struct List {
-    /// Only those in this state
+    /// Only those in this state; where nothing is said, those that haven't ended
     #[arg(long, value_parser = read_state)]
     state: Option<State>,
+    /// The ended ones too
+    #[arg(long, conflicts_with = "state")]
+    all: bool,
     /// At most so many
     #[arg(long, default_value_t = 50)]
     limit: u32,
@@ -39,14 +42,19 @@ fn read_state(text: &str) -> Result<State, String> {
 
 impl Callback {
     pub async fn run(self, global: &Global) -> Outcome {
-        let Self::List(List { state, limit, after, format }) = self;
+        let Self::List(List { state, all, limit, after, format }) = self;
+        let which = match (state, all) {
+            (Some(state), _) => Which::In(state),
+            (None, true) => Which::All,
+            (None, false) => Which::Open,
+        };
         let session = global.open().await?;
         let zone = session.zone().await?;
-        let page = list(&session.app.book, Filter { state, after, limit: Some(limit) }).await?;
+        let page = list(&session.app.book, Filter { which, after, limit: Some(limit) }).await?;
         let cursor = page.next_cursor;
         let rows = page.items;
         let data = json!({ "items": rows.iter().map(value).collect::<Vec<_>>(), "next_cursor": cursor });
-        format.print(&data, |_| shown(&rows, cursor.as_deref(), zone))
+        format.print(&data, |_| shown(&rows, which, cursor.as_deref(), zone))
     }
 }
 
@@ -71,9 +79,13 @@ fn value(row: &Row) -> Value {
     })
 }
 
-fn shown(rows: &[Row], cursor: Option<&str>, zone: Tz) -> String {
+fn shown(rows: &[Row], which: Which, cursor: Option<&str>, zone: Tz) -> String {
     if rows.is_empty() {
-        return "no callbacks".to_owned();
+        return match which {
+            Which::All => "no callbacks".to_owned(),
+            Which::Open => "no open callbacks; --all shows those that have ended too".to_owned(),
+            Which::In(state) => format!("no callbacks that are {state}"),
+        };
     }
     let body = table(
         ["callback", "customer", "state", "band", "ring", "VIP", "due", "level", "attempts", "agent"],

@@ -7,7 +7,7 @@ pub use crate::service::access::{Principal, Role};
 use crate::service::access::{Refused, authenticate};
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -62,9 +62,7 @@ fn find<'a>(table: &'a [Access], method: &Method, path: &str) -> Result<&'a Acce
     if rows.peek().is_none() {
         return Err(Problem::forbidden("no role may use this route"));
     }
-    rows.find(|row| row.method == *method).ok_or_else(|| {
-        Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", format!("{path} has no {method}"))
-    })
+    rows.find(|row| row.method == *method).ok_or_else(|| Problem::no_such_method(path, method))
 }
 
 impl Principal {

@@ -6,6 +6,7 @@ mod problem;
 mod public;
 mod segment_spec;
 mod system;
+mod trace;
 mod v1;
 
 pub use problem::Problem;
@@ -77,6 +78,9 @@ pub fn router(state: AppState) -> Router {
     routes
         .merge(system::openapi_route(api))
         .fallback(|| async { Problem::not_found("this path") })
+        .method_not_allowed_fallback(|request: axum::extract::Request| async move {
+            Problem::no_such_method(request.uri().path(), request.method())
+        })
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIME_LIMIT))
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .layer(CatchPanicLayer::custom(|_| {
@@ -86,5 +90,6 @@ pub fn router(state: AppState) -> Router {
                 "this is our fault; the daemon's log says more",
             ))
         }))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), trace::follow))
         .with_state(state)
 }

@@ -17,6 +17,9 @@ pub struct Problem {
     pub code: &'static str,
     /// What is wrong with this request, and what would help.
     pub detail: String,
+    /// What the daemon's log calls this request; the same as the answer's `X-Request-Id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
     /// Every problem found with the input.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
@@ -41,6 +44,7 @@ impl Problem {
             status: status.as_u16(),
             code,
             detail: detail.into(),
+            trace_id: super::trace::current(),
             errors: Vec::new(),
             retry_after_seconds: None,
         }
@@ -54,6 +58,9 @@ impl Problem {
     }
     pub fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+    pub fn no_such_method(path: &str, method: &axum::http::Method) -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", format!("{path} has no {method}"))
     }
     pub fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("{what} was not found"))

@@ -275,6 +275,18 @@ pub enum HandOver {
     },
 }
 
+impl HandOver {
+    /// Stable name, for counting.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Unknown => "unknown",
+            Self::Failed => "failed",
+            Self::Requeued { .. } => "requeued",
+        }
+    }
+}
+
 /// The end of one hand-over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct End {

@@ -106,6 +106,8 @@ impl Engine {
             let pause = match self.turn(hired).await {
                 Ok(pause) => pause,
                 Err(error) => {
+                    metrics::counter!("kinkeeper_worker_errors_total", "worker" => hired.worker.name())
+                        .increment(1);
                     tracing::error!(worker = hired.worker.name(), %error, "worker failed; it tries again");
                     self.poll
                 }
@@ -125,6 +127,9 @@ impl Engine {
         let drained = hired.drain(now).await?;
         metrics::counter!("kinkeeper_worker_done_total", "worker" => hired.worker.name())
             .increment(drained.done);
+        let late = drained.next_due.map_or(0, |due| (now - due).as_micros().max(0));
+        metrics::gauge!("kinkeeper_worker_lag_seconds", "worker" => hired.worker.name())
+            .set(late as f64 / 1e6);
         if drained.done > 0 {
             self.alarm.ring();
             return Ok(Duration::ZERO);

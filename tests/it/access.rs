@@ -88,6 +88,22 @@ async fn each_route_takes_its_roles_and_nobody_else() {
 }
 
 on_both_databases! {
+    async fn a_problem_carries_the_id_that_the_log_has(database) {
+        let house = House::open(database, &[]).await;
+        let router = house.app.router();
+        let drawn = ask(&router, "GET", "/api/v1/customers/cus_1", None).await;
+        let id = drawn.headers["x-request-id"].to_str().expect("text").to_owned();
+        assert_eq!((drawn.status.as_u16(), drawn.body["trace_id"].as_str()), (401, Some(id.as_str())));
+        assert_eq!(id.len(), 32);
+        let other = ask(&router, "GET", "/nowhere", None).await;
+        assert_ne!(other.body["trace_id"].as_str(), Some(id.as_str()), "each request has its own");
+
+        let wrong = ask(&router, "DELETE", "/healthz", None).await;
+        assert_eq!((wrong.status.as_u16(), wrong.body["code"].as_str()), (405, Some("method_not_allowed")));
+        assert_eq!(wrong.headers["content-type"], "application/problem+json");
+        assert!(wrong.headers["allow"].to_str().expect("text").contains("GET"));
+    }
+
     async fn a_key_opens_only_while_it_is_in_force(database) {
         let house = House::open(database, &["clock=2026-09-25T10:00:00+08:00"]).await;
         let router = house.app.router();

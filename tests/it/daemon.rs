@@ -2,7 +2,7 @@
 
 use crate::support::TestDatabase;
 use crate::support::book::House;
-use crate::support::daemon::Binary;
+use crate::support::daemon::{Binary, local_client, wait_until};
 use kinkeeper::service::shop;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -41,13 +41,20 @@ async fn a_daemon_serves_until_told_to_stop_and_then_ends_soon() {
             async move { app.serve(stop, |address| told.send(address).expect("the test waits")).await }
         });
         let address = address.await.expect("it says where it listens");
-        let answer = reqwest::get(format!("http://{address}/readyz")).await.expect("it answers");
-        assert_eq!(answer.status(), 200);
+        let http = local_client();
+        let get = |path: &str| http.get(format!("http://{address}{path}")).send();
+        assert_eq!(get("/readyz").await.expect("it answers").status(), 200);
+        wait_until("the keeper's numbers", async || {
+            let numbers = get("/metrics").await.expect("it answers").text().await.expect("text");
+            numbers.contains("kinkeeper_worker_lag_seconds{worker=\"keeper\"} 0")
+                && numbers.contains("# HELP kinkeeper_worker_done_total Pieces of work done")
+        })
+        .await;
         let begun = Instant::now();
         stop.cancel();
         serving.await.expect("no panic").expect("a clean end");
         assert!(begun.elapsed() < Duration::from_secs(5), "it took {:?} to stop", begun.elapsed());
-        assert!(reqwest::get(format!("http://{address}/healthz")).await.is_err(), "it still listens");
+        assert!(get("/healthz").await.is_err(), "it still listens");
     }
 }
 

@@ -1,7 +1,7 @@
 //! The scripted agents: whoever is on shift and free pulls the next callback, dials at once, and has an
 //! outcome after seven minutes. How a call ends follows from its number, so every run tells the same story.
 
-use crate::service::callbacks::{self, Claim, Filter, Outcome, Pulled};
+use crate::service::callbacks::{self, Claim, Filter, Outcome, Pulled, Which};
 use crate::service::{Book, ServiceError, staff};
 use crate::worker::Feed;
 use domain::callback::result::{Next, Resolved, Satisfaction, Verified};
@@ -58,7 +58,7 @@ impl Agents {
     }
 
     async fn take_up(&mut self, state: State, now: Instant) -> Result<(), ServiceError> {
-        let filter = Filter { state: Some(state), limit: Some(500), ..Filter::default() };
+        let filter = Filter { which: Which::In(state), limit: Some(500), ..Filter::default() };
         for row in callbacks::list(&self.book, filter).await?.items {
             let holder = self.agents.iter_mut().find(|agent| row.agent.as_deref() == Some(&agent.key));
             let Some(agent) = holder else { continue };
@@ -91,7 +91,7 @@ impl Agents {
         if !self.agents.iter().any(|agent| agent.may_begin(now)) {
             return Ok(0);
         }
-        let waiting = Filter { state: Some(State::Ready), limit: Some(1), ..Filter::default() };
+        let waiting = Filter { which: Which::In(State::Ready), limit: Some(1), ..Filter::default() };
         if callbacks::list(&self.book, waiting).await?.items.is_empty() {
             return Ok(0);
         }

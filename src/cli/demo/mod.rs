@@ -114,7 +114,7 @@ impl Demo {
         let commands = [
             format!("{prefix} customer show user_id:{own}"),
             format!("{prefix} customer explain user_id:{own} --campaign winback"),
-            format!("{prefix} callback list"),
+            format!("{prefix} callback list --state exhausted"),
         ];
         let mail_folder = mail.display().to_string();
         let around = report::Around { example: &example, mail_folder: &mail_folder, commands: &commands };

@@ -2,6 +2,7 @@
 
 use super::super::{Book, ServiceError};
 use super::carry_out::Desk;
+pub use crate::store::callbacks::Which;
 use crate::store::callbacks::{self as rows, Place, StoredCallback};
 use domain::callback::{Band, Kind, Level, Ring, State};
 use domain::ids::{CallbackId, CustomerId};
@@ -10,7 +11,7 @@ use domain::time::Instant;
 /// Which ones.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filter {
-    pub state: Option<State>,
+    pub which: Which,
     /// The cursor given with the page before.
     pub after: Option<String>,
     /// 50 where nothing is said, 500 at the most.
@@ -64,7 +65,7 @@ pub async fn list(book: &Book, filter: Filter) -> Result<Page, ServiceError> {
     }
     let after = filter.after.as_deref().map(read_cursor).transpose()?;
     let db = book.store.reader();
-    let found = rows::list(db, filter.state, after, i64::from(limit)).await?;
+    let found = rows::list(db, filter.which, after, i64::from(limit)).await?;
     let full = found.len() == limit as usize;
     let next_cursor = found.last().filter(|_| full).map(|last| cursor(last.place()));
     let (desk, now) = (Desk::open(book).await?, book.now().await?);

@@ -14,7 +14,7 @@ mod view;
 pub use act::{Claim, Outcome, cancel, decline, outcome, start};
 pub use carry_out::Desk;
 pub use create::{Created, NewCallback, create};
-pub use list::{Filter, Page, Row, list};
+pub use list::{Filter, Page, Row, Which, list};
 pub use moving::{move_due, next_due};
 pub use pull::{Nothing, Pulled, next};
 pub use view::{CallbackView, Contact, CustomerView, TagView};

@@ -161,6 +161,7 @@ impl Dispatch {
         });
         let given_up = unit.await.map_err(|e: StoreError| e)?;
         if given_up > 0 {
+            metrics::counter!("kinkeeper_hand_overs_total", "result" => "unknown").increment(given_up);
             tracing::warn!(
                 touchpoints = given_up,
                 "hand-overs were lost with their daemon; they are unknown"

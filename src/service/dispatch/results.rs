@@ -50,6 +50,9 @@ pub async fn record_all(
             .into_iter()
             .map(|(handed, outcome)| (handed, end(handed, outcome, machine, base)))
             .collect();
+        for (_, end) in &ends {
+            metrics::counter!("kinkeeper_hand_overs_total", "result" => end.hand_over.name()).increment(1);
+        }
         done += store_ends(&dispatch.book.store, machine, ends).await?;
     }
     Ok(done)

@@ -71,6 +71,14 @@ pub async fn accept(store: &Store, batch: Batch) -> Result<Receipt, ServiceError
             })
         })
         .await;
+    if let Ok(receipt) = &taken {
+        let told = |result: &'static str, n: usize| {
+            metrics::counter!("kinkeeper_events_total", "result" => result).increment(n as u64);
+        };
+        told("accepted", receipt.accepted);
+        told("duplicate", receipt.duplicate);
+        told("rejected", receipt.rejected.len());
+    }
     taken.map_err(|error: StoreError| match error {
         // Whoever lost a race may send the same again. SDKs drop what is answered "conflict".
         StoreError::RowsAffected { .. } | StoreError::Conflict { .. } => {

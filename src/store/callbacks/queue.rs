@@ -89,18 +89,36 @@ pub async fn next_wake(db: &Db) -> Result<Option<Instant>, StoreError> {
     Ok(db.number(sql, vec![]).await?.map(Instant::from_micros))
 }
 
-/// A page of all callbacks, or of those in one state, in the stored order of the queue.
+/// Which callbacks a list is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Which {
+    #[default]
+    All,
+    /// Those that haven't ended.
+    Open,
+    In(State),
+}
+
+/// A page of callbacks in the stored order of the queue.
 pub async fn list(
     db: &Db,
-    state: Option<State>,
+    which: Which,
     after: Option<Place>,
     limit: i64,
 ) -> Result<Vec<StoredCallback>, StoreError> {
     let mut values = args![limit];
     let mut conditions = vec!["1 = 1".to_owned()];
-    if let Some(state) = state {
-        values.extend(args![state.as_str()]);
-        conditions.push(format!("state = ${}", values.len()));
+    match which {
+        Which::All => {}
+        Which::Open => {
+            let ended = State::ALL.iter().filter(|state| state.is_final());
+            let names: Vec<String> = ended.map(|state| format!("'{}'", state.as_str())).collect();
+            conditions.push(format!("state NOT IN ({})", names.join(", ")));
+        }
+        Which::In(state) => {
+            values.extend(args![state.as_str()]);
+            conditions.push(format!("state = ${}", values.len()));
+        }
     }
     if let Some(place) = after {
         let n = values.len();

@@ -4,7 +4,7 @@ use super::scene::{Scene, claim, content, shown};
 use super::scenes;
 use domain::callback::{Level, Ring, State, Unreached};
 use kinkeeper::service::ServiceError;
-use kinkeeper::service::callbacks::{self, Filter, Nothing, Outcome};
+use kinkeeper::service::callbacks::{self, Filter, Nothing, Outcome, Which};
 
 scenes! {
     async fn an_agent_holds_no_more_than_they_may(s: Scene) {
@@ -122,7 +122,7 @@ scenes! {
             s.ready(&format!("t:{n}"), due).await;
         }
         s.go_to("05-04 10:00").await;
-        let filter = |after| Filter { state: Some(State::Ready), after, limit: Some(3) };
+        let filter = |after| Filter { which: Which::In(State::Ready), after, limit: Some(3) };
         let first = callbacks::list(&s.book, filter(None)).await.expect("taken");
         let dues: Vec<_> = first.items.iter().map(|row| (row.band.number(), shown(row.due_at))).collect();
         let expected = [(0, "05-04 10:00"), (1, "05-06 18:00"), (1, "05-07 18:00")];
@@ -131,9 +131,15 @@ scenes! {
         assert_eq!((rest.items.len(), rest.next_cursor), (1, None));
 
         s.got(jo).await;
-        let held = Filter { state: Some(State::Assigned), ..Filter::default() };
+        let held = Filter { which: Which::In(State::Assigned), ..Filter::default() };
         let held = callbacks::list(&s.book, held).await.expect("taken");
         assert_eq!(held.items[0].agent.as_deref(), Some("jo"));
+        let (held, all) = (held.items[0].id, async |which| {
+            let filter = Filter { which, ..Filter::default() };
+            callbacks::list(&s.book, filter).await.expect("taken").items.len()
+        });
+        callbacks::cancel(&s.book, held, "sue".to_owned(), "the customer called".to_owned()).await.expect("ended");
+        assert_eq!((all(Which::Open).await, all(Which::All).await), (3, 4), "who asks for open ones sees no ended one");
         for bad in [
             Filter { limit: Some(0), ..Filter::default() },
             Filter { limit: Some(501), ..Filter::default() },

@@ -6,7 +6,7 @@ mod wire;
 
 use super::{AppState, Problem};
 use crate::http::auth::Principal;
-use crate::service::callbacks::{self, Claim, Filter, Pulled};
+use crate::service::callbacks::{self, Claim, Filter, Pulled, Which};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -180,7 +180,8 @@ pub async fn list(
 ) -> Result<Json<CallbackPage>, Problem> {
     let Query(query) = query.map_err(|e| Problem::bad_request("bad_query", e.body_text()))?;
     let wanted = query.state.as_deref().map(known_state).transpose()?;
-    let filter = Filter { state: wanted, after: query.cursor, limit: query.limit };
+    let filter =
+        Filter { which: wanted.map_or(Which::All, Which::In), after: query.cursor, limit: query.limit };
     Ok(Json(callbacks::list(&state.book, filter).await?.into()))
 }
 
