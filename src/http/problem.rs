@@ -1,5 +1,6 @@
 //! Errors as RFC 9457 problem+json. The one place where a service error becomes a status code.
 
+use super::trace::TraceId;
 use crate::service::ServiceError;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -18,8 +19,8 @@ pub struct Problem {
     /// What is wrong with this request, and what would help.
     pub detail: String,
     /// What the daemon's log calls this request; the same as the answer's `X-Request-Id`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub trace_id: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub trace_id: TraceId,
     /// Every problem found with the input.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
@@ -44,7 +45,7 @@ impl Problem {
             status: status.as_u16(),
             code,
             detail: detail.into(),
-            trace_id: super::trace::current(),
+            trace_id: TraceId,
             errors: Vec::new(),
             retry_after_seconds: None,
         }

@@ -6,6 +6,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use serde::{Serialize, Serializer};
 use tracing::Instrument;
 
 tokio::task_local! {
@@ -14,9 +15,14 @@ tokio::task_local! {
 
 static HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id of the request that is being answered.
-pub fn current() -> Option<String> {
-    CURRENT.try_with(Clone::clone).ok()
+/// Written out as the id of the request that is being answered; null outside of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TraceId;
+
+impl Serialize for TraceId {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        CURRENT.try_with(Clone::clone).ok().serialize(to)
+    }
 }
 
 pub async fn follow(State(state): State<AppState>, request: Request, next: Next) -> Response {
