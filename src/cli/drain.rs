@@ -21,7 +21,7 @@ pub struct Drain {
 
 impl Drain {
     pub async fn run(self, global: &Global) -> Outcome {
-        let session = global.open().await?;
+        let session = global.open_behind_clock().await?;
         let _lock = session.app.lock_workers()?;
         self.format.print(&drain(&session.app).await?, shown)
     }

@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use crate::app::App;
-use crate::service::shop;
+use crate::service::{ServiceError, shop};
 use crate::settings::{Settings, Sources};
 use crate::{system, telemetry};
 use chrono_tz::Tz;
@@ -18,7 +18,8 @@ pub struct Global {
     /// One setting, over the file and the environment; may be given several times
     #[arg(long, global = true, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Run on a virtual clock: an instant, and ",xN" to let it run N times as fast as real time
+    /// Run on a virtual clock: an instant, and ",xN" to let it run N times as fast as real time. A new book
+    /// begins there; an older one is moved there by drain
     #[arg(long, global = true, value_name = "INSTANT[,xN]")]
     pub clock: Option<String>,
     /// Act as this member of staff (its key); else as cli:<user>
@@ -42,8 +43,28 @@ impl Global {
         Ok(settings)
     }
 
-    /// Opens the book.
+    /// Opens the book, whose clock must stand where the settings say, if they do.
     pub async fn open(&self) -> Result<Session, Failure> {
+        let session = self.open_behind_clock().await?;
+        let (app, wanted) = (&session.app, session.app.settings.clock);
+        let stored = app.book.now().await?;
+        if let Some(wanted) = wanted.filter(|wanted| wanted.at > stored) {
+            let zone = session.zone().await?;
+            let detail = format!(
+                "{} is ahead of this book's clock, which shows {}, and only drain moves it: \
+                 `kinkeeper drain --clock {}` does all that is due on the way; then leave --clock out",
+                wanted.at.to_rfc3339_in(zone),
+                stored.to_rfc3339_in(zone),
+                wanted.at.to_rfc3339_in(zone),
+            );
+            let at = if self.clock.is_some() { "--clock" } else { "clock" };
+            return Err(ServiceError::invalid(at, "clock_ahead", detail).into());
+        }
+        Ok(session)
+    }
+
+    /// Opens the book wherever its clock stands: for who moves it.
+    pub async fn open_behind_clock(&self) -> Result<Session, Failure> {
         let app = App::open(self.settings()?).await?;
         let actor = match &self.acting {
             Some(key) => crate::service::staff::active(&app.book, key).await?.staff.key,

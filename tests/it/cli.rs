@@ -307,6 +307,24 @@ fn a_file_is_imported_once_and_its_bad_rows_are_told() {
 }
 
 #[test]
+fn a_clock_ahead_is_refused_by_who_cant_move_it() {
+    let home = Home::new();
+    home.run(&["status", "--clock", "2026-09-25T10:00:00+08:00"]).ended(0);
+    home.file("o.csv", "order_id,customer_id,paid_at,total\n1,c1,2026-09-25T11:00:00,1.00\n");
+    let later = ["--clock", "2026-09-25T12:00:00+08:00"];
+    let import = ["import", "orders", "o.csv"];
+    for command in [&import[..], &["status"], &["serve"]] {
+        let refused = home.run(&[command, &later].concat()).ended(2);
+        let remedy = "`kinkeeper drain --clock 2026-09-25T12:00:00+08:00` does all that is due on the way";
+        assert!(refused.stderr.contains(remedy), "{command:?}: {}", refused.stderr);
+    }
+    home.run(&[&["drain"][..], &later].concat()).ended(0);
+    home.run(&[&import[..], &later].concat()).ended(0);
+    let demo = home.run(&[&["demo"][..], &later].concat()).ended(2);
+    assert!(demo.stderr.contains("--until"), "{}", demo.stderr);
+}
+
+#[test]
 fn the_callbacks_queue_is_listed_by_state() {
     let home = Home::new();
     let none = home.run(&["callback", "list", "--state", "ready", "--format", "json"]).ended(0).json();

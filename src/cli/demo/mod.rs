@@ -60,6 +60,10 @@ const SETTINGS: [&str; 8] = [
 impl Demo {
     pub async fn run(self, global: &Global) -> Outcome {
         let Data::Retail = self.data;
+        if global.clock.is_some() {
+            let detail = "the demo has a clock of its own; --until says where its month ends";
+            return Err(ServiceError::invalid("--clock", "clock_of_its_own", detail).into());
+        }
         let until = Instant::parse(&self.until, data::ZONE).ok_or_else(|| {
             ServiceError::invalid(
                 "--until",
