@@ -10,7 +10,7 @@ use crate::service::book::RuleCache;
 use crate::service::definitions::DefinitionCache;
 use crate::service::dispatch::Dispatch;
 use crate::service::secrets::Secrets;
-use crate::service::{Book, ServiceError, StaffingMemory, defaults, shop};
+use crate::service::{Book, ServiceError, StaffingMemory, defaults, import, shop};
 use crate::settings::{DatabaseSettings, MailChannel, Settings};
 use crate::store::{ClockKind, Lease, MachineTime, Open, Store, Timeouts};
 use crate::system::{self, Entropy, SystemClock, SystemEntropy};
@@ -30,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 
 /// How long a stopping daemon may finish what it began.
 pub const GRACE: Duration = Duration::from_secs(25);
+/// How often a daemon looks for imports that nobody works on any more.
+const IMPORT_WATCH: Duration = Duration::from_secs(15);
 /// Batches a worker works off before it lets the others go on.
 const BATCHES: u32 = 8;
 
@@ -169,13 +171,13 @@ impl App {
                 .await
         };
         let alarm = self.alarm.run(seconds(self.settings.workers.poll_seconds), stop.clone());
-        let work = async { tokio::join!(web, alarm, self.work(stop.clone())) };
+        let work = async { tokio::join!(web, alarm, self.work(stop.clone()), self.watch_imports(&stop)) };
         let deadline = async {
             stop.cancelled().await;
             tokio::time::sleep(GRACE).await;
         };
         tokio::select! {
-            (web, alarm, worked) = work => {
+            (web, alarm, worked, ()) = work => {
                 if let Err(error) = alarm {
                     tracing::warn!(%error, "the alarm clock failed; workers went on by polling");
                 }
@@ -185,6 +187,25 @@ impl App {
             () = deadline => {
                 tracing::warn!("stopped before everything begun was finished; leases bring the rest back");
                 Ok(())
+            }
+        }
+    }
+
+    /// Lets go, at the start and from then on, who waits for the end of an import that was killed.
+    async fn watch_imports(&self, stop: &CancellationToken) {
+        let mut looks = tokio::time::interval(IMPORT_WATCH);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = looks.tick() => {}
+            }
+            match import::end_abandoned(&self.book.store).await {
+                Ok(0) => {}
+                Ok(_) => self.alarm.ring(),
+                Err(error) => {
+                    tracing::warn!(%error, "unfinished imports couldn't be looked for; tried again")
+                }
             }
         }
     }

@@ -53,7 +53,7 @@ pub fn email(text: &str) -> Option<Address> {
     if value.is_empty() || value.len() > LONGEST {
         return None;
     }
-    let class = if value.contains('*') { Class::Masked } else { Class::Real };
+    let class = if value.contains('*') && value.contains('@') { Class::Masked } else { Class::Real };
     let usable = class == Class::Real && deliverable(&value);
     Some(Address { channel: EMAIL, value, class, usable })
 }
@@ -67,11 +67,17 @@ fn deliverable(value: &str) -> bool {
     sound(local) && local.len() <= 64 && sound(host) && labels(host)
 }
 
+/// Digits of the shortest and the longest number taken; with an extension it may be longer than E.164's 15.
+const DIGITS: std::ops::RangeInclusive<usize> = 5..=20;
+
 /// E.164 where the number can be read so: `+…` and `00…` as written, eleven digits of a Chinese mobile as
-/// `+86…`. A Chinese mobile with an extension is a relay number. Anything else is kept as digits, unusable.
+/// `+86…`. A Chinese mobile with an extension is a relay number. Any other number is kept as digits, unusable;
+/// `None` is what can't be a number at all.
 pub fn phone(text: &str) -> Option<Address> {
     let text: String = text.trim().nfkc().collect();
-    if text.is_empty() || text.len() > 64 {
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+    if digits == 0 || letters > digits || text.len() > 64 {
         return None;
     }
     if text.contains('*') {
@@ -83,7 +89,7 @@ pub fn phone(text: &str) -> Option<Address> {
     let international = text.starts_with('+') || text.starts_with("00");
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let digits = digits.strip_prefix("00").unwrap_or(&digits);
-    if digits.is_empty() {
+    if !DIGITS.contains(&digits.len()) {
         return None;
     }
     let (value, usable) = match chinese_mobile(digits) {
@@ -144,6 +150,8 @@ mod tests {
         assert_eq!(phone("13800138001-1234").unwrap().class, Class::Relay);
         assert_eq!(phone("138****1234").unwrap().class, Class::Masked);
         assert!(!phone("8008208820").unwrap().usable);
-        assert_eq!(phone("call me"), None);
+        for no_number in ["call me", "123", "+44", "***", "n/a 0", "123456789012345678901", "anything12345"] {
+            assert_eq!(phone(no_number), None, "{no_number}");
+        }
     }
 }

@@ -43,6 +43,45 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
+/// Collects what is wrong while the reading goes on, so that all of it is told at once.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// Keeps a problem; of several at one place, the first.
+    pub fn push(&mut self, problem: Problem) {
+        if !self.0.iter().any(|known| known.at == problem.at) {
+            self.0.push(problem);
+        }
+    }
+
+    /// What was read, or nothing in its place and the problem kept.
+    pub fn note<T: Default>(&mut self, read: Result<T, Problem>) -> T {
+        read.unwrap_or_else(|problem| {
+            self.push(problem);
+            T::default()
+        })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn into_vec(self) -> Vec<Problem> {
+        self.0
+    }
+
+    /// `value`, unless a problem was kept on the way to it.
+    pub fn or<T>(self, value: T) -> Result<T, Vec<Problem>> {
+        if self.is_empty() { Ok(value) } else { Err(self.0) }
+    }
+}
+
+/// Several problems in one line, for people.
+pub fn together(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
 /// The known name nearest to what was written, for "did you mean" remedies.
 ///
 /// Nearest by Damerau–Levenshtein distance (optimal string alignment); nothing further away than a
@@ -90,6 +129,17 @@ mod tests {
         assert_eq!(nearest("lisen", keys), Some("listen"));
         assert_eq!(nearest("timezoen", keys), Some("timezone"));
         assert_eq!(nearest("elephant", keys), None);
+    }
+
+    #[test]
+    fn all_problems_are_kept_and_one_a_place() {
+        let mut problems = Problems::default();
+        assert_eq!(problems.note(Ok(5)), 5);
+        assert_eq!(problems.clone().or("read"), Ok("read"));
+        assert_eq!(problems.note::<i64>(Err(Problem::new("a", "x", "is bad"))), 0);
+        problems.push(Problem::new("b", "y", "is worse"));
+        problems.push(Problem::new("a", "z", "again"));
+        assert_eq!(together(&problems.or(()).unwrap_err()), "a: is bad; b: is worse");
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub struct Model {
     pub duplicate: i64,
     pub rejected: i64,
     pub without_customer: i64,
+    pub left_out: i64,
+    pub leased_until: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -14,6 +14,7 @@ mod m20261122_000003_facts;
 mod m20261122_000004_book;
 mod m20261122_000005_care;
 mod m20261122_000006_people;
+mod m20261122_000007_imports;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000004_book::Migration),
             Box::new(m20261122_000005_care::Migration),
             Box::new(m20261122_000006_people::Migration),
+            Box::new(m20261122_000007_imports::Migration),
         ]
     }
 }

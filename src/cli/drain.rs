@@ -4,6 +4,7 @@ use super::failure::{Failure, Outcome};
 use super::output::{FormatArg, table};
 use super::session::Global;
 use crate::app::App;
+use crate::service::import;
 use crate::store::Step;
 use crate::worker::WorkDone;
 use clap::Args;
@@ -23,6 +24,10 @@ impl Drain {
     pub async fn run(self, global: &Global) -> Outcome {
         let session = global.open_behind_clock().await?;
         let _lock = session.app.lock_workers()?;
+        import::end_abandoned(&session.app.book.store).await?;
+        for left in import::list_unfinished(&session.app.book.store).await? {
+            eprintln!("warning: {}", super::live::unfinished(&left));
+        }
         self.format.print(&drain(&session.app).await?, shown)
     }
 }

@@ -9,6 +9,10 @@ use std::process::ExitCode;
 #[derive(Debug)]
 pub enum Failure {
     Service(ServiceError),
+    /// The input is wrong, which was found before anything was changed.
+    Unchanged(Vec<Problem>),
+    /// The input is wrong; says how.
+    BadInput(String),
     /// Something outside the book: a file, a terminal.
     Failed(String),
     /// The person said no, or wasn't there to be asked.
@@ -24,6 +28,7 @@ impl Failure {
         match self {
             Self::Silent => 0,
             Self::Failed(_) => 1,
+            Self::Unchanged(_) | Self::BadInput(_) => 2,
             Self::Refused(_) => 4,
             Self::Service(error) => match error {
                 ServiceError::Invalid(_) => 2,
@@ -38,15 +43,17 @@ impl Failure {
     pub fn lines(&self) -> Vec<String> {
         match self {
             Self::Silent => Vec::new(),
-            Self::Service(ServiceError::Invalid(problems)) => {
+            Self::Service(ServiceError::Invalid(problems)) | Self::Unchanged(problems) => {
                 let mut lines: Vec<String> = problems.iter().map(|p| format!("error: {p}")).collect();
-                if lines.len() > 1 {
-                    lines.push(format!("{} problems; nothing was changed", lines.len()));
+                match (lines.len(), self) {
+                    (0 | 1, Self::Unchanged(_)) => lines.push("nothing was changed".to_owned()),
+                    (0 | 1, _) => {}
+                    (n, _) => lines.push(format!("{n} problems; nothing was changed")),
                 }
                 lines
             }
             Self::Service(error) => vec![format!("error: {error}")],
-            Self::Failed(detail) => vec![format!("error: {detail}")],
+            Self::Failed(detail) | Self::BadInput(detail) => vec![format!("error: {detail}")],
             Self::Refused(detail) => vec![format!("refused: {detail}")],
         }
     }

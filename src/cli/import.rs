@@ -3,6 +3,7 @@
 use super::failure::{Failure, Outcome};
 use super::output::FormatArg;
 use super::session::Global;
+use crate::service::ServiceError;
 use crate::service::import::{self, Age, Kind, Later, Mode, Progress, Report, Request, Unknown};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -10,6 +11,10 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 /// Take in a CSV file, plain or gzipped
+///
+/// Rows that can't be taken in are refused one by one, with line, column and remedy; all others are taken in.
+/// Exit code 0 with a warning on stderr where some rows were refused, 2 where every row was or the file can't
+/// be read (then nothing was changed). The same file again changes nothing; one that was interrupted goes on.
 #[derive(Debug, Subcommand)]
 pub enum Import {
     Customers(CustomersFile),
@@ -17,9 +22,17 @@ pub enum Import {
     Tickets(TicketsFile),
 }
 
+/// What a cron job needs to know.
+macro_rules! exit_codes {
+    () => {
+        "Exit codes: 0 done (with a warning on stderr where rows were refused), 1 failed (the same command goes\n\
+         on), 2 every row was refused or the file can't be read"
+    };
+}
+
 /// Customers with names, contacts, birthdays and consents
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  kinkeeper import customers customers.csv --reject refused.csv")]
+#[command(after_help = concat!("Example:\n  kinkeeper import customers customers.csv --reject refused.csv\n\n", exit_codes!()))]
 pub struct CustomersFile {
     #[command(flatten)]
     file: FileArgs,
@@ -27,7 +40,7 @@ pub struct CustomersFile {
 
 /// Orders and refunds
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  kinkeeper import orders orders.csv.gz --history")]
+#[command(after_help = concat!("Example:\n  kinkeeper import orders orders.csv.gz --history\n\n", exit_codes!()))]
 pub struct OrdersFile {
     #[command(flatten)]
     file: FileArgs,
@@ -35,7 +48,7 @@ pub struct OrdersFile {
 
 /// Tickets and complaints
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  kinkeeper import tickets tickets.csv --dry-run")]
+#[command(after_help = concat!("Example:\n  kinkeeper import tickets tickets.csv --dry-run\n\n", exit_codes!()))]
 pub struct TicketsFile {
     #[command(flatten)]
     file: FileArgs,
@@ -83,19 +96,41 @@ impl Import {
         let mut bar = Bar::new();
         let report = import::run(&book.store, &book.shop_key, &request, &mut bar).await;
         bar.finish();
-        let report = report.map_err(Failure::from)?;
+        let report = report.map_err(|error| match error {
+            ServiceError::Invalid(problems) => Failure::Unchanged(problems),
+            error => error.into(),
+        })?;
         args.format.print(&report, |report| shown(report, &request))?;
         if request.mode == Mode::DryRun {
             eprintln!("dry run: nothing was changed");
         }
-        Ok(())
+        ended(&report, &request)
     }
+}
+
+/// Some refused rows are a warning; a file of which every row is refused is the wrong file.
+fn ended(report: &Report, request: &Request) -> Outcome {
+    let counts = &report.counts;
+    if counts.rejected == 0 {
+        return Ok(());
+    }
+    let remedy = match &request.reject {
+        Some(path) => format!("repair them in {} and import that", path.display()),
+        None => "--reject FILE writes them down with the reasons, to be repaired and imported".to_owned(),
+    };
+    if counts.rejected == counts.rows() - counts.without_customer {
+        let detail = format!("{}: every row was refused; {remedy}", request.path.display());
+        return Err(Failure::BadInput(detail));
+    }
+    eprintln!("warning: {} of {} rows were refused; {remedy}", counts.rejected, report.rows);
+    Ok(())
 }
 
 fn shown(report: &Report, request: &Request) -> String {
     let counts = &report.counts;
+    let taken_in = if request.mode == Mode::DryRun { "would be taken in" } else { "taken in" };
     let mut lines = vec![format!(
-        "{} rows of {}: {} taken in, {} known before, {} refused, {} without a customer",
+        "{} rows of {}: {} {taken_in}, {} known already, {} refused, {} without a customer",
         report.rows,
         request.path.display(),
         counts.accepted,

@@ -3,6 +3,7 @@
 use super::failure::Outcome;
 use super::output::{Assent, Format, FormatArg, json, table, text, wall};
 use super::session::Global;
+use crate::service::import::Unfinished;
 use crate::service::live::{self, PREVIEW_DAYS, Preview, Status};
 use crate::store::stops::StopScope;
 use chrono_tz::Tz;
@@ -53,6 +54,7 @@ fn status_text(status: &Status, zone: Tz) -> String {
             lines.push(format!("{name:<12} {}", parts.join(", ")));
         }
     }
+    lines.extend(status.unfinished_imports.iter().map(|left| format!("unfinished   {}", unfinished(left))));
     if status.keys == 0 {
         lines.push("no API key yet: kinkeeper key create --role ingest".to_owned());
     }
@@ -64,6 +66,17 @@ fn status_text(status: &Status, zone: Tz) -> String {
         ));
     }
     lines.join("\n")
+}
+
+/// What to do about an import that was begun and not ended.
+pub(super) fn unfinished(import: &Unfinished) -> String {
+    let Unfinished { kind, file, rows_done, command, .. } = import;
+    match import.under_way {
+        true => format!("the import of {kind} {file} is under way, {rows_done} rows are done"),
+        false => format!(
+            "the import of {kind} {file} was interrupted after {rows_done} rows; `{command}`, where the file lies, goes on with it"
+        ),
+    }
 }
 
 /// Start caring: from now on causes count, once and for good. Shows the first week, then asks

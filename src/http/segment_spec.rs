@@ -39,7 +39,8 @@ struct Taken {
     accepted: usize,
     /// Events known already by their message id.
     duplicate: usize,
-    /// Events refused, and kept in quarantine.
+    /// What was refused and is kept in quarantine: events, and traits of `identify` that can't be so (an
+    /// impossible birthday, an address that is none), without which the event was taken in.
     rejected: Vec<Refused>,
 }
 
@@ -48,8 +49,9 @@ struct Taken {
 struct Refused {
     /// Its place in the batch, from 0.
     index: usize,
+    /// Of the first thing wrong with it.
     code: String,
-    /// Where and why, and what would help.
+    /// Everything wrong with it: where and why, and what would help.
     detail: String,
 }
 

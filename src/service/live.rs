@@ -1,5 +1,6 @@
 //! Going live (正式上线), emergency stops (一键停发) and what the book is doing: the switches an operator holds.
 
+use super::import::{Unfinished, list_unfinished};
 use super::{Book, ServiceError};
 use crate::store::overview::{self, Counts, SlotAhead};
 use crate::store::stops::{self, StopRow, StopScope};
@@ -189,6 +190,8 @@ pub struct Status {
     pub next_due: Vec<NextDue>,
     pub counts: Counts,
     pub last_fact_received_at: Option<Instant>,
+    /// Begun and not ended: under way, or interrupted.
+    pub unfinished_imports: Vec<Unfinished>,
     /// API keys in force.
     pub keys: i64,
 }
@@ -238,6 +241,7 @@ pub async fn status(book: &Book) -> Result<Status, ServiceError> {
         next_due: next_due(book).await?,
         counts: overview::counts(db, now).await?,
         last_fact_received_at: overview::last_fact_at(db).await?,
+        unfinished_imports: list_unfinished(&book.store).await?,
         keys: keys::count(db).await?,
     })
 }

@@ -6,6 +6,7 @@ use super::sql::{Arg, Row, args, json};
 use super::{Db, StoreError, Tx};
 use domain::event::{Event, Fact, TicketPatch, TicketStep};
 use domain::ids::{CustomerId, EventId, ShopId, SourceId};
+use domain::problem::together;
 use domain::time::Instant;
 use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
@@ -70,6 +71,18 @@ pub async fn claim_messages(
     let tail = "ON CONFLICT (source_id, message_id) DO NOTHING RETURNING event_id";
     let mine = tx.insert_returning("event_key", &columns, rows, tail).await?;
     mine.iter().map(|row| row.int("event_id").map(EventId)).collect()
+}
+
+/// Those of these message ids that the source of this key has said before.
+pub async fn known_messages(
+    db: &Db,
+    source_key: &str,
+    messages: Vec<String>,
+) -> Result<HashSet<String>, StoreError> {
+    let sql = "SELECT k.message_id FROM event_key k JOIN source s ON s.id = k.source_id \
+               WHERE s.key = $1 AND k.message_id IN ({in})";
+    let messages = messages.into_iter().map(|id| id.arg()).collect();
+    all_in(db, sql, args![source_key], messages).await?.iter().map(|row| row.text("message_id")).collect()
 }
 
 /// Claims business keys; gives the events that take effect. The first event of a key in the log has it.
@@ -217,11 +230,11 @@ fn fact(row: &Row, kind: String, patch: &TicketPatch) -> Result<Fact, StoreError
 /// The ticket fields an event said.
 pub(super) fn patch(row: &Row) -> Result<TicketPatch, StoreError> {
     let properties = properties(row)?;
-    let mut patch = TicketPatch::read(&properties).map_err(|problem| StoreError::Corrupt {
+    let mut patch = TicketPatch::read(&properties).map_err(|problems| StoreError::Corrupt {
         table: "event".to_owned(),
         column: "properties".to_owned(),
         row: row.int("id").unwrap_or_default().to_string(),
-        detail: problem.to_string(),
+        detail: together(&problems),
     })?;
     patch.amount_minor = row.opt_int("amount_minor")?;
     patch.order_id = row.opt_text("order_key")?;

@@ -3,7 +3,7 @@
 use super::sql::{Row, args};
 use super::{Db, StoreError, Tx};
 use domain::ids::{ImportId, SourceId};
-use domain::time::Instant;
+use domain::time::{Instant, MachineInstant};
 
 /// A file about to be imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,19 +17,40 @@ pub struct NewImport {
     pub historical: bool,
     /// The one instant at which all rows count as taken in.
     pub received_at: Instant,
+    /// Until when, unless it is heard of again, it counts as under way.
+    pub leased_until: MachineInstant,
 }
 
-/// What was made of the rows so far.
+/// What was made of the rows so far. Each row is counted once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Counts {
-    /// Events taken in.
+    /// Taken in: something a row says is new.
     pub accepted: i64,
-    /// Events that were there already.
+    /// Everything a row says was known already.
     pub duplicate: i64,
-    /// Rows refused.
+    /// Refused.
     pub rejected: i64,
-    /// Rows that name no customer: counted, not refused.
+    /// Named no customer: counted, not refused.
     pub without_customer: i64,
+    /// Left for a feed, which brings them when their time has come.
+    pub left_out: i64,
+}
+
+impl Counts {
+    #[must_use]
+    pub fn plus(self, more: Self) -> Self {
+        Self {
+            accepted: self.accepted + more.accepted,
+            duplicate: self.duplicate + more.duplicate,
+            rejected: self.rejected + more.rejected,
+            without_customer: self.without_customer + more.without_customer,
+            left_out: self.left_out + more.left_out,
+        }
+    }
+
+    pub fn rows(self) -> i64 {
+        self.accepted + self.duplicate + self.rejected + self.without_customer + self.left_out
+    }
 }
 
 /// A file's import as it stands.
@@ -45,11 +66,13 @@ pub struct Import {
     pub finished_at: Option<Instant>,
     /// Rows done, the header not counted.
     pub cursor_row: i64,
+    /// Until when somebody counts as working on it; `None`: nobody does, and its customers don't wait for it.
+    pub leased_until: Option<MachineInstant>,
     pub counts: Counts,
 }
 
 const SELECTED: &str = "id, kind, file_name, file_hash, source_id, historical, received_at, finished_at, cursor_row, \
-     accepted, duplicate, rejected, without_customer";
+     leased_until, accepted, duplicate, rejected, without_customer, left_out";
 
 fn read(row: &Row) -> Result<Import, StoreError> {
     Ok(Import {
@@ -62,11 +85,13 @@ fn read(row: &Row) -> Result<Import, StoreError> {
         received_at: row.at("received_at")?,
         finished_at: row.opt_at("finished_at")?,
         cursor_row: row.int("cursor_row")?,
+        leased_until: row.opt_int("leased_until")?.map(MachineInstant::from_micros),
         counts: Counts {
             accepted: row.int("accepted")?,
             duplicate: row.int("duplicate")?,
             rejected: row.int("rejected")?,
             without_customer: row.int("without_customer")?,
+            left_out: row.int("left_out")?,
         },
     })
 }
@@ -105,6 +130,8 @@ pub async fn begin(tx: &Tx, new: NewImport) -> Result<Import, StoreError> {
         "duplicate",
         "rejected",
         "without_customer",
+        "left_out",
+        "leased_until",
     ];
     let row = args![
         new.kind,
@@ -119,6 +146,8 @@ pub async fn begin(tx: &Tx, new: NewImport) -> Result<Import, StoreError> {
         0_i64,
         0_i64,
         0_i64,
+        0_i64,
+        new.leased_until,
     ];
     let rows =
         tx.insert_returning("import_batch", &columns, vec![row], &format!("RETURNING {SELECTED}")).await?;
@@ -127,6 +156,19 @@ pub async fn begin(tx: &Tx, new: NewImport) -> Result<Import, StoreError> {
         expected: 1,
         actual: 0,
     })
+}
+
+/// Says that the import is worked on until then, and keeps others off its row until the transaction ends. Fails
+/// if another process moved it meanwhile.
+pub async fn hold(
+    tx: &Tx,
+    import: ImportId,
+    from_row: i64,
+    leased_until: MachineInstant,
+) -> Result<(), StoreError> {
+    let sql =
+        "UPDATE import_batch SET leased_until = $1 WHERE id = $2 AND cursor_row = $3 AND finished_at IS NULL";
+    tx.exec_one("going on with an import", sql, args![leased_until, import, from_row]).await
 }
 
 /// Moves an import on by a slice, in the slice's transaction. Fails if another process moved it meanwhile.
@@ -138,14 +180,40 @@ pub async fn advance(
     slice: Counts,
 ) -> Result<(), StoreError> {
     let sql = "UPDATE import_batch SET cursor_row = $1, accepted = accepted + $2, duplicate = duplicate + $3, \
-               rejected = rejected + $4, without_customer = without_customer + $5 \
-               WHERE id = $6 AND cursor_row = $7 AND finished_at IS NULL";
-    let Counts { accepted, duplicate, rejected, without_customer } = slice;
-    let args = args![to_row, accepted, duplicate, rejected, without_customer, import, from_row];
+               rejected = rejected + $4, without_customer = without_customer + $5, left_out = left_out + $6 \
+               WHERE id = $7 AND cursor_row = $8 AND finished_at IS NULL";
+    let Counts { accepted, duplicate, rejected, without_customer, left_out } = slice;
+    let args = args![to_row, accepted, duplicate, rejected, without_customer, left_out, import, from_row];
     tx.exec_one("moving an import on", sql, args).await
 }
 
 pub async fn finish(tx: &Tx, import: ImportId, at: Instant) -> Result<(), StoreError> {
-    let sql = "UPDATE import_batch SET finished_at = $1 WHERE id = $2 AND finished_at IS NULL";
+    let sql =
+        "UPDATE import_batch SET finished_at = $1, leased_until = NULL WHERE id = $2 AND finished_at IS NULL";
     tx.exec_one("ending an import", sql, args![at, import]).await
+}
+
+/// Whether an unfinished import was last heard of too long ago.
+pub async fn any_abandoned(db: &Db, machine: MachineInstant) -> Result<bool, StoreError> {
+    let sql = "SELECT COUNT(*) FROM import_batch WHERE finished_at IS NULL AND leased_until <= $1";
+    Ok(db.number(sql, args![machine]).await?.unwrap_or(0) > 0)
+}
+
+/// Notes of unfinished imports that were last heard of too long ago that nobody works on them any more; gives
+/// them. Each is given once, until somebody goes on with it.
+pub async fn abandon(tx: &Tx, machine: MachineInstant) -> Result<Vec<Import>, StoreError> {
+    let sql = format!(
+        "UPDATE import_batch SET leased_until = NULL WHERE finished_at IS NULL AND leased_until <= $1 RETURNING {SELECTED}"
+    );
+    tx.all(&sql, args![machine]).await?.iter().map(read).collect()
+}
+
+/// Unfinished imports, latest first, but for those whose file was imported whole later, corrected.
+pub async fn list_unfinished(db: &Db) -> Result<Vec<Import>, StoreError> {
+    let sql = format!(
+        "SELECT {SELECTED} FROM import_batch u WHERE finished_at IS NULL AND NOT EXISTS (SELECT 1 FROM import_batch w \
+         WHERE w.id > u.id AND w.kind = u.kind AND w.source_id = u.source_id AND w.file_name = u.file_name \
+         AND w.finished_at IS NOT NULL) ORDER BY id DESC"
+    );
+    db.all(&sql, vec![]).await?.iter().map(read).collect()
 }

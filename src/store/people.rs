@@ -7,6 +7,7 @@ use super::sql::{Arg, args, json, word};
 use super::{Db, StoreError, Tx};
 use chrono_tz::Tz;
 use domain::contact::{self, Address, Class};
+use domain::customer::Birthday;
 use domain::event::TraitBook;
 use domain::ids::CustomerId;
 use domain::time::Instant;
@@ -27,7 +28,7 @@ pub struct Identified {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Personal {
     pub name: Option<String>,
-    /// As sent: `1990-05-01`, `05-01`, `lunar:08-15`, …
+    /// As `domain::customer::Birthday` spells it: `1990-05-01`, `05-01`, `lunar:08-15`, …
     pub birthday: Option<String>,
     pub traits: Map<String, serde_json::Value>,
 }
@@ -85,7 +86,10 @@ async fn write_books(
     let (mut personal, mut rows) = (Vec::with_capacity(books.len()), Vec::with_capacity(books.len()));
     for (customer, book) in books {
         let traits = serde_json::to_string(book).expect("a map of JSON values is JSON");
-        personal.push(args![*customer, book.name(), book.text("birthday"), traits]);
+        // Whoever relies on a birthday finds one that the calendar has, whatever an older build let in.
+        let birthday = book.text("birthday").and_then(|text| Birthday::parse(&text).ok());
+        let birthday = birthday.map(|birthday| birthday.to_string());
+        personal.push(args![*customer, book.name(), birthday, traits]);
         // A zone nobody knows is kept among the traits and not used.
         let zone = book.text("timezone").and_then(|name| name.parse::<Tz>().ok());
         let registered = book.text("created_at").and_then(|at| Instant::parse(&at, shop.shop.zone));

@@ -289,7 +289,13 @@ fn a_file_is_imported_once_and_its_bad_rows_are_told() {
     assert!(reason.contains('3') && reason.contains("total"), "line and column: {reason}");
     let refused = std::fs::read_to_string(home.path().join("refused.csv")).expect("written");
     assert!(refused.contains("abc"), "{refused}");
-    home.run(&args).ended(0);
+    let again = home.run(&args).ended(0);
+    assert!(
+        again.stderr.contains("warning: 1 of 2 rows were refused; repair them in refused.csv"),
+        "{}",
+        again.stderr
+    );
+    assert_eq!(again.json()["counts"]["duplicate"], 1);
     let status = home.run(&["status", "--format", "json"]).ended(0).json();
     assert_eq!(status["counts"]["orders"], 1, "the same file twice changes nothing");
 
@@ -304,6 +310,34 @@ fn a_file_is_imported_once_and_its_bad_rows_are_told() {
     home.file("bad.csv", "order_id,customer\n1,2\n");
     let header = home.run(&["import", "orders", "bad.csv"]).ended(2);
     assert!(header.stderr.contains("did you mean"), "{}", header.stderr);
+}
+
+#[test]
+fn a_wrong_file_ends_an_import_with_an_exit_code() {
+    let home = Home::new();
+    home.file("all.csv", "order_id,customer_id,paid_at,total\n1,c1,2026-01-06,abc\n2,,2026-01-06,1\n");
+    let refused = home.run(&["import", "orders", "all.csv"]).ended(2);
+    assert!(
+        refused.stdout.contains("2 rows of all.csv: 0 taken in, 0 known already, 1 refused"),
+        "{}",
+        refused.stdout
+    );
+    assert!(refused.stderr.contains("all.csv: every row was refused; --reject FILE"), "{}", refused.stderr);
+    home.run(&["import", "orders", "all.csv", "--dry-run"]).ended(2);
+    let help = home.run(&["import", "orders", "--help"]).ended(0).stdout;
+    assert!(help.contains("Exit codes: 0 done (with a warning"), "{help}");
+
+    home.file("open.csv", "order_id,customer_id,paid_at,total\n1,c1,2026-01-06,1\n2,\"c1,2026-01-06,1\n");
+    let open = home.run(&["import", "orders", "open.csv"]).ended(2);
+    assert!(open.stderr.contains("line 3: a quote opens here and never closes"), "{}", open.stderr);
+    assert!(open.stderr.contains("\nnothing was changed\n"), "{}", open.stderr);
+    let nowhere = home.run(&["import", "orders", "all.csv", "--reject", "no/such/folder.csv"]).ended(2);
+    assert!(nowhere.stderr.contains("nothing was changed"), "{}", nowhere.stderr);
+    let status = home.run(&["status", "--format", "json"]).ended(0).json();
+    assert_eq!(
+        (&status["counts"]["events"], &status["unfinished_imports"]),
+        (&0.into(), &serde_json::json!([]))
+    );
 }
 
 #[test]

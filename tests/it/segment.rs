@@ -80,6 +80,45 @@ on_both_databases! {
     }
 }
 
+on_both_databases! {
+    async fn traits_that_cant_be_so_are_told_and_kept_apart(database) {
+        let door = Door::open(database).await;
+        let traits = json!({"email": "not an email", "birthday": "02-30", "name": "Rosa",
+                            "consents": {"email": {"marketing": "denied"}}});
+        let body = json!({"messageId": "m1", "userId": "u1", "traits": traits}).to_string();
+        let answer = door.post("/v1/identify", body.clone()).await;
+        let detail = "traits.birthday: is a day the calendar doesn't have; correct it, or leave it empty; \
+                      traits.email: is no mail address; send one such as rosa@example.com, or leave it empty; \
+                      the rest of the event was taken in";
+        let rejected = json!([{"index": 0, "code": "bad_birthday", "detail": detail}]);
+        assert_eq!(answer.body, json!({"success": true, "accepted": 1, "duplicate": 0, "rejected": rejected}));
+        assert_eq!((door.count("contact_point").await, door.count("consent").await), (0, 1), "a no isn't lost");
+
+        let db = door.house.app.book.store.reader();
+        let one = async |sql: &str| {
+            let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await;
+            row.expect("read").expect("a row")
+        };
+        let person = one("SELECT name, birthday, traits FROM customer_personal").await;
+        assert_eq!(person.try_get::<Option<String>>("", "birthday").expect("text"), None);
+        assert!(!person.try_get::<String>("", "traits").expect("JSON").contains("02-30"));
+        let kept = one("SELECT message_id, payload FROM quarantine").await;
+        assert_eq!(kept.try_get::<String>("", "message_id").expect("text"), "m1#refused");
+        let payload: Value = serde_json::from_str(&kept.try_get::<String>("", "payload").expect("text")).expect("JSON");
+        let expected = json!({"type": "identify", "messageId": "m1#refused", "userId": "u1",
+                              "traits": {"birthday": "02-30", "email": "not an email"}});
+        assert_eq!(payload, expected);
+
+        // Repaired, what was kept goes in beside the message it was part of.
+        let repaired = payload.to_string().replace("02-30", "02-29").replace("not an email", "rosa@example.com");
+        assert_eq!(door.post("/v1/identify", repaired).await.body["accepted"], 1);
+        assert_eq!(door.count("contact_point").await, 1);
+        let again = door.post("/v1/identify", body).await;
+        assert_eq!(again.body["duplicate"], 1);
+        assert_eq!((door.count("quarantine").await, door.count("event").await), (1, 2));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_way_an_sdk_sends_is_taken() {
     let door = Door::open(TestDatabase::migrated_sqlite().await).await;

@@ -2,9 +2,11 @@
 //!
 //! No rule and no tag lives here.
 
+mod birthday;
 pub mod facts;
 pub mod profile;
 
+pub use birthday::Birthday;
 pub use facts::CustomerFacts;
 pub use profile::{OrderRef, Profile, ProfileTimelines};
 

@@ -3,7 +3,7 @@
 use super::values::Fields;
 use super::{Fact, Said, TicketPatch, TicketStep};
 use crate::money::Currency;
-use crate::problem::Problem;
+use crate::problem::{Problem, Problems};
 use crate::time::Instant;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -27,34 +27,40 @@ pub(super) fn canonical(name: &str) -> &str {
     KNOWN.iter().find(|known| known.eq_ignore_ascii_case(name)).copied().unwrap_or(name)
 }
 
-/// The fact of a track event and, for tickets, the fields it says.
+/// The fact of a track event and, for tickets, the fields it says. Void where it kept problems.
 pub(super) fn fact(
     name: &str,
     fields: Fields<'_>,
     base: Currency,
-) -> Result<(Fact, Option<TicketPatch>), Problem> {
-    let currency = currency(fields, base)?;
-    if let Some(step) = TicketStep::of_event(name) {
-        return ticket(step, fields, currency);
+    problems: &mut Problems,
+) -> (Fact, Option<TicketPatch>) {
+    if let Err(problem) = check_currency(fields, base) {
+        problems.push(problem);
     }
-    let order_id = |fields: Fields<'_>| fields.required("order_id", "an order event needs its order's id");
+    if let Some(step) = TicketStep::of_event(name) {
+        return ticket(step, fields, base, problems);
+    }
+    let mut order_id = || {
+        let id = fields.required("order_id", "an order event needs its order's id");
+        problems.note(id)
+    };
     let fact = match name {
         "Order Completed" => {
-            Fact::OrderCompleted { order_id: order_id(fields)?, total_minor: total(fields, currency)? }
+            Fact::OrderCompleted { order_id: order_id(), total_minor: total(fields, base, problems) }
         }
         "Order Updated" => {
-            Fact::OrderUpdated { order_id: order_id(fields)?, total_minor: total(fields, currency)? }
+            Fact::OrderUpdated { order_id: order_id(), total_minor: total(fields, base, problems) }
         }
-        "Order Cancelled" => Fact::OrderCancelled { order_id: order_id(fields)? },
-        "Order Refunded" => refund(fields, currency)?,
+        "Order Cancelled" => Fact::OrderCancelled { order_id: order_id() },
+        "Order Refunded" => refund(fields, base, problems),
         other => Fact::Custom { name: other.to_owned() },
     };
-    Ok((fact, None))
+    (fact, None)
 }
 
-/// The base currency, or a problem: until rates are kept, nothing else can be added up.
-fn currency(fields: Fields<'_>, base: Currency) -> Result<Currency, Problem> {
-    let Some(written) = fields.word("currency")? else { return Ok(base) };
+/// Until rates are kept, nothing but the base currency can be added up.
+fn check_currency(fields: Fields<'_>, base: Currency) -> Result<(), Problem> {
+    let Some(written) = fields.word("currency")? else { return Ok(()) };
     let currency = Currency::parse(&written).ok_or_else(|| {
         fields.problem("currency", "bad_currency", format!("\"{written}\" is no three-letter currency code"))
     })?;
@@ -62,89 +68,99 @@ fn currency(fields: Fields<'_>, base: Currency) -> Result<Currency, Problem> {
         let detail = format!("there is no rate from {currency} to the shop's {base}; send amounts in {base}");
         return Err(fields.problem("currency", "no_rate", detail));
     }
-    Ok(currency)
+    Ok(())
 }
 
 /// `total`, else revenue + shipping + tax, else Σ price·quantity − discount.
-fn total(fields: Fields<'_>, currency: Currency) -> Result<i64, Problem> {
-    let total = match (fields.amount("total", currency)?, fields.amount("revenue", currency)?) {
+fn total(fields: Fields<'_>, currency: Currency, problems: &mut Problems) -> i64 {
+    let before = problems.clone();
+    let mut amount = |name| problems.note(fields.amount(name, currency));
+    // Only what is counted is read: a discount in words beside a total is nobody's problem.
+    let total = match (amount("total"), amount("revenue")) {
         (Some(total), _) => total,
         (None, Some(revenue)) => {
-            let extra = |name| fields.amount(name, currency).map(Option::unwrap_or_default);
-            revenue.saturating_add(extra("shipping")?).saturating_add(extra("tax")?)
+            let extra =
+                amount("shipping").unwrap_or_default().saturating_add(amount("tax").unwrap_or_default());
+            revenue.saturating_add(extra)
         }
         (None, None) => match fields.get("products") {
             Some(Value::Array(lines)) if !lines.is_empty() => {
-                let discount = fields.amount("discount", currency)?.unwrap_or_default();
-                sum_of_lines(lines, currency)?.saturating_sub(discount).max(0)
+                let discount = amount("discount").unwrap_or_default();
+                sum_of_lines(lines, currency, problems).saturating_sub(discount).max(0)
             }
+            _ if *problems != before => 0,
             _ => {
                 let detail = "is missing; an order needs total, revenue, or products with price and quantity";
-                return Err(fields.problem("total", "missing_field", detail));
+                problems.push(fields.problem("total", "missing_field", detail));
+                0
             }
         },
     };
     if total < 0 {
-        return Err(fields.problem(
-            "total",
-            "amount_negative",
-            "is below 0; send a refund as Order Refunded",
-        ));
+        let detail = "is below 0; send a refund as Order Refunded";
+        problems.push(fields.problem("total", "amount_negative", detail));
     }
-    Ok(total)
+    total
 }
 
-fn sum_of_lines(lines: &[Value], currency: Currency) -> Result<i64, Problem> {
+fn sum_of_lines(lines: &[Value], currency: Currency, problems: &mut Problems) -> i64 {
     let mut sum: i64 = 0;
     for (n, line) in lines.iter().enumerate() {
         let at = format!("properties.products[{n}]");
         let Value::Object(map) = line else {
-            return Err(Problem::new(at, "not_an_object", "must be an object with price and quantity"));
+            problems.push(Problem::new(at, "not_an_object", "must be an object with price and quantity"));
+            continue;
         };
         let line = Fields { map, at: &at };
-        let price = line.amount("price", currency)?.unwrap_or_default();
+        let price = problems.note(line.amount("price", currency)).unwrap_or_default();
         // Quantities may be fractions (weights): counted in thousandths, rounded half-up per line.
-        let thousandths = match line.word("quantity")? {
-            None => 1_000,
-            Some(text) => crate::money::parse_minor(&text, 3)
-                .filter(|q| (0..=1_000_000_000_000).contains(q))
-                .ok_or_else(|| line.problem("quantity", "amount_not_a_number", "must be a plain number"))?,
-        };
+        let thousandths = problems.note(thousandths(line)).unwrap_or(1_000);
         let exact = i128::from(price) * i128::from(thousandths);
         let rounded = (exact.abs() + 500) / 1_000 * exact.signum();
         sum = sum.saturating_add(i64::try_from(rounded).unwrap_or(i64::MAX));
     }
-    Ok(sum)
+    sum
 }
 
-fn refund(fields: Fields<'_>, currency: Currency) -> Result<Fact, Problem> {
-    let (order_id, refund_id) = (fields.word("order_id")?, fields.word("refund_id")?);
-    if order_id.is_none() && refund_id.is_none() {
+fn thousandths(line: Fields<'_>) -> Result<Option<i64>, Problem> {
+    let Some(text) = line.word("quantity")? else { return Ok(None) };
+    crate::money::parse_minor(&text, 3)
+        .filter(|q| (0..=1_000_000_000_000).contains(q))
+        .map(Some)
+        .ok_or_else(|| line.problem("quantity", "amount_not_a_number", "must be a plain number"))
+}
+
+fn refund(fields: Fields<'_>, currency: Currency, problems: &mut Problems) -> Fact {
+    let before = problems.clone();
+    let (order_id, refund_id) =
+        (problems.note(fields.word("order_id")), problems.note(fields.word("refund_id")));
+    if order_id.is_none() && refund_id.is_none() && *problems == before {
         let detail = "is missing; a refund needs refund_id or order_id";
-        return Err(fields.problem("refund_id", "missing_field", detail));
+        problems.push(fields.problem("refund_id", "missing_field", detail));
     }
     let mut amount = None;
     for name in ["total", "revenue", "amount"] {
-        amount = amount.or(fields.amount(name, currency)?);
+        amount = amount.or(problems.note(fields.amount(name, currency)));
     }
-    Ok(Fact::OrderRefunded { order_id, refund_id, amount_minor: amount.map(i64::abs) })
+    Fact::OrderRefunded { order_id, refund_id, amount_minor: amount.map(i64::abs) }
 }
 
 fn ticket(
     step: TicketStep,
     fields: Fields<'_>,
     currency: Currency,
-) -> Result<(Fact, Option<TicketPatch>), Problem> {
-    let ticket_id = fields.required("ticket_id", "a ticket event needs its ticket's id")?;
-    let mut patch = TicketPatch::read(fields.map)?;
-    patch.amount_minor = fields.amount("amount", currency)?.map(i64::abs);
+    problems: &mut Problems,
+) -> (Fact, Option<TicketPatch>) {
+    let ticket_id = problems.note(fields.required("ticket_id", "a ticket event needs its ticket's id"));
+    let mut patch = TicketPatch::note(fields.map, problems);
+    patch.amount_minor = problems.note(fields.amount("amount", currency)).map(i64::abs);
     let fact = match step {
         TicketStep::Opened => Fact::TicketOpened(patch.ticket(&ticket_id)),
         TicketStep::Updated => Fact::TicketUpdated(patch.ticket(&ticket_id)),
         TicketStep::Resolved => Fact::TicketResolved { ticket_id },
         TicketStep::Reopened => Fact::TicketReopened { ticket_id },
     };
-    Ok((fact, Some(patch)))
+    (fact, Some(patch))
 }
 
 /// What makes a refund one refund within its order: its refund_id, else the fingerprint of instant, amount

@@ -6,12 +6,13 @@
 
 mod commerce;
 mod parse;
+mod person;
 mod ticket;
 mod traits;
 mod values;
 
 pub use commerce::refund_key;
-pub use parse::{ConsentSaid, Context, Reading, Said, occurred_at, parse};
+pub use parse::{ConsentSaid, Context, Reading, RefusedTraits, Said, occurred_at, parse};
 pub use ticket::{TicketPatch, TicketSaid, TicketState, TicketStep};
 pub use traits::TraitBook;
 

@@ -4,9 +4,9 @@
 //! [`occurred_at`], since only the door knows when it was received.
 
 use super::values::{Fields, LONGEST_WORD, flag, instant, snake, sound};
-use super::{Fact, TicketPatch, commerce};
+use super::{Fact, TicketPatch, commerce, person};
 use crate::money::Currency;
-use crate::problem::Problem;
+use crate::problem::{Problem, Problems};
 use crate::time::{Instant, MachineInstant, Span};
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
@@ -18,6 +18,8 @@ pub struct Context {
     pub zone: Tz,
     /// Currency of amounts without one, and the only one taken.
     pub currency: Currency,
+    /// The book's clock, where it is known already: nobody was born after it.
+    pub clock: Option<Instant>,
 }
 
 /// What an incoming event turned out to be.
@@ -48,6 +50,17 @@ pub struct Said {
     pub properties: Map<String, Value>,
     /// What is kept apart from it: contacts, names, addresses, free text.
     pub personal: Map<String, Value>,
+    /// What of an identify can't be so, and is no part of the rest.
+    pub refused: Option<RefusedTraits>,
+}
+
+/// Traits that can't be so (an impossible birthday, an address that is none).
+#[derive(Debug, Clone, PartialEq)]
+pub struct RefusedTraits {
+    /// As they were sent.
+    pub traits: Map<String, Value>,
+    /// Never empty. `at` is `traits.<name>`; the detail doesn't repeat the value.
+    pub problems: Vec<Problem>,
 }
 
 /// One consent given or refused.
@@ -64,9 +77,6 @@ const DEEPEST: usize = 32;
 const LARGEST: usize = 32 * 1024;
 const LONGEST_MESSAGE_ID: usize = 100;
 const PURPOSES: [&str; 4] = ["service", "marketing", "survey", "personalization"];
-/// Traits with a meaning, in the spelling they are stored under.
-const RESERVED: [&str; 9] =
-    ["email", "phone", "birthday", "name", "first_name", "last_name", "created_at", "gender", "address"];
 /// Properties that hold personal values or free text.
 const PERSONAL: [&str; 18] = [
     "email",
@@ -89,39 +99,45 @@ const PERSONAL: [&str; 18] = [
     "description",
 ];
 
-/// Reads one event.
-pub fn parse(json: &Value, context: &Context) -> Result<Reading, Problem> {
-    sound(json, DEEPEST, LARGEST)?;
+/// Reads one event, or says everything that keeps it from being taken in.
+pub fn parse(json: &Value, context: &Context) -> Result<Reading, Vec<Problem>> {
+    let one = |problem| vec![problem];
+    sound(json, DEEPEST, LARGEST).map_err(one)?;
     let Value::Object(map) = json else {
-        return Err(Problem::new("", "not_an_object", "an event must be a JSON object"));
+        return Err(one(Problem::new("", "not_an_object", "an event must be a JSON object")));
     };
     let envelope = Fields { map, at: "" };
-    let kind = envelope.word("type")?.unwrap_or_else(|| "track".to_owned()).to_ascii_lowercase();
+    let kind = envelope.word("type").map_err(one)?.unwrap_or_else(|| "track".to_owned());
+    let kind = kind.to_ascii_lowercase();
     match kind.as_str() {
         "page" | "screen" => Ok(Reading::Browsing),
         "identify" | "track" | "group" | "alias" => {
-            event(&kind, envelope, context).map(|said| Reading::Event(Box::new(said)))
+            let mut problems = Problems::default();
+            let said = event(&kind, envelope, context, &mut problems);
+            problems.or(Reading::Event(Box::new(said)))
         }
-        other => Err(Problem::new(
-            "type",
-            "unknown_type",
-            format!("\"{}\" is none of identify, track, page, screen, group, alias", clip(other)),
-        )),
+        other => {
+            let detail =
+                format!("\"{}\" is none of identify, track, page, screen, group, alias", clip(other));
+            Err(one(Problem::new("type", "unknown_type", detail)))
+        }
     }
 }
 
-fn event(kind: &str, envelope: Fields<'_>, context: &Context) -> Result<Said, Problem> {
-    let (user_id, anonymous_id) = (envelope.word("user_id")?, envelope.word("anonymous_id")?);
-    if user_id.is_none() && anonymous_id.is_none() {
-        return Err(Problem::new("userId", "nobody", "names nobody; send userId or anonymousId"));
+/// Reads on past what can't be read, so that everything is told.
+fn event(kind: &str, envelope: Fields<'_>, context: &Context, problems: &mut Problems) -> Said {
+    let user_id = problems.note(envelope.word("user_id"));
+    let anonymous_id = problems.note(envelope.word("anonymous_id"));
+    if user_id.is_none() && anonymous_id.is_none() && problems.is_empty() {
+        problems.push(Problem::new("userId", "nobody", "names nobody; send userId or anonymousId"));
     }
-    let message_id = envelope.word("message_id")?;
+    let message_id = problems.note(envelope.word("message_id"));
     if message_id.as_ref().is_some_and(|id| id.len() > LONGEST_MESSAGE_ID) {
         let detail = format!("is longer than {LONGEST_MESSAGE_ID} bytes");
-        return Err(Problem::new("messageId", "too_long", detail));
+        problems.push(Problem::new("messageId", "too_long", detail));
     }
-    let timestamp =
-        envelope.get("timestamp").map(|value| instant(value, "timestamp", context.zone)).transpose()?;
+    let timestamp = envelope.get("timestamp").map(|value| instant(value, "timestamp", context.zone));
+    let timestamp = problems.note(timestamp.transpose());
     // A sender's broken clock is no reason to refuse what it says.
     let sent_at = envelope.get("sent_at").and_then(|value| instant(value, "sentAt", context.zone).ok());
     let mut said = Said {
@@ -136,14 +152,15 @@ fn event(kind: &str, envelope: Fields<'_>, context: &Context) -> Result<Said, Pr
         consents: Vec::new(),
         properties: Map::new(),
         personal: Map::new(),
+        refused: None,
     };
     match kind {
-        "identify" => identify(&mut said, envelope)?,
-        "track" => track(&mut said, envelope, context)?,
+        "identify" => problems.note(identify(&mut said, envelope, context)),
+        "track" => track(&mut said, envelope, context, problems),
         other => {
             let name = if other == "group" { "Group" } else { "Alias" };
             said.fact = Fact::Custom { name: name.to_owned() };
-            split(object(envelope, "traits")?.unwrap_or(&Map::new()), &mut said);
+            split(problems.note(object(envelope, "traits")).unwrap_or(&Map::new()), &mut said);
         }
     }
     if let Some(Value::Object(about)) = envelope.get("context") {
@@ -152,48 +169,46 @@ fn event(kind: &str, envelope: Fields<'_>, context: &Context) -> Result<Said, Pr
             said.personal.insert("context_traits".to_owned(), traits.clone());
         }
     }
-    Ok(said)
+    said
 }
 
-fn identify(said: &mut Said, envelope: Fields<'_>) -> Result<(), Problem> {
+fn identify(said: &mut Said, envelope: Fields<'_>, context: &Context) -> Result<(), Problem> {
     let Some(given) = object(envelope, "traits")? else { return Ok(()) };
-    for (name, value) in given.iter().filter(|(_, value)| !value.is_null()) {
-        let plain = snake(name);
-        match plain.as_str() {
-            "consents" => said.consents = consents(value)?,
-            "timezone" | "locale" => {
-                said.properties.insert(plain.clone(), value.clone());
-                said.traits.insert(plain, value.clone());
-            }
-            reserved if RESERVED.contains(&reserved) => drop(said.traits.insert(plain, value.clone())),
-            _ => drop(said.traits.insert(name.clone(), value.clone())),
+    let read = person::read(given, said.timestamp, context, consents)?;
+    for name in ["timezone", "locale"] {
+        if let Some(value) = read.traits.get(name) {
+            said.properties.insert(name.to_owned(), value.clone());
         }
     }
-    said.personal = said.traits.clone();
+    said.personal = read.traits.clone();
+    said.traits = read.traits;
+    said.consents = read.consents;
+    let problems = read.problems.into_vec();
+    said.refused = (!problems.is_empty()).then_some(RefusedTraits { traits: read.refused, problems });
     Ok(())
 }
 
-fn track(said: &mut Said, envelope: Fields<'_>, context: &Context) -> Result<(), Problem> {
-    let name = envelope
-        .word("event")?
-        .ok_or_else(|| Problem::new("event", "no_name", "is missing; a track event needs its name"))?;
+fn track(said: &mut Said, envelope: Fields<'_>, context: &Context, problems: &mut Problems) {
+    let Some(name) = problems.note(envelope.word("event")) else {
+        return problems.push(Problem::new("event", "no_name", "is missing; a track event needs its name"));
+    };
     let empty = Map::new();
-    let properties = object(envelope, "properties")?.unwrap_or(&empty);
+    let properties = problems.note(object(envelope, "properties")).unwrap_or(&empty);
     let fields = Fields { map: properties, at: "properties" };
     let name = commerce::canonical(&name);
     if name == "Consent Changed" {
-        let consent = consent_changed(fields)?;
-        said.fact = Fact::ConsentChanged {
-            channel: consent.channel.clone(),
-            purpose: consent.purpose.clone(),
-            granted: consent.granted,
-        };
-        said.consents.push(consent);
+        if let Some(consent) = problems.note(consent_changed(fields).map(Some)) {
+            said.fact = Fact::ConsentChanged {
+                channel: consent.channel.clone(),
+                purpose: consent.purpose.clone(),
+                granted: consent.granted,
+            };
+            said.consents.push(consent);
+        }
     } else {
-        (said.fact, said.ticket) = commerce::fact(name, fields, context.currency)?;
+        (said.fact, said.ticket) = commerce::fact(name, fields, context.currency, problems);
     }
     split(properties, said);
-    Ok(())
 }
 
 /// Parts properties into what may stand in the log and what is kept apart.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 fn context() -> Context {
-    Context { zone: chrono_tz::Asia::Shanghai, currency: Currency::parse("CNY").unwrap() }
+    Context { zone: chrono_tz::Asia::Shanghai, currency: Currency::parse("CNY").unwrap(), clock: None }
 }
 
 fn said(json: Value) -> Said {
@@ -17,7 +17,7 @@ fn said(json: Value) -> Said {
 }
 
 fn code(json: Value) -> &'static str {
-    parse(&json, &context()).unwrap_err().code
+    parse(&json, &context()).unwrap_err()[0].code
 }
 
 fn track(event: &str, properties: Value) -> Value {
@@ -71,9 +71,61 @@ fn who_and_what_must_be_there() {
         "accidental_1970"
     );
     assert_eq!(code(json!({"userId": "u", "event": "X", "messageId": "m".repeat(101)})), "too_long");
-    let place =
-        parse(&track("Order Completed", json!({"order_id": 1, "total": "x"})), &context()).unwrap_err().at;
+    let place = parse(&track("Order Completed", json!({"order_id": 1, "total": "x"})), &context())
+        .unwrap_err()
+        .remove(0)
+        .at;
     assert_eq!(place, "properties.total");
+}
+
+#[test]
+fn everything_wrong_with_an_event_is_told() {
+    let told = |json: Value| {
+        let problems = parse(&json, &context()).unwrap_err();
+        problems.iter().map(|p| (p.at.clone(), p.code)).collect::<Vec<_>>()
+    };
+    let place = |at: &str, code: &'static str| (format!("properties.{at}"), code);
+    assert_eq!(
+        told(track(
+            "Ticket Opened",
+            json!({"ticket_id": "t", "important": "maybe", "complex": 5, "amount": "much", "currency": "EUR"})
+        )),
+        [
+            place("currency", "no_rate"),
+            place("important", "not_a_flag"),
+            place("complex", "not_a_flag"),
+            place("amount", "amount_not_a_number"),
+        ]
+    );
+    let lines = json!([{"price": "a", "quantity": "b"}, {"price": 1}, {"price": "c"}]);
+    assert_eq!(
+        told(track("Order Completed", json!({"products": lines}))),
+        [
+            place("order_id", "missing_field"),
+            place("products[0].price", "amount_not_a_number"),
+            place("products[0].quantity", "amount_not_a_number"),
+            place("products[2].price", "amount_not_a_number"),
+        ]
+    );
+    assert_eq!(
+        told(track("Order Completed", json!({"order_id": 1, "revenue": 1, "tax": "x", "shipping": "y"}))),
+        [place("shipping", "amount_not_a_number"), place("tax", "amount_not_a_number")]
+    );
+    assert!(
+        parse(&track("Order Completed", json!({"order_id": 1, "total": 1, "tax": "x"})), &context()).is_ok()
+    );
+}
+
+#[test]
+fn traits_that_cant_be_so_are_set_apart() {
+    let said = said(json!({"type": "identify", "userId": "u", "traits": {
+        "email": "not an email", "birthday": "02-30", "name": "Rosa", "consents": {"email": {"marketing": false}}}}));
+    assert_eq!(Value::from(said.traits), json!({"name": "Rosa"}));
+    assert_eq!(Value::from(said.personal), json!({"name": "Rosa"}));
+    assert!(!said.consents[0].granted, "a no isn't lost for another value's sake");
+    let refused = said.refused.unwrap();
+    assert_eq!(Value::from(refused.traits), json!({"birthday": "02-30", "email": "not an email"}));
+    assert_eq!(refused.problems.iter().map(|p| p.code).collect::<Vec<_>>(), ["bad_birthday", "bad_email"]);
 }
 
 #[test]
@@ -225,7 +277,10 @@ proptest! {
                 if let Fact::OrderCompleted { total_minor, .. } = said.fact { prop_assert!(total_minor >= 0) }
             }
             Ok(Reading::Browsing) => prop_assert!(false, "neither page nor screen"),
-            Err(problem) => prop_assert!(!problem.code.is_empty() && !problem.detail.is_empty()),
+            Err(problems) => {
+                prop_assert!(!problems.is_empty());
+                prop_assert!(problems.iter().all(|p| !p.code.is_empty() && !p.detail.is_empty()));
+            }
         }
     }
 }

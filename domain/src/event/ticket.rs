@@ -3,7 +3,7 @@
 
 use super::Ticket;
 use super::values::Fields;
-use crate::problem::Problem;
+use crate::problem::{Problem, Problems};
 use crate::time::Instant;
 use serde_json::{Map, Value};
 
@@ -68,21 +68,28 @@ pub struct TicketState {
 }
 
 impl TicketPatch {
-    /// Reads the fields of a ticket event's properties; the amount, being money, is read apart.
-    pub fn read(properties: &Map<String, Value>) -> Result<Self, Problem> {
+    /// Reads the fields of a ticket event's properties; the amount, being money, is read apart. Each field that
+    /// can't be read is a problem.
+    pub fn read(properties: &Map<String, Value>) -> Result<Self, Vec<Problem>> {
+        let mut problems = Problems::default();
+        let patch = Self::note(properties, &mut problems);
+        problems.or(patch)
+    }
+
+    pub(super) fn note(properties: &Map<String, Value>, problems: &mut Problems) -> Self {
         let fields = Fields { map: properties, at: "properties" };
-        Ok(Self {
-            order_id: fields.word("order_id")?,
-            complaint: fields.flag("complaint")?,
-            important: fields.flag("important")?,
-            complex: fields.flag("complex")?,
+        Self {
+            order_id: problems.note(fields.word("order_id")),
+            complaint: problems.note(fields.flag("complaint")),
+            important: problems.note(fields.flag("important")),
+            complex: problems.note(fields.flag("complex")),
             amount_minor: None,
-            category: fields.word("category")?,
-            severity: fields.word("severity")?,
-            channel: fields.word("channel")?,
-            theme: fields.word("theme")?,
-            sku: fields.word("sku")?,
-        })
+            category: problems.note(fields.word("category")),
+            severity: problems.note(fields.word("severity")),
+            channel: problems.note(fields.word("channel")),
+            theme: problems.note(fields.word("theme")),
+            sku: problems.note(fields.word("sku")),
+        }
     }
 
     /// Overlays a newer patch.

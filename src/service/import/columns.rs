@@ -206,7 +206,7 @@ impl<'a> Cells<'a> {
     }
 
     pub fn required(&self, column: &str) -> Result<&'a str, Problem> {
-        self.get(column).ok_or_else(|| self.problem(column, "missing_field", "is empty"))
+        self.get(column).ok_or_else(|| self.problem(column, "missing_field", "is empty; a row needs it"))
     }
 
     /// An id, unless a spreadsheet has destroyed it.

@@ -6,8 +6,7 @@
 use super::Kind;
 use super::columns::Cells;
 use chrono_tz::Tz;
-use domain::contact;
-use domain::problem::Problem;
+use domain::problem::{Problem, Problems};
 use domain::time::Instant;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -40,24 +39,33 @@ pub struct Dated {
 const LONGEST_ID: usize = 100;
 
 impl Origin {
-    /// Reads a record: for orders every row of one order, else one row.
-    pub fn read(&self, rows: &[Cells<'_>]) -> Result<Said, Problem> {
+    /// Reads a record: for orders every row of one order, else one row. Reads on past what can't be read, so
+    /// that everything is told; what it gives counts only where it kept no problem.
+    pub fn read(&self, rows: &[Cells<'_>], problems: &mut Problems) -> Said {
         let first = rows.first().expect("a record has a row");
-        if let Some(shop) = rows.iter().find_map(|row| row.get("shop").filter(|shop| *shop != self.shop_key))
-        {
+        let foreign =
+            rows.iter().find_map(|row| Some((row, row.get("shop").filter(|s| *s != self.shop_key)?)));
+        if let Some((row, shop)) = foreign {
             let detail = format!(
                 "\"{shop}\" is another shop than {}; import each shop's rows by themselves",
                 self.shop_key
             );
-            return Err(first.problem("shop", "other_shop", detail));
+            problems.push(row.problem("shop", "other_shop", detail));
         }
-        let Some(customer) = first.id("customer_id")? else { return Ok(Said::NoCustomer) };
-        match self.kind {
-            Kind::Customers => self.customer(first, customer),
-            Kind::Orders => self.order(rows, customer),
-            Kind::Tickets => self.ticket(first, customer),
-        }
-        .map(Said::Events)
+        let customer = match first.id("customer_id") {
+            Ok(Some(customer)) => customer,
+            Ok(None) => return Said::NoCustomer,
+            Err(problem) => {
+                problems.push(problem);
+                // Nobody's; only for what else there may be to tell.
+                "?"
+            }
+        };
+        Said::Events(match self.kind {
+            Kind::Customers => self.customer(first, customer, problems),
+            Kind::Orders => self.order(rows, customer, problems),
+            Kind::Tickets => self.ticket(first, customer, problems),
+        })
     }
 
     fn message_id(&self, what: &str, id: &str, part: &str) -> String {
@@ -69,23 +77,24 @@ impl Origin {
         format!("{what}:{hash}")
     }
 
+    /// An event at an instant, or at none where that couldn't be read.
     fn track(
         &self,
         id: String,
         customer: &str,
         name: &str,
-        at: Instant,
+        at: Option<Instant>,
         properties: Map<String, Value>,
     ) -> Dated {
         let event = json!({
             "type": "track", "messageId": id, "userId": customer, "event": name,
-            "timestamp": at.to_rfc3339(), "properties": properties,
+            "timestamp": at.map(Instant::to_rfc3339), "properties": properties,
         });
-        Dated { at: Some(at), event }
+        Dated { at, event }
     }
 
-    fn customer(&self, row: &Cells<'_>, customer: &str) -> Result<Vec<Dated>, Problem> {
-        let registered = row.instant("registered_at", self.zone)?;
+    fn customer(&self, row: &Cells<'_>, customer: &str, problems: &mut Problems) -> Vec<Dated> {
+        let registered = problems.note(row.instant("registered_at", self.zone));
         let mut traits: Map<String, Value> =
             row.extra().map(|(name, value)| (name.to_owned(), json!(value))).collect();
         for column in
@@ -95,14 +104,6 @@ impl Origin {
                 traits.insert(column.to_owned(), json!(value));
             }
         }
-        if let Some(zone) = row.get("timezone").filter(|zone| zone.parse::<Tz>().is_err()) {
-            let detail = format!("\"{zone}\" is no IANA time zone such as Europe/London");
-            return Err(row.problem("timezone", "bad_zone", detail));
-        }
-        if let Some(email) = row.get("email").filter(|email| contact::email(email).is_none()) {
-            let detail = format!("a mail address of {} bytes is too long", email.len());
-            return Err(row.problem("email", "too_long", detail));
-        }
         if let Some(at) = registered {
             traits.insert("created_at".to_owned(), json!(at.to_rfc3339()));
         }
@@ -111,7 +112,7 @@ impl Origin {
         let event = json!({"type": "identify", "messageId": id, "userId": customer, "traits": traits});
         let mut events = vec![Dated { at: registered, event }];
         for (column, channel, purpose, text) in row.consents() {
-            let granted = consent(row, column, text)?;
+            let Some(granted) = problems.note(consent(row, column, text).map(Some)) else { continue };
             let part = format!(":{channel}:{purpose}@{file}");
             let id = self.message_id("consents", customer, &part);
             let said = json!({"channel": channel, "purpose": purpose, "granted": granted});
@@ -124,13 +125,12 @@ impl Origin {
             }
             events.push(Dated { at: registered, event });
         }
-        Ok(events)
+        events
     }
 
-    fn order(&self, rows: &[Cells<'_>], customer: &str) -> Result<Vec<Dated>, Problem> {
+    fn order(&self, rows: &[Cells<'_>], customer: &str, problems: &mut Problems) -> Vec<Dated> {
         let first = rows.first().expect("a record has a row");
-        let order_id =
-            first.id("order_id")?.ok_or_else(|| first.problem("order_id", "missing_field", "is empty"))?;
+        let order_id = needed(first, "order_id", problems);
         for column in [
             "customer_id",
             "paid_at",
@@ -144,11 +144,10 @@ impl Origin {
         ] {
             if let Some(other) = rows.iter().find(|row| row.get(column) != first.get(column)) {
                 let detail = format!("differs from line {}, a row of the same order {order_id}", first.line);
-                return Err(other.problem(column, "rows_disagree", detail));
+                problems.push(other.problem(column, "rows_disagree", detail));
             }
         }
-        first.required("paid_at")?;
-        let paid_at = first.instant("paid_at", self.zone)?.expect("required above");
+        let paid_at = instant_needed(first, "paid_at", self.zone, problems);
         let mut properties = Map::new();
         for column in ["total", "currency", "coupon", "status"] {
             if let Some(value) = first.get(column) {
@@ -162,10 +161,13 @@ impl Origin {
         }
         match first.get("kind").unwrap_or("purchase") {
             "purchase" => {}
-            "refund" => return self.refund(first, order_id, customer, paid_at, properties),
             other => {
-                let detail = format!("\"{other}\" is neither purchase nor refund");
-                return Err(first.problem("kind", "bad_kind", detail));
+                if other != "refund" {
+                    let detail = format!("\"{other}\" is neither purchase nor refund");
+                    problems.push(first.problem("kind", "bad_kind", detail));
+                }
+                // What is neither is read on as a refund, which needs the least.
+                return self.refund(first, order_id, customer, paid_at, properties, problems);
             }
         }
         properties.insert("order_id".to_owned(), json!(order_id));
@@ -173,18 +175,13 @@ impl Origin {
         let mut events = vec![self.track(id(""), customer, "Order Completed", paid_at, properties)];
         let only_order = Map::from_iter([("order_id".to_owned(), json!(order_id))]);
         if first.get("status").is_some_and(cancelled) {
-            events.push(self.track(
-                id(":cancelled"),
-                customer,
-                "Order Cancelled",
-                paid_at,
-                only_order.clone(),
-            ));
+            let cancelled = id(":cancelled");
+            events.push(self.track(cancelled, customer, "Order Cancelled", paid_at, only_order.clone()));
         }
-        if let Some(at) = first.instant("delivered_at", self.zone)? {
-            events.push(self.track(id(":delivered"), customer, "Order Delivered", at, only_order));
+        if let Some(at) = problems.note(first.instant("delivered_at", self.zone)) {
+            events.push(self.track(id(":delivered"), customer, "Order Delivered", Some(at), only_order));
         }
-        Ok(events)
+        events
     }
 
     /// A refund row's order_id is its own id; `refund_of` is the order. The sign of the total is ignored.
@@ -193,26 +190,32 @@ impl Origin {
         row: &Cells<'_>,
         refund_id: &str,
         customer: &str,
-        at: Instant,
+        at: Option<Instant>,
         mut properties: Map<String, Value>,
-    ) -> Result<Vec<Dated>, Problem> {
+        problems: &mut Problems,
+    ) -> Vec<Dated> {
         properties.insert("refund_id".to_owned(), json!(refund_id));
-        if let Some(order_id) = row.id("refund_of")? {
+        if let Some(order_id) = problems.note(row.id("refund_of")) {
             properties.insert("order_id".to_owned(), json!(order_id));
         }
         let id = self.message_id("refunds", refund_id, "");
-        Ok(vec![self.track(id, customer, "Order Refunded", at, properties)])
+        vec![self.track(id, customer, "Order Refunded", at, properties)]
     }
 
-    fn ticket(&self, row: &Cells<'_>, customer: &str) -> Result<Vec<Dated>, Problem> {
-        let ticket_id =
-            row.id("ticket_id")?.ok_or_else(|| row.problem("ticket_id", "missing_field", "is empty"))?;
-        row.required("opened_at")?;
-        let opened_at = row.instant("opened_at", self.zone)?.expect("required above");
-        let resolved_at = row.instant("resolved_at", self.zone)?;
-        if let Some(at) = resolved_at.filter(|at| *at < opened_at) {
-            let detail = format!("{at} is before opened_at, {opened_at}");
-            return Err(row.problem("resolved_at", "before_opened", detail));
+    fn ticket(&self, row: &Cells<'_>, customer: &str, problems: &mut Problems) -> Vec<Dated> {
+        let ticket_id = needed(row, "ticket_id", problems);
+        let opened_at = instant_needed(row, "opened_at", self.zone, problems);
+        let resolved_at = problems.note(row.instant("resolved_at", self.zone));
+        if let (Some(opened), Some(resolved)) = (opened_at, resolved_at)
+            && resolved < opened
+        {
+            let cell = |column| row.get(column).unwrap_or_default();
+            let detail = format!(
+                "\"{}\" is before opened_at, \"{}\"; correct the one that is wrong",
+                cell("resolved_at"),
+                cell("opened_at")
+            );
+            problems.push(row.problem("resolved_at", "before_opened", detail));
         }
         let mut properties: Map<String, Value> =
             row.extra().map(|(name, value)| (name.to_owned(), json!(value))).collect();
@@ -232,34 +235,42 @@ impl Origin {
                 properties.insert(column.to_owned(), json!(value));
             }
         }
-        row.id("order_id")?;
+        problems.note(row.id("order_id"));
         properties.insert("ticket_id".to_owned(), json!(ticket_id));
         let id = |part| self.message_id("tickets", ticket_id, part);
         let mut events = vec![self.track(id(""), customer, "Ticket Opened", opened_at, properties)];
         let only_ticket = Map::from_iter([("ticket_id".to_owned(), json!(ticket_id))]);
-        if let Some(at) = resolved_at {
-            events.push(self.track(id(":resolved"), customer, "Ticket Resolved", at, only_ticket.clone()));
+        if resolved_at.is_some() {
+            let resolved = id(":resolved");
+            events.push(self.track(resolved, customer, "Ticket Resolved", resolved_at, only_ticket.clone()));
         }
         if let Some(score) = row.get("csat") {
             if !matches!(score, "1" | "2" | "3" | "4" | "5") {
-                return Err(row.problem("csat", "bad_score", format!("\"{score}\" is no score from 1 to 5")));
+                let detail = format!("\"{score}\" is no score from 1 to 5; correct it, or leave it empty");
+                problems.push(row.problem("csat", "bad_score", detail));
             }
             let mut said = only_ticket;
             said.insert("score".to_owned(), json!(score));
-            events.push(self.track(
-                id(":csat"),
-                customer,
-                "CSAT Submitted",
-                resolved_at.unwrap_or(opened_at),
-                said,
-            ));
+            let at = resolved_at.or(opened_at);
+            events.push(self.track(id(":csat"), customer, "CSAT Submitted", at, said));
         }
-        Ok(events)
+        events
     }
 }
 
+/// An id that must be there; nothing where it isn't.
+fn needed<'a>(row: &Cells<'a>, column: &str, problems: &mut Problems) -> &'a str {
+    let id = row.id(column).and_then(|_| row.required(column));
+    problems.note(id)
+}
+
+fn instant_needed(row: &Cells<'_>, column: &str, zone: Tz, problems: &mut Problems) -> Option<Instant> {
+    let at = row.required(column).and_then(|_| row.instant(column, zone));
+    problems.note(at)
+}
+
 /// The line of an order that a row is, if it says anything about one.
-fn line(row: &Cells<'_>) -> Option<Value> {
+pub(super) fn line(row: &Cells<'_>) -> Option<Value> {
     let mut line = Map::new();
     for (column, name) in [
         ("sku", "sku"),

@@ -1,19 +1,23 @@
 //! Files of customers, orders and tickets come in: streamed, slice by slice, each slice one transaction with
 //! the cursor in it, so that an interrupted import goes on where it was. The same file twice changes nothing.
 
+mod abandoned;
 mod columns;
 mod events;
+mod judge;
 mod records;
 mod reject;
 mod rows;
 mod run;
 
+pub use abandoned::{Unfinished, end_abandoned, list_unfinished};
 pub use columns::Unknown;
 pub use events::Dated;
 pub use run::{feed, run};
 
 use crate::store::imports::Counts;
 use domain::ids::ImportId;
+use domain::problem::{Problem, together};
 use domain::time::Instant;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -117,9 +121,18 @@ impl Progress for Unwatched {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RefusedRow {
     pub line: u64,
-    pub code: &'static str,
-    /// Line, column, what is wrong and what would help.
+    /// One word a thing that is wrong, with blanks between them.
+    pub code: String,
+    /// Line, column, what is wrong and what would help, of everything that is wrong.
     pub reason: String,
+}
+
+impl RefusedRow {
+    fn new(line: u64, problems: &[Problem]) -> Self {
+        let mut codes: Vec<&str> = problems.iter().map(|problem| problem.code).collect();
+        codes.dedup();
+        Self { line, code: codes.join(" "), reason: together(problems) }
+    }
 }
 
 /// What became of a file.
@@ -132,10 +145,8 @@ pub struct Report {
     pub rows: u64,
     /// Rows an earlier, interrupted run had done.
     pub resumed_from: u64,
-    /// Of the whole import, earlier runs included.
+    /// Rows, of the whole import, earlier runs included: their sum is `rows`.
     pub counts: Counts,
-    /// Rows left for a feed ([`Later::LeaveOut`]), of this run.
-    pub left_out: u64,
     /// The one instant at which all rows count as taken in.
     pub received_at: Instant,
     /// The first few refused rows of this run; the reject file has them all.

@@ -121,6 +121,17 @@ impl Record {
         Self { row, lines: vec![(line, fields)], unreadable: None }
     }
 
+    /// How many rows of the file it is.
+    pub fn rows(&self) -> i64 {
+        i64::try_from(self.lines.len().max(1)).unwrap_or(i64::MAX)
+    }
+
+    /// The line of the file it begins on.
+    pub fn first_line(&self) -> u64 {
+        let unreadable = self.unreadable.as_ref().map(|(line, _)| *line);
+        unreadable.or(self.lines.first().map(|(line, _)| *line)).unwrap_or_default()
+    }
+
     fn emptied(mut self) -> Self {
         self.lines.clear();
         self

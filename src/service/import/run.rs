@@ -1,25 +1,31 @@
 //! An import from its first row to its last, and the same files as a feed.
 
 use super::events::{Dated, Origin, Said};
+use super::judge::{Judge, Judged};
 use super::records::{Record, Records};
-use super::reject::{Begin, RejectFile, is_same_file};
+use super::reject::{Begin, RejectFile, is_same_file, try_out};
 use super::rows::{Broken, file_hash};
-use super::{Age, Kind, Later, Mode, Progress, RefusedRow, Report, Request, Unknown};
+use super::{Age, Kind, Mode, Progress, RefusedRow, Report, Request, Unknown, end_abandoned};
 use crate::service::ServiceError;
 use crate::service::ingest::{self, Origin as Source, Slice, Stamp};
 use crate::store::imports::{self, Counts, Import, NewImport};
 use crate::store::shops::ShopRow;
 use crate::store::wakes::{self, Due};
-use crate::store::{Lane, Store, clock, meta, shops, sources};
-use domain::event::{Context, Reading, parse};
-use domain::problem::Problem;
-use domain::time::Instant;
+use crate::store::{Lane, Store, clock, facts, meta, shops, sources};
+use domain::event::Context;
+use domain::problem::{Problem, Problems, together};
+use domain::time::{Instant, Span};
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 /// Records taken in by one transaction.
 const SLICE: usize = 1_000;
 /// Refused rows a report shows.
 const SHOWN: usize = 10;
+/// How long after its last piece an import counts as under way.
+const LEASE: Span = Span::seconds(30);
 
 /// Imports a file. Rows that can't be taken in are refused one by one; a header or file that can't be read
 /// refuses all of it, before anything is written. `shop_key` names the shop whose file it is.
@@ -37,34 +43,53 @@ pub async fn run(
     let cannot = |e: Broken| cannot_read(&request.path, e);
     let records = Records::open(request.kind, &request.path, request.unknown).map_err(cannot)?;
     let file_hash = file_hash(&request.path).map_err(|e| cannot(Broken::Io(e)))?;
-    let import = match request.mode {
-        Mode::DryRun => None,
-        Mode::Import => Some(begin(store, request, &shop, &file_hash).await?),
-    };
-    let clock = match &import {
+    if let Some(path) = &request.reject {
+        try_out(path).map_err(|e| reject_error(request, &e))?;
+    }
+    match request.mode {
+        Mode::DryRun => whole(store, request, records, &shop, file_hash, None, progress).await,
+        Mode::Import => {
+            let begun = begin(store, request, &shop, &file_hash).await?;
+            end_abandoned(store).await?;
+            let done = whole(store, request, records, &shop, file_hash, Some(&begun), progress).await;
+            done.map_err(broken_off)
+        }
+    }
+}
+
+/// Reads the file from where it was left to its end.
+async fn whole(
+    store: &Store,
+    request: &Request,
+    records: Records,
+    shop: &ShopRow,
+    file_hash: String,
+    import: Option<&(Import, Source)>,
+    progress: &mut dyn Progress,
+) -> Result<Report, ServiceError> {
+    let clock = match import {
         Some((import, _)) => import.received_at,
         None => store.business_now().await?,
     };
-    let origin =
-        Origin { kind: request.kind, shop_key: shop.shop.key.clone(), zone: shop.shop.zone, file_hash };
-    let resumed_from = import.as_ref().map_or(0, |(import, _)| import.cursor_row.unsigned_abs());
+    let shop = &shop.shop;
+    let origin = Origin { kind: request.kind, shop_key: shop.key.clone(), zone: shop.zone, file_hash };
+    let resumed_from = import.map_or(0, |(import, _)| import.cursor_row.unsigned_abs());
     let starting = if resumed_from == 0 { Begin::Anew } else { Begin::Append };
     let reject = RejectFile::open(request.reject.as_deref(), &records.header.names, starting)
         .map_err(|e| reject_error(request, &e))?;
     progress.begin(records.total());
-    let context = Context { zone: shop.shop.zone, currency: shop.shop.currency };
+    let context = Context { zone: shop.zone, currency: shop.currency, clock: Some(clock) };
     let mut running = Running {
         request,
         judge: Judge { origin, context, clock, later: request.later },
         records,
         reject,
-        counts: import.as_ref().map(|(import, _)| import.counts).unwrap_or_default(),
+        counts: import.map(|(import, _)| import.counts).unwrap_or_default(),
         cursor: resumed_from,
-        left_out: 0,
         refused: Vec::new(),
     };
-    running.slices(store, import.as_ref(), progress).await?;
-    if let Some((import, _)) = &import {
+    running.pieces(store, import, progress).await?;
+    if let Some((import, _)) = import {
         finish(store, import).await?;
     }
     Ok(Report {
@@ -73,10 +98,14 @@ pub async fn run(
         rows: running.records.total(),
         resumed_from,
         counts: running.counts,
-        left_out: running.left_out,
         received_at: clock,
         refused: running.refused,
     })
+}
+
+/// The source of what files say of a shop.
+fn source_key(shop_key: &str) -> String {
+    format!("import:{shop_key}")
 }
 
 /// The events of a file that happen after `after`, in the order in which they do: what a recorded feed
@@ -98,8 +127,12 @@ pub async fn feed(
         if let Some((_, problem)) = record.unreadable {
             return Err(ServiceError::Invalid(vec![problem]));
         }
-        let said = record.cells(&records.header).and_then(|cells| origin.read(&cells));
-        if let Said::Events(dated) = said.map_err(|problem| ServiceError::Invalid(vec![problem]))? {
+        let mut problems = Problems::default();
+        let said = record
+            .cells(&records.header)
+            .map(|cells| origin.read(&cells, &mut problems))
+            .map_err(|problem| ServiceError::Invalid(vec![problem]))?;
+        if let Said::Events(dated) = problems.or(said).map_err(ServiceError::Invalid)? {
             events.extend(
                 dated
                     .into_iter()
@@ -131,6 +164,20 @@ fn reject_error(request: &Request, error: &std::io::Error) -> ServiceError {
     ServiceError::invalid(path, "cannot_write", format!("the reject file can't be written: {error}"))
 }
 
+/// What keeps a file from being read to its end doesn't undo what was taken in before.
+fn broken_off(error: ServiceError) -> ServiceError {
+    match error {
+        ServiceError::Invalid(problems) => ServiceError::Unavailable {
+            retry_after: Duration::from_secs(1),
+            detail: format!(
+                "{}; what was taken in before stays, and the same command goes on behind it",
+                together(&problems)
+            ),
+        },
+        other => other,
+    }
+}
+
 /// Finds the interrupted import of this very file, or begins one: now is when all its rows are received.
 async fn begin(
     store: &Store,
@@ -142,17 +189,25 @@ async fn begin(
     let name = request.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let (what, historical) = (request.kind.as_str(), request.age == Age::Historical);
     let (file_hash, shop_id) = (file_hash.to_owned(), shop.id);
-    let source_key = format!("import:{}", shop.shop.key);
+    let source_key = source_key(&shop.shop.key);
     let import: Import = store
         .write(Lane::People, move |tx| {
             Box::pin(async move {
                 let source = sources::ensure(tx, &source_key, shop_id, sources::kind::IMPORT).await?;
                 if let Some(known) = imports::find_unfinished(tx, what, &file_hash, source).await? {
+                    imports::hold(tx, known.id, known.cursor_row, machine + LEASE).await?;
                     return Ok(known);
                 }
                 let received_at = clock::business_now(tx, kind, machine).await?;
-                let new =
-                    NewImport { kind: what, file_name: name, file_hash, source, historical, received_at };
+                let new = NewImport {
+                    kind: what,
+                    file_name: name,
+                    file_hash,
+                    source,
+                    historical,
+                    received_at,
+                    leased_until: machine + LEASE,
+                };
                 imports::begin(tx, new).await
             })
         })
@@ -172,74 +227,13 @@ async fn finish(store: &Store, import: &Import) -> Result<(), ServiceError> {
     store
         .write(Lane::Work, move |tx| {
             Box::pin(async move {
-                wakes::import_ended(tx, source, received_at).await?;
                 imports::finish(tx, id, received_at).await?;
+                wakes::import_ended(tx, source, received_at).await?;
                 meta::raise_change_seq(tx).await
             })
         })
         .await
         .map_err(|e: crate::store::StoreError| ServiceError::from(e))
-}
-
-/// Judges records: what they say, or why they are refused.
-struct Judge {
-    origin: Origin,
-    context: Context,
-    clock: Instant,
-    later: Later,
-}
-
-enum Judged {
-    Said(Vec<domain::event::Said>),
-    NoCustomer,
-    LeftOut,
-}
-
-impl Judge {
-    fn judge(&self, record: &Record, header: &super::columns::Header) -> Result<Judged, Problem> {
-        if let Some((_, problem)) = &record.unreadable {
-            return Err(problem.clone());
-        }
-        let cells = record.cells(header)?;
-        let first = cells.first().expect("a readable record has a row");
-        let Said::Events(dated) = self.origin.read(&cells)? else { return Ok(Judged::NoCustomer) };
-        if let Some(at) = dated[0].at.filter(|at| *at > self.clock) {
-            return match self.later {
-                Later::LeaveOut => Ok(Judged::LeftOut),
-                Later::Refuse => {
-                    let column = self.origin.kind.dating_column();
-                    let detail = format!("{at} is after the clock, which shows {}", self.clock);
-                    Err(first.problem(column, "future", detail))
-                }
-            };
-        }
-        // What happens to it later isn't known yet: a file may name a resolution to come.
-        let past = dated.into_iter().filter(|dated| dated.at.is_none_or(|at| at <= self.clock));
-        let mut said = Vec::new();
-        for dated in past {
-            match parse(&dated.event, &self.context) {
-                Ok(Reading::Event(event)) => said.push(*event),
-                Ok(Reading::Browsing) => {}
-                Err(problem) => {
-                    let column = problem.at.rsplit('.').next().unwrap_or_default();
-                    let column = if column == "userId" { "customer_id" } else { column };
-                    return Err(first.problem(column, problem.code, problem.detail));
-                }
-            }
-        }
-        Ok(Judged::Said(said))
-    }
-}
-
-impl Kind {
-    /// The column that says when a row happened.
-    fn dating_column(self) -> &'static str {
-        match self {
-            Self::Customers => "registered_at",
-            Self::Orders => "paid_at",
-            Self::Tickets => "opened_at",
-        }
-    }
 }
 
 /// An import under way.
@@ -250,42 +244,47 @@ struct Running<'a> {
     reject: RejectFile,
     counts: Counts,
     cursor: u64,
-    left_out: u64,
     refused: Vec<RefusedRow>,
 }
 
 impl Running<'_> {
-    async fn slices(
+    async fn pieces(
         &mut self,
         store: &Store,
         import: Option<&(Import, Source)>,
         progress: &mut dyn Progress,
     ) -> Result<(), ServiceError> {
         loop {
-            let (said, mut counts, row) = self.slice()?;
-            if row == self.cursor {
+            let Piece { said, counts, shares, to } = self.piece()?;
+            if to == self.cursor {
                 return Ok(());
             }
             self.reject.flush().map_err(|e| reject_error(self.request, &e))?;
-            match import {
-                None => counts.accepted = said.len() as i64,
+            let counts = match import {
+                None => {
+                    let source = source_key(&self.judge.origin.shop_key);
+                    let fresh = would_be_new(store, &source, said).await?;
+                    known_or_new(counts, &shares, &fresh)
+                }
                 Some((import, source)) => {
                     let slice = Slice::of(source.clone(), import.historical, Due::AfterImport, said);
-                    counts = take_in(store, import, slice, counts, (self.cursor, row)).await?;
+                    take_in(store, import, slice, counts, shares, (self.cursor, to)).await?
                 }
-            }
-            self.counts.accepted += counts.accepted;
-            self.counts.duplicate += counts.duplicate;
-            self.counts.rejected += counts.rejected;
-            self.counts.without_customer += counts.without_customer;
-            self.cursor = row;
-            progress.advance(row);
+            };
+            self.counts = self.counts.plus(counts);
+            self.cursor = to;
+            progress.advance(to);
         }
     }
 
-    /// Reads the next slice: what it says, what was refused or counted, and up to which row.
-    fn slice(&mut self) -> Result<(Vec<domain::event::Said>, Counts, u64), ServiceError> {
-        let (mut said, mut counts, mut row) = (Vec::with_capacity(SLICE), Counts::default(), self.cursor);
+    /// Reads the next piece of the file.
+    fn piece(&mut self) -> Result<Piece, ServiceError> {
+        let mut piece = Piece {
+            said: Vec::with_capacity(SLICE),
+            counts: Counts::default(),
+            shares: Vec::with_capacity(SLICE),
+            to: self.cursor,
+        };
         let mut taken = 0;
         while taken < SLICE {
             let next = self.records.next().map_err(|e| cannot_read(&self.request.path, e))?;
@@ -293,36 +292,78 @@ impl Running<'_> {
             if record.row <= self.cursor {
                 continue;
             }
-            (row, taken) = (record.row, taken + 1);
+            (piece.to, taken) = (record.row, taken + 1);
+            let rows = record.rows();
             match self.judge.judge(&record, &self.records.header) {
-                Ok(Judged::Said(events)) => said.extend(events),
-                Ok(Judged::NoCustomer) => counts.without_customer += record.lines.len() as i64,
-                Ok(Judged::LeftOut) => self.left_out += record.lines.len() as u64,
-                Err(problem) => {
-                    counts.rejected += record.lines.len().max(1) as i64;
-                    self.reject.write(&record, &problem).map_err(|e| reject_error(self.request, &e))?;
-                    if self.refused.len() < SHOWN {
-                        let line = record.unreadable.as_ref().map(|(line, _)| *line);
-                        let line = line.or(record.lines.first().map(|(line, _)| *line)).unwrap_or_default();
-                        self.refused.push(RefusedRow {
-                            line,
-                            code: problem.code,
-                            reason: problem.to_string(),
-                        });
-                    }
+                Ok(Judged::Said(events)) => {
+                    let begin = piece.said.len();
+                    piece.said.extend(events);
+                    piece.shares.push(Share { rows, events: begin..piece.said.len() });
+                }
+                Ok(Judged::NoCustomer) => piece.counts.without_customer += rows,
+                Ok(Judged::LeftOut) => piece.counts.left_out += rows,
+                Err(problems) => {
+                    piece.counts.rejected += rows;
+                    self.refuse(&record, &problems)?;
                 }
             }
         }
-        Ok((said, counts, row))
+        Ok(piece)
+    }
+
+    fn refuse(&mut self, record: &Record, problems: &[Problem]) -> Result<(), ServiceError> {
+        let refused = RefusedRow::new(record.first_line(), problems);
+        self.reject.write(record, &refused).map_err(|e| reject_error(self.request, &e))?;
+        if self.refused.len() < SHOWN {
+            self.refused.push(refused);
+        }
+        Ok(())
     }
 }
 
-/// One slice in one transaction, the cursor with it.
+/// Places of what an import would take in.
+async fn would_be_new(
+    store: &Store,
+    source_key: &str,
+    said: Vec<domain::event::Said>,
+) -> Result<BTreeSet<usize>, ServiceError> {
+    let ids: Vec<String> = said.into_iter().map(|said| said.message_id.unwrap_or_default()).collect();
+    let mut known = facts::known_messages(store.reader(), source_key, ids.clone()).await?;
+    Ok(ids.into_iter().enumerate().filter(|(_, id)| known.insert(id.clone())).map(|(n, _)| n).collect())
+}
+
+/// What one transaction takes in.
+struct Piece {
+    said: Vec<domain::event::Said>,
+    /// Of the rows that say nothing.
+    counts: Counts,
+    shares: Vec<Share>,
+    /// Up to which row.
+    to: u64,
+}
+
+/// Rows of one record, and their events' places in the piece: a row may say several things at once.
+struct Share {
+    rows: i64,
+    events: Range<usize>,
+}
+
+/// Adds rows to the counts: taken in if anything they say is new, else known.
+fn known_or_new(mut counts: Counts, shares: &[Share], fresh: &BTreeSet<usize>) -> Counts {
+    for Share { rows, events } in shares {
+        let new = fresh.range(events.clone()).next().is_some();
+        *(if new { &mut counts.accepted } else { &mut counts.duplicate }) += rows;
+    }
+    counts
+}
+
+/// One piece in one transaction, the cursor with it.
 async fn take_in(
     store: &Store,
     import: &Import,
     slice: Slice,
     counts: Counts,
+    shares: Vec<Share>,
     (from, to): (u64, u64),
 ) -> Result<Counts, ServiceError> {
     let stamp = Stamp::of(store).await?;
@@ -330,12 +371,10 @@ async fn take_in(
     store
         .write(Lane::Work, move |tx| {
             Box::pin(async move {
-                let receipt = ingest::take_in(tx, &slice, received_at, stamp).await?;
-                let counts = Counts {
-                    accepted: receipt.accepted as i64,
-                    duplicate: receipt.duplicate as i64,
-                    ..counts
-                };
+                // First, since whoever ends an abandoned import holds its row before its customers' too.
+                imports::hold(tx, id, from as i64, stamp.machine + LEASE).await?;
+                let fresh = ingest::take_in(tx, &slice, received_at, stamp).await?.fresh;
+                let counts = known_or_new(counts, &shares, &fresh);
                 imports::advance(tx, id, from as i64, to as i64, counts).await?;
                 Ok(counts)
             })

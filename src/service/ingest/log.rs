@@ -12,6 +12,8 @@ use std::collections::HashSet;
 
 /// An event as it stands in the log now, with what it said.
 pub(super) struct Logged<'a> {
+    /// Its place in the slice.
+    pub place: usize,
     pub said: &'a Said,
     pub id: EventId,
     pub message_id: String,
@@ -24,28 +26,28 @@ pub(super) struct Logged<'a> {
     pub effective: bool,
 }
 
-/// Logs what is new, in the slice's order; gives it, and how many were known already.
+/// Logs what is new, in the slice's order, and gives it.
 pub(super) async fn append<'a>(
     tx: &Tx,
     slice: &'a Slice,
     received_at: Instant,
     machine: MachineInstant,
-) -> Result<(Vec<Logged<'a>>, usize), StoreError> {
+) -> Result<Vec<Logged<'a>>, StoreError> {
     let fresh = new_messages(tx, slice).await?;
-    let duplicate = slice.said.len() - fresh.len();
     let shop = &slice.origin.shop;
     let named: Vec<Named> = fresh
         .iter()
-        .map(|(_, _, said)| Named { user_id: said.user_id.clone(), anonymous_id: said.anonymous_id.clone() })
+        .map(|new| Named { user_id: new.said.user_id.clone(), anonymous_id: new.said.anonymous_id.clone() })
         .collect();
     let people = customers::resolve(tx, shop, &named, received_at).await?;
     let mut logged: Vec<Logged<'_>> = fresh
         .into_iter()
         .zip(people)
-        .map(|((id, message_id, said), customer)| {
+        .map(|(New { place, id, message_id, said }, customer)| {
             let occurred_at = occurred_at(said.timestamp, said.sent_at, received_at, machine);
             let (order_key, ref_key) = keys(said, occurred_at, &shop.shop.key);
-            Logged { said, id, message_id, customer, occurred_at, order_key, ref_key, effective: true }
+            let effective = true;
+            Logged { place, said, id, message_id, customer, occurred_at, order_key, ref_key, effective }
         })
         .collect();
     let effects: Vec<_> = logged.iter().filter_map(|event| Some((effect(event)?, event.id))).collect();
@@ -56,22 +58,33 @@ pub(super) async fn append<'a>(
     }
     let taken = Taken { source: slice.origin.source.id, received_at, historical: slice.historical };
     facts::append(tx, taken, logged.iter().map(row).collect()).await?;
-    Ok((logged, duplicate))
+    Ok(logged)
+}
+
+/// An event that nobody had said before.
+struct New<'a> {
+    place: usize,
+    id: EventId,
+    message_id: String,
+    said: &'a Said,
 }
 
 /// Claims the message ids: of several events with one id, here or before, the first one has it.
-async fn new_messages<'a>(tx: &Tx, slice: &'a Slice) -> Result<Vec<(EventId, String, &'a Said)>, StoreError> {
+async fn new_messages<'a>(tx: &Tx, slice: &'a Slice) -> Result<Vec<New<'a>>, StoreError> {
     let ids = facts::fresh_event_ids(tx, slice.said.len()).await?;
     let mut seen = HashSet::new();
-    let candidates: Vec<(EventId, String, &Said)> = ids
+    let candidates: Vec<New<'_>> = ids
         .into_iter()
-        .zip(slice.said.iter())
-        .map(|(id, said)| (id, said.message_id.clone().unwrap_or_else(|| id.to_string()), said))
-        .filter(|(_, message_id, _)| seen.insert(message_id.clone()))
+        .zip(slice.said.iter().enumerate())
+        .map(|(id, (place, said))| {
+            let message_id = said.message_id.clone().unwrap_or_else(|| id.to_string());
+            New { place, id, message_id, said }
+        })
+        .filter(|new| seen.insert(new.message_id.clone()))
         .collect();
-    let messages = candidates.iter().map(|(id, message_id, _)| (message_id.clone(), *id)).collect();
+    let messages = candidates.iter().map(|new| (new.message_id.clone(), new.id)).collect();
     let mine = facts::claim_messages(tx, slice.origin.source.id, messages).await?;
-    Ok(candidates.into_iter().filter(|(id, ..)| mine.contains(id)).collect())
+    Ok(candidates.into_iter().filter(|new| mine.contains(&new.id)).collect())
 }
 
 /// An order or ticket id within its shop.

@@ -14,9 +14,10 @@ use super::ServiceError;
 use crate::store::wakes::Due;
 use crate::store::{Lane, Store, StoreError, Tx, quarantine};
 use domain::ids::SourceId;
-use domain::problem::Problem;
+use domain::problem::{Problem, together};
 use domain::time::Instant;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Events from one source, taken in together.
@@ -38,21 +39,30 @@ pub struct Receipt {
     pub accepted: usize,
     /// Known already by their message id; nothing was changed.
     pub duplicate: usize,
+    /// What was refused and kept in quarantine: events, and traits of events that were taken in without them.
     pub rejected: Vec<Rejected>,
 }
 
-/// An event that was refused, by its place in the batch.
+/// An event that was refused, or a part of one, by its place in the batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rejected {
     pub index: usize,
+    /// Of the first thing wrong with it.
     pub code: &'static str,
-    /// Where and why, and what would help.
+    /// Everything wrong: where and why, and what would help.
     pub detail: String,
 }
 
 impl Rejected {
-    pub(super) fn new(index: usize, problem: &Problem) -> Self {
-        Self { index, code: problem.code, detail: problem.to_string() }
+    fn new(index: usize, problems: &[Problem]) -> Self {
+        let code = problems.first().map_or("", |problem| problem.code);
+        Self { index, code, detail: together(problems) }
+    }
+
+    /// Only some of its traits; what else it says was taken in.
+    fn part(index: usize, problems: &[Problem]) -> Self {
+        let whole = Self::new(index, problems);
+        Self { detail: format!("{}; the rest of the event was taken in", whole.detail), ..whole }
     }
 }
 
@@ -65,7 +75,7 @@ pub async fn accept(store: &Store, batch: Batch) -> Result<Receipt, ServiceError
         .write(Lane::People, move |tx| {
             Box::pin(async move {
                 let received_at = stamp.received_at(tx, slice.received_at).await?;
-                let receipt = take_in(tx, &slice, received_at, stamp).await?;
+                let receipt = take_in(tx, &slice, received_at, stamp).await?.receipt;
                 quarantine::add(tx, slice.origin.source.id, received_at, slice.refused).await?;
                 Ok(receipt)
             })
@@ -92,7 +102,7 @@ pub async fn accept(store: &Store, batch: Batch) -> Result<Receipt, ServiceError
 #[derive(Debug, Clone, Copy)]
 pub(in crate::service) struct Stamp {
     kind: crate::store::ClockKind,
-    machine: domain::time::MachineInstant,
+    pub machine: domain::time::MachineInstant,
 }
 
 impl Stamp {
@@ -108,6 +118,13 @@ impl Stamp {
     }
 }
 
+/// A slice as it was taken in.
+pub(in crate::service) struct TakenIn {
+    pub receipt: Receipt,
+    /// Places in [`Slice::said`] of what was new.
+    pub fresh: BTreeSet<usize>,
+}
+
 /// Takes a slice in within the caller's transaction. Refused events are reported, not kept: that is the
 /// caller's.
 pub(in crate::service) async fn take_in(
@@ -115,9 +132,10 @@ pub(in crate::service) async fn take_in(
     slice: &Slice,
     received_at: Instant,
     stamp: Stamp,
-) -> Result<Receipt, StoreError> {
-    let (logged, duplicate) = log::append(tx, slice, received_at, stamp.machine).await?;
-    let accepted = logged.len() + slice.browsing;
+) -> Result<TakenIn, StoreError> {
+    let logged = log::append(tx, slice, received_at, stamp.machine).await?;
+    let (accepted, duplicate) = (logged.len() + slice.browsing, slice.said.len() - logged.len());
     project::apply(tx, slice, received_at, &logged).await?;
-    Ok(Receipt { accepted, duplicate, rejected: slice.rejected.clone() })
+    let receipt = Receipt { accepted, duplicate, rejected: slice.rejected.clone() };
+    Ok(TakenIn { receipt, fresh: logged.iter().map(|event| event.place).collect() })
 }

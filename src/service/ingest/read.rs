@@ -9,9 +9,9 @@ use crate::store::sources::{self, SourceRow};
 use crate::store::wakes::Due;
 use domain::event::{Context, Reading, Said, parse};
 use domain::ids::SourceId;
-use domain::problem::Problem;
+use domain::problem::{Problem, together};
 use domain::time::Instant;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// Where a batch comes from.
@@ -42,6 +42,7 @@ pub(in crate::service) struct Slice {
     pub said: Arc<Vec<Said>>,
     /// Counted, not stored.
     pub browsing: usize,
+    /// Events, and traits of events in `said`.
     pub rejected: Vec<Rejected>,
     /// The same, as quarantine keeps them.
     pub refused: Vec<Refused>,
@@ -59,16 +60,23 @@ impl Slice {
     }
 
     pub fn read(origin: Origin, batch: &Batch, due: Due) -> Self {
-        let context = Context { zone: origin.shop.shop.zone, currency: origin.shop.shop.currency };
+        let shop = &origin.shop.shop;
+        let context = Context { zone: shop.zone, currency: shop.currency, clock: batch.received_at };
         let (mut said, mut browsing) = (Vec::with_capacity(batch.events.len()), 0);
         let (mut rejected, mut refused) = (Vec::new(), Vec::new());
         for (index, json) in batch.events.iter().enumerate() {
             match parse(json, &context) {
-                Ok(Reading::Event(event)) => said.push(*event),
+                Ok(Reading::Event(event)) => {
+                    if let Some(part) = &event.refused {
+                        rejected.push(Rejected::part(index, &part.problems));
+                        refused.push(keep(&without_the_rest(json, &event, &part.traits), &part.problems));
+                    }
+                    said.push(*event);
+                }
                 Ok(Reading::Browsing) => browsing += 1,
-                Err(problem) => {
-                    rejected.push(Rejected::new(index, &problem));
-                    refused.push(keep(json, &problem));
+                Err(problems) => {
+                    rejected.push(Rejected::new(index, &problems));
+                    refused.push(keep(json, &problems));
                 }
             }
         }
@@ -85,7 +93,30 @@ impl Slice {
     }
 }
 
-fn keep(json: &Value, problem: &Problem) -> Refused {
+/// The traits that were refused as an identify of its own: repaired, it says them as of when they were said,
+/// beside the message that was taken in without them.
+fn without_the_rest(json: &Value, event: &Said, refused: &Map<String, Value>) -> Value {
+    let mut part = Map::new();
+    for name in ["type", "userId", "user_id", "anonymousId", "anonymous_id", "timestamp", "sentAt", "sent_at"]
+    {
+        if let Some(value) = json.get(name) {
+            part.insert(name.to_owned(), value.clone());
+        }
+    }
+    if let Some(id) = &event.message_id {
+        let end = (0..=LONGEST_ID - PART.len()).rev().find(|end| id.is_char_boundary(*end)).unwrap_or(0);
+        part.insert("messageId".to_owned(), Value::String(format!("{}{PART}", &id[..end])));
+    }
+    part.insert("traits".to_owned(), Value::Object(refused.clone()));
+    Value::Object(part)
+}
+
+/// What makes a message id that of its refused part.
+const PART: &str = "#refused";
+/// Longest message id (`domain::event`).
+const LONGEST_ID: usize = 100;
+
+fn keep(json: &Value, problems: &[Problem]) -> Refused {
     let message_id = json.get("messageId").or_else(|| json.get("message_id")).and_then(Value::as_str);
     let storable = |text: &str| text.replace('\0', "\u{fffd}");
     let mut payload = json.to_string().replace("\\u0000", "\\ufffd");
@@ -95,8 +126,8 @@ fn keep(json: &Value, problem: &Problem) -> Refused {
     }
     Refused {
         message_id: message_id.filter(|id| !id.is_empty() && id.len() <= 100).map(storable),
-        code: problem.code.to_owned(),
-        detail: storable(&problem.to_string()),
+        code: problems.first().map_or("", |problem| problem.code).to_owned(),
+        detail: storable(&together(problems)),
         payload,
     }
 }
