@@ -41,14 +41,14 @@ pub struct Setting {
     pub origin: Option<String>,
 }
 
-/// The settings in force, by dotted key.
-pub fn merge(sources: &Sources) -> Result<BTreeMap<String, Setting>, Vec<Problem>> {
+/// The settings in force, by dotted key, and what is wrong with keys; their values are for others to judge.
+pub fn merge(sources: &Sources) -> Result<(BTreeMap<String, Setting>, Vec<Problem>), Vec<Problem>> {
     let defaults = Config::builder()
         .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
         .build()
         .expect("the built-in defaults are valid TOML, as a test sees");
     let known = flatten(&defaults);
-    let mut problems = Vec::new();
+    let (mut problems, mut unreadable) = (Vec::new(), Vec::new());
     let mut builder = Config::builder().add_source(defaults);
     for layer in [file_layer(sources), environment_layer(sources, &known), flag_layer(sources, &known)] {
         match layer {
@@ -56,14 +56,15 @@ pub fn merge(sources: &Sources) -> Result<BTreeMap<String, Setting>, Vec<Problem
                 problems.extend(unknown_keys(&layer, &known));
                 builder = builder.add_source(layer);
             }
-            Err(problem) => problems.push(problem),
+            Err(problem) => unreadable.push(problem),
         }
     }
-    if !problems.is_empty() {
-        return Err(problems);
+    if !unreadable.is_empty() {
+        unreadable.extend(problems);
+        return Err(unreadable);
     }
     let merged = builder.build().map_err(|e| vec![Problem::new("", "unreadable", e.to_string())])?;
-    Ok(flatten(&merged).into_iter().map(|(key, value)| (key, setting(value))).collect())
+    Ok((flatten(&merged).into_iter().map(|(key, value)| (key, setting(value))).collect(), problems))
 }
 
 fn setting(value: Value) -> Setting {
@@ -136,7 +137,9 @@ fn list(text: &str, origin: &String) -> Result<Value, String> {
     let read = Config::builder()
         .add_source(File::from_str(&format!("list = {text}"), FileFormat::Toml))
         .build()
-        .map_err(|e| toml_detail(&e))?;
+        .map_err(|_| {
+            format!("\"{text}\" is no list; write one in TOML, such as [{{ url = \"smtp://127.0.0.1:25\" }}]")
+        })?;
     let value: Value = read.get("list").map_err(|e| e.to_string())?;
     Ok(Value::new(Some(origin), value.kind))
 }

@@ -16,9 +16,10 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub fn new(settings: BTreeMap<String, Setting>) -> Self {
+    /// `problems`: what is known to be wrong already.
+    pub fn new(settings: BTreeMap<String, Setting>, problems: Vec<Problem>) -> Self {
         let data_dir = settings.get("data_dir").and_then(|s| s.value.clone().into_string().ok());
-        Self { settings, data_dir: data_dir.unwrap_or_default(), problems: Vec::new(), read: BTreeSet::new() }
+        Self { settings, data_dir: data_dir.unwrap_or_default(), problems, read: BTreeSet::new() }
     }
 
     pub fn into_problems(self) -> Vec<Problem> {

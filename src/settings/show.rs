@@ -17,7 +17,10 @@ pub struct InForce {
 
 /// All settings in force, by key.
 pub fn in_force(sources: &Sources) -> Result<Vec<InForce>, Vec<Problem>> {
-    let all = merge(sources)?;
+    let (all, wrong_keys) = merge(sources)?;
+    if !wrong_keys.is_empty() {
+        return Err(wrong_keys);
+    }
     Ok(all
         .into_iter()
         .map(|(key, setting)| InForce {

@@ -37,7 +37,8 @@ fn the_defaults_are_valid_and_safe() {
 
 #[test]
 fn every_default_is_read_by_a_section() {
-    let mut reader = Reader::new(layers::merge(&Sources::default()).expect("valid"));
+    let (values, wrong) = layers::merge(&Sources::default()).expect("valid");
+    let mut reader = Reader::new(values, wrong);
     assert!(Settings::read(&mut reader).is_some());
     assert!(reader.unread().is_empty(), "no section reads {:?}", reader.unread());
 }
@@ -54,8 +55,24 @@ fn every_default_has_a_comment_above_it() {
         }
         above = line;
     }
-    let known = layers::merge(&Sources::default()).expect("valid").into_keys().collect::<BTreeSet<_>>();
+    let known = layers::merge(&Sources::default()).expect("valid").0.into_keys().collect::<BTreeSet<_>>();
     assert_eq!(keys, known, "each key on a line of its own");
+}
+
+#[test]
+fn a_typo_hides_no_other_problem() {
+    let told = problems(&["shop.timzone=Asia/Shanghai", "shop.currency=Yuan", "mail.relays=foo"]);
+    assert!(
+        told[0].starts_with("mail.relays: \"foo\" is no list; write one in TOML, such as [{ url"),
+        "{told:?}"
+    );
+    let told = problems(&["shop.timzone=Asia/Shanghai", "shop.currency=Yuan"]);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told[0].starts_with("shop.timzone: there is no such setting; did you mean shop.timezone?"),
+        "{told:?}"
+    );
+    assert!(told[1].starts_with("shop.currency: \"Yuan\" is no three-letter"), "{told:?}");
 }
 
 #[test]
