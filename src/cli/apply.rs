@@ -4,6 +4,7 @@ use super::failure::{Failure, Outcome};
 use super::output::{Assent, FormatArg};
 use super::session::Global;
 use crate::service::apply::{self, Change, Difference, Input};
+use crate::service::{Book, campaigns};
 use clap::Args;
 use domain::problem::Problem;
 use std::path::{Path, PathBuf};
@@ -42,10 +43,25 @@ impl Apply {
             return Ok(());
         }
         Assent::from_flag(self.yes).require(&format!("Apply {}?", documents(differing)))?;
+        let changed = prepared.changed("campaign");
         apply::commit(&session.app.book, prepared, &session.actor).await?;
         eprintln!("{} applied", documents(differing));
+        for key in changed {
+            warn(&session.app.book, &key).await?;
+        }
         Ok(())
     }
+}
+
+/// Tells what keeps a campaign just applied from being approved: templates and batches may come with it, so
+/// it isn't an error before.
+async fn warn(book: &Book, key: &str) -> Outcome {
+    let obstacles = campaigns::show(book, key).await?.obstacles;
+    if !obstacles.is_empty() {
+        eprintln!("{key} can't be approved yet:");
+        obstacles.iter().for_each(|problem| eprintln!("  {problem}"));
+    }
+    Ok(())
 }
 
 fn documents(n: usize) -> String {

@@ -7,6 +7,7 @@ use crate::service::campaigns::{self, CampaignDetail, CampaignView, Moved};
 use crate::service::eligibility::{self, DryRun};
 use chrono_tz::Tz;
 use clap::{Args, Subcommand};
+use domain::campaign::tally::Tally;
 
 /// List, show, approve, start and pause campaigns
 #[derive(Debug, Subcommand)]
@@ -47,7 +48,7 @@ pub struct Move {
     format: FormatArg,
 }
 
-/// Who a campaign would write to if it ran now, and why the others not; changes nothing
+/// Who a campaign would write to from here on, and why the others not; changes nothing
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  kinkeeper campaign dry-run winback")]
 pub struct DryRunArgs {
@@ -105,16 +106,50 @@ impl Campaign {
 }
 
 fn dry_run(run: &DryRun, zone: Tz) -> String {
-    let mut lines: Vec<String> = run.headline.iter().cloned().collect();
-    lines.push(format!("{} as of {}: looked at {}", run.campaign, wall(run.at, zone), run.looked_at));
-    let mut rows = vec![["would be written to".to_owned(), String::new(), run.send.to_string()]];
-    let parts = [("would wait", &run.held), ("would not", &run.skipped)];
-    for (what, counts) in parts {
+    let mut parts: Vec<String> = Vec::new();
+    if !run.obstacles.is_empty() {
+        let told: Vec<String> = run.obstacles.iter().map(|problem| format!("  {problem}")).collect();
+        parts.push(format!("In the way of approval:\n{}", told.join("\n")));
+    }
+    parts.extend(run.headline.clone());
+    parts.push(format!("{} as of {}: looked at {}", run.campaign, wall(run.at, zone), run.looked_at));
+    let entry = &run.entry;
+    parts.push(format!("From here on, {}\n{}", entry.how, counted(&run.gate, "would enter", entry.enters)));
+    parts.extend(audience(run));
+    let all = run.if_all_entered.as_ref();
+    parts.extend(
+        all.map(|all| format!("If all of them entered now\n{}", counted(all, "audience", run.audience))),
+    );
+    parts.join("\n\n")
+}
+
+/// How the audience of today stands; nothing where all of it enters.
+fn audience(run: &DryRun) -> Option<String> {
+    let entry = &run.entry;
+    if run.if_all_entered.is_none() && entry.enters == run.audience {
+        return None;
+    }
+    let line = |what: &str, why: &str, n: u64| [what.to_owned(), why.to_owned(), n.to_string()];
+    let mut rows = Vec::new();
+    if run.if_all_entered.is_none() {
+        rows.push(line("would enter", "", entry.enters));
+    }
+    rows.push(line("on their way already", "", entry.inside));
+    rows.extend(entry.stays_out.iter().map(|(why, n)| line("don't enter by themselves", why, *n)));
+    rows.push(line("audience", "", run.audience));
+    Some(format!("In the audience today\n{}", table(COUNTED, rows)))
+}
+
+const COUNTED: [&str; 3] = ["", "reason", "customers"];
+
+/// The gate's answers by reason, above their sum.
+fn counted(tally: &Tally, sum: &str, all: u64) -> String {
+    let mut rows = vec![["would be written to".to_owned(), String::new(), tally.send.to_string()]];
+    for (what, counts) in [("would wait", &tally.held), ("would not", &tally.skipped)] {
         rows.extend(counts.iter().map(|(why, n)| [what.to_owned(), (*why).to_owned(), n.to_string()]));
     }
-    rows.push(["audience".to_owned(), String::new(), run.audience.to_string()]);
-    lines.push(table(["", "reason", "customers"], rows));
-    lines.join("\n")
+    rows.push([sum.to_owned(), String::new(), all.to_string()]);
+    table(COUNTED, rows)
 }
 
 fn moved(moved: &Moved) -> String {

@@ -8,6 +8,7 @@ mod config;
 mod customer;
 pub mod demo;
 mod drain;
+mod explain_text;
 mod export;
 mod failure;
 mod import;

@@ -106,6 +106,21 @@ pub async fn newest(book: &Book, key: &str) -> Result<(CampaignRow, VersionRow, 
     Ok((row, latest, definition))
 }
 
+/// A campaign with the version customers enter under; before one is approved, with its newest.
+pub async fn entered_under(
+    book: &Book,
+    key: &str,
+) -> Result<(CampaignRow, VersionRow, Definition), ServiceError> {
+    let Loaded { row, latest, definition } = find(book, key).await?;
+    match row.current_version_id {
+        Some(id) if id != latest.id => {
+            let (version, definition) = in_use(book, id).await?;
+            Ok((row, version, definition))
+        }
+        _ => Ok((row, latest, definition)),
+    }
+}
+
 fn trigger_words(row: &CampaignRow) -> String {
     format!("{} {}", row.head.trigger_kind, row.head.trigger_key)
 }

@@ -123,12 +123,6 @@ pub async fn next_free(db: &Db, machine: MachineInstant) -> Result<Option<Instan
     Ok(db.number(&sql, args![machine]).await?.map(Instant::from_micros).filter(|due| *due < Instant::MAX))
 }
 
-/// The newest touchpoint of a customer in a campaign, whatever its state.
-pub async fn newest(db: &Db, customer: CustomerId, campaign: CampaignId) -> Result<Option<Due>, StoreError> {
-    let sql = format!("{DUE} WHERE t.customer_id = $1 AND t.campaign_id = $2 ORDER BY t.id DESC LIMIT 1");
-    db.one(&sql, args![customer, campaign]).await?.as_ref().map(read).transpose()
-}
-
 /// Where a touchpoint goes next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum To {

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod calendars;
 pub mod callbacks;
 pub mod campaigns;
+pub mod causes;
 pub mod claim;
 pub mod clock;
 mod connect;
@@ -48,6 +49,7 @@ pub mod tickets;
 pub mod touchpoints;
 pub mod triggers;
 pub mod wakes;
+pub mod ways;
 mod writer;
 
 pub use claim::{Claimable, Claimed, Lease, waiting};

@@ -391,10 +391,15 @@ fn lapsed_three() -> Home {
 fn a_dry_run_counts_who_would_be_written_to_and_why_not() {
     let home = lapsed_three();
     let run = home.run(&["campaign", "dry-run", "winback", "--format", "json"]).ended(0).json();
-    assert_eq!((&run["audience"], &run["send"]), (&3.into(), &1.into()), "{run}");
-    assert_eq!(run["skipped"], serde_json::json!({"no_consent": 1, "suppressed": 1}));
-    assert_eq!(run["held"], serde_json::json!({}));
-    assert_eq!(run["headline"], serde_json::Value::Null, "no reason has more than half");
+    assert_eq!((&run["audience"], &run["send"]), (&3.into(), &0.into()), "{run}");
+    assert_eq!(run["entry"]["stays_out"], serde_json::json!({"before_go_live": 3}));
+    let all = serde_json::json!({"send": 1, "held": {}, "skipped": {"no_consent": 1, "suppressed": 1}});
+    assert_eq!(run["if_all_entered"], all);
+    let headline = run["headline"].as_str().expect("all three");
+    assert!(headline.starts_with("3 of 3 don't enter by themselves (before_go_live)"), "{headline}");
+    assert!(run["obstacles"][0]["detail"].as_str().expect("one").contains("no budget"), "{run}");
+    let text = home.run(&["campaign", "dry-run", "winback"]).ended(0).stdout;
+    assert!(text.starts_with("In the way of approval:\n  steps[2].send.coupon: "), "{text}");
     let shown = home.run(&["campaign", "show", "winback", "--format", "json"]).ended(0).json();
     assert_eq!(shown["state"], "in_review", "asking changes nothing");
     home.run(&["campaign", "dry-run", "important_ticket_callback"]).ended(4);
@@ -433,7 +438,15 @@ fn a_customer_is_shown_and_explained_by_any_name() {
         .map(|check| check["check"].as_str().expect("a name"))
         .collect();
     assert_eq!(failed, ["live", "campaign", "consent"]);
-    assert_eq!(campaign["answer"], "skip (not_live)");
+    assert_eq!(campaign["answer"], "nothing comes (not_live)");
+    assert_eq!(campaign["entry"]["refusal"], "not_live");
+    let text =
+        home.run(&["customer", "explain", "email:ben@example.com", "--campaign", "winback"]).ended(0).stdout;
+    assert!(
+        text.contains(" never entered: the book isn't live\n\nEntry into winback (in_review)\n"),
+        "{text}"
+    );
+    assert!(text.contains("churn_risk began 2026-07-04 00:00 +08:00, and the book isn't live"), "{text}");
 
     home.run(&["customer", "show", "cus_999"]).ended(3);
     home.run(&["customer", "show", "user_id:nobody"]).ended(3);

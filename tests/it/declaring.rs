@@ -112,6 +112,21 @@ on_both_databases! {
         assert_eq!(eligibility::dry_run(book, "festival").await.expect("runs").audience, 0);
     }
 
+    async fn a_dry_run_tells_of_a_tag_nobody_has(database) {
+        let house = house(database).await;
+        let book = &house.app.book;
+        declare(&house.app, BOOK).await.expect("sound");
+        let shown = campaigns::show(book, "winback").await.expect("there");
+        let mut document = shown.document.clone();
+        document["trigger"]["tag"]["key"] = "churn_rik".into();
+        declare(&house.app, &document_of("campaign", &document)).await.expect("tags may come later");
+        let run = eligibility::dry_run(book, "winback").await.expect("runs");
+        assert_eq!((run.audience, run.entry.enters), (0, 0));
+        let [problem] = &run.obstacles[..] else { panic!("one: {:?}", run.obstacles) };
+        assert_eq!((problem.at.as_str(), problem.code), ("trigger.tag.key", "unknown_tag"));
+        assert_eq!(problem.detail, "there is no tag churn_rik; did you mean churn_risk?");
+    }
+
     async fn a_book_goes_live_once_and_is_stopped_and_resumed(database) {
         let house = house(database).await;
         let book = &house.app.book;

@@ -63,7 +63,8 @@ fn value(check: Check, i: &Inputs, now: Instant, base: Currency) -> String {
         },
         Check::Campaign => format!("the campaign is {}", i.campaign),
         Check::Budget => match i.coupon {
-            CouponNeed::Covered => "no coupon to be paid for".into(),
+            CouponNeed::NotNeeded => "no coupon to be paid for".into(),
+            CouponNeed::Reserved => "its coupon is reserved".into(),
             CouponNeed::Needed { face_minor, left_minor } => coupon(face_minor, left_minor, base),
         },
         Check::Expiry => format!("may go out until {}", shown(i.expires_at, i)),

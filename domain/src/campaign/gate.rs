@@ -97,8 +97,10 @@ pub enum Suppression {
 /// Whether the step's coupon can be had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CouponNeed {
-    /// The step gives none, or this touch has reserved its own already.
-    Covered,
+    /// The step gives none.
+    NotNeeded,
+    /// This touch has its own already.
+    Reserved,
     /// It needs one of this face value; `left_minor` of the budget is free, none where no budget is set.
     Needed { face_minor: i64, left_minor: Option<i64> },
 }
@@ -296,4 +298,4 @@ pub fn caps_allow_at(i: &Inputs, now: Instant) -> Option<Instant> {
 
 #[cfg(test)]
 #[path = "gate_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -11,19 +11,19 @@ fn at(text: &str) -> Instant {
     Instant::parse(text, ZONE).expect("test instant")
 }
 
-fn noon() -> Instant {
+pub(in crate::campaign) fn noon() -> Instant {
     at("2011-12-15 12:00")
 }
 
 /// A touch nothing speaks against.
-fn fine() -> Inputs {
+pub(in crate::campaign) fn fine() -> Inputs {
     Inputs {
         live: Live::Since(at("2011-12-01")),
         stop: Stop::None,
         campaign: CampaignState::Running,
         purpose: Purpose::Marketing,
         priority: 50,
-        coupon: CouponNeed::Covered,
+        coupon: CouponNeed::NotNeeded,
         expires_at: at("2011-12-18 12:00"),
         held_for: None,
         consent: Consent::Granted,

@@ -128,6 +128,18 @@ pub fn advance(
     Decision::Done
 }
 
+/// The next message of somebody on their way, if nothing ends it: its step, and when the campaign wants it out.
+/// Those that exist already are none.
+pub fn next_send(
+    definition: &Definition,
+    enrollment: &Enrollment,
+    touches: &[Touch],
+) -> Option<(usize, Instant)> {
+    let made = |step: usize| touches.iter().any(|touch| touch.step == step);
+    let (step, _) = definition.sends().find(|(step, _)| *step >= enrollment.step && !made(*step))?;
+    Some((step, definition.nominal_at(enrollment.entered_at, step)))
+}
+
 fn exit(definition: &Definition, facts: &Facts) -> Option<ExitCondition> {
     definition.exits.iter().copied().find(|condition| {
         let happened = match condition {

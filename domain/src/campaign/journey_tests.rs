@@ -220,3 +220,16 @@ proptest! {
         prop_assert_eq!(steps, [0, 2]);
     }
 }
+
+#[test]
+fn the_next_message_is_the_first_that_isnt_made() {
+    let next =
+        |step, touches: &[Touch]| next_send(&winback(), &Enrollment { step, entered_at: ENTRY }, touches);
+    let d7 = ENTRY + Span::days(7);
+    assert_eq!(next(0, &[]), Some((0, ENTRY)));
+    let d0 = touch(0, TouchState::Sent);
+    assert_eq!(next(0, &[d0]), Some((2, d7)), "it may stand at the step whose message went out");
+    assert_eq!(next(2, &[d0]), Some((2, d7)));
+    assert_eq!(next(2, &[d0, touch(2, TouchState::Deferred)]), None, "that one is made");
+    assert_eq!(next(3, &[d0]), None);
+}

@@ -5,10 +5,14 @@
 
 pub mod condition;
 pub mod definition;
+pub mod entry;
 pub mod explain;
 pub mod gate;
 pub mod journey;
 pub mod occasion_key;
 pub mod parse;
 pub mod state;
+pub mod story;
+pub mod tally;
 pub mod touch;
+pub mod trigger;

@@ -42,6 +42,12 @@ impl Prepared {
     pub fn differing(&self) -> usize {
         self.changes.iter().filter(|change| change.difference != Difference::Unchanged).count()
     }
+
+    /// The keys of this kind's documents that differ from the book.
+    pub fn changed(&self, kind: &str) -> Vec<String> {
+        let differs = |c: &&Change| c.kind == kind && c.difference != Difference::Unchanged;
+        self.changes.iter().filter(differs).map(|change| change.key.clone()).collect()
+    }
 }
 
 /// Reads and checks everything and compares it with the book. The error holds every problem of every file.

@@ -1,5 +1,5 @@
-//! What the gate looks at, gathered for many touchpoints at once, and its answer as a change of the row.
-//! Nothing is written here.
+//! What the gate looks at, gathered for many touches at once, whether they exist or are only asked about, and
+//! its answer as a change of the row. Nothing is written here.
 
 use crate::service::secrets::Secrets;
 use crate::service::shop::{Shop, shop};
@@ -12,17 +12,69 @@ use crate::store::{Db, StoreError, coupons, meta};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use domain::calendar::window::{ContactHours, ContactKind, ShopZone, WindowDecision};
-use domain::campaign::definition::{Definition, Purpose, WindowKind};
+use domain::campaign::definition::{Channel, Definition, Purpose, WindowKind};
 use domain::campaign::gate::{
     Caps, Consent, ContactDay, ContactPoint, CouponNeed, Inputs, Live, Stop, Suppression, Verdict, decide,
 };
-use domain::campaign::state::EnrollmentState;
+use domain::campaign::state::{CampaignState, EnrollmentState};
 use domain::campaign::touch::{Reason, TouchState};
 use domain::coupon::Budget;
-use domain::ids::{CampaignVersionId, CouponBatchId, CustomerId};
+use domain::ids::{CampaignVersionId, CouponBatchId, CustomerId, TouchpointId};
 use domain::time::{Instant, Span, add_days};
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// A touch to ask the gate about: one on its way out, or one that doesn't exist.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    pub customer_id: CustomerId,
+    /// The customer's own zone, where it is known.
+    pub zone: Option<Tz>,
+    pub campaign_key: &'a str,
+    pub campaign_state: CampaignState,
+    pub purpose: Purpose,
+    pub priority: u8,
+    pub channel: Channel,
+    pub coupon: AskedCoupon,
+    pub expires_at: Instant,
+    /// The touchpoint, if there is one: it doesn't stand in its own way.
+    pub touchpoint: Option<TouchpointId>,
+    /// Why it was held, or ended.
+    pub reason: Option<Reason>,
+}
+
+/// The coupon a touch brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskedCoupon {
+    None,
+    /// Reserved for this touch already.
+    Reserved,
+    Of(CouponBatchId),
+    /// Of a batch that isn't declared.
+    Undeclared,
+}
+
+impl<'a> From<&'a Due> for Asked<'a> {
+    fn from(due: &'a Due) -> Self {
+        Self {
+            customer_id: due.customer_id,
+            zone: due.zone,
+            campaign_key: &due.campaign_key,
+            campaign_state: due.campaign_state,
+            purpose: due.purpose,
+            priority: due.priority,
+            channel: due.channel,
+            coupon: match (due.coupon_batch_id, due.coupon_id) {
+                (None, _) => AskedCoupon::None,
+                (Some(_), Some(_)) => AskedCoupon::Reserved,
+                (Some(batch), None) => AskedCoupon::Of(batch),
+            },
+            expires_at: due.expires_at,
+            touchpoint: Some(due.id),
+            reason: due.reason,
+        }
+    }
+}
 
 /// What doesn't change while a batch is worked on.
 pub struct Room {
@@ -100,11 +152,35 @@ pub struct Target {
 }
 
 impl Around {
+    /// What is known of the customers of touches on their way out.
     pub async fn load(db: &Db, secrets: &Secrets, due: &[Due], now: Instant) -> Result<Self, StoreError> {
-        let mut customers: Vec<CustomerId> = due.iter().map(|d| d.customer_id).collect();
+        let batches: Vec<CouponBatchId> = due.iter().filter_map(|d| d.coupon_batch_id).collect();
+        Self::of(db, secrets, due.iter().map(Asked::from), &batches, now).await
+    }
+
+    /// The same for touches that are only asked about.
+    pub async fn about(
+        db: &Db,
+        secrets: &Secrets,
+        asked: &[Asked<'_>],
+        now: Instant,
+    ) -> Result<Self, StoreError> {
+        let of =
+            |asked: &Asked<'_>| if let AskedCoupon::Of(batch) = asked.coupon { Some(batch) } else { None };
+        let batches: Vec<CouponBatchId> = asked.iter().filter_map(of).collect();
+        Self::of(db, secrets, asked.iter().copied(), &batches, now).await
+    }
+
+    async fn of(
+        db: &Db,
+        secrets: &Secrets,
+        asked: impl Iterator<Item = Asked<'_>> + Clone,
+        batches: &[CouponBatchId],
+        now: Instant,
+    ) -> Result<Self, StoreError> {
+        let mut customers: Vec<CustomerId> = asked.clone().map(|a| a.customer_id).collect();
         customers.sort_unstable();
         customers.dedup();
-        let batches: Vec<CouponBatchId> = due.iter().filter_map(|d| d.coupon_batch_id).collect();
         // No zone is more than a day from UTC.
         let first = add_days(now.to_utc().date_naive(), -1);
         let mut around = Self {
@@ -115,19 +191,20 @@ impl Around {
             complaints: contact::open_complaints(db, &customers).await?,
             contacts: contact::contacts(db, &customers, now - Span::days(31)).await?,
             days: contact::days(db, &customers, first).await?,
-            batches: coupons::batches(db, &batches).await?,
+            batches: coupons::batches(db, batches).await?,
             secrets: secrets.clone(),
         };
-        let targets = due.iter().filter_map(|d| around.target(d));
+        let targets = asked.filter_map(|a| around.target(a));
         let hashes = targets.map(|t| (String::new(), t.hash)).collect();
         around.suppressed = contact::suppressed(db, hashes).await?;
         Ok(around)
     }
 
     /// Where this one would go: the primary usable contact point of its channel.
-    pub fn target(&self, due: &Due) -> Option<Target> {
-        let channel = due.channel.as_str();
-        let points = self.points.get(&(due.customer_id, channel.to_owned()))?;
+    pub fn target<'a>(&self, asked: impl Into<Asked<'a>>) -> Option<Target> {
+        let asked = asked.into();
+        let channel = asked.channel.as_str();
+        let points = self.points.get(&(asked.customer_id, channel.to_owned()))?;
         let point = points.iter().find(|p| p.usable && p.class == "real")?;
         let hash = self.secrets.contact_hash(channel, &point.value);
         Some(Target { address: point.value.clone(), hash })
@@ -137,62 +214,63 @@ impl Around {
         self.batches.get(&due.coupon_batch_id?)
     }
 
-    fn stop(&self, due: &Due) -> Stop {
+    fn stop(&self, asked: Asked<'_>) -> Stop {
         let mut reached = Stop::None;
         for scope in &self.stops {
             reached = match scope {
                 StopScope::All => return Stop::All,
-                StopScope::Channel(name) if name == due.channel.as_str() => Stop::Channel,
-                StopScope::Campaign(key) if *key == due.campaign_key => Stop::Campaign,
+                StopScope::Channel(name) if name == asked.channel.as_str() => Stop::Channel,
+                StopScope::Campaign(key) if *key == asked.campaign_key => Stop::Campaign,
                 _ => reached,
             };
         }
         reached
     }
 
-    fn consent(&self, due: &Due) -> Consent {
+    fn consent(&self, asked: Asked<'_>) -> Consent {
         // Recovery is judged as service.
-        let purpose = if due.purpose == Purpose::Recovery { Purpose::Service } else { due.purpose };
-        let key = (due.customer_id, due.channel.as_str().to_owned(), purpose.as_str().to_owned());
+        let purpose = if asked.purpose == Purpose::Recovery { Purpose::Service } else { asked.purpose };
+        let key = (asked.customer_id, asked.channel.as_str().to_owned(), purpose.as_str().to_owned());
         self.consents.get(&key).copied().unwrap_or(Consent::Unknown)
     }
 
-    fn suppression(&self, due: &Due) -> Suppression {
+    fn suppression(&self, asked: Asked<'_>) -> Suppression {
         let scope = self
-            .target(due)
-            .and_then(|target| self.suppressed.get(&(due.channel.as_str().to_owned(), target.hash)));
+            .target(asked)
+            .and_then(|target| self.suppressed.get(&(asked.channel.as_str().to_owned(), target.hash)));
         match scope.map(String::as_str) {
             None => Suppression::Clear,
-            Some("marketing") if !due.purpose.needs_opt_in() => Suppression::Clear,
+            Some("marketing") if !asked.purpose.needs_opt_in() => Suppression::Clear,
             Some(_) => Suppression::Suppressed,
         }
     }
 
-    fn contact_point(&self, due: &Due) -> ContactPoint {
-        let has_any = self.points.contains_key(&(due.customer_id, due.channel.as_str().to_owned()));
-        match (self.target(due), has_any) {
+    fn contact_point(&self, asked: Asked<'_>) -> ContactPoint {
+        let has_any = self.points.contains_key(&(asked.customer_id, asked.channel.as_str().to_owned()));
+        match (self.target(asked), has_any) {
             (Some(_), _) => ContactPoint::Usable,
             (None, true) => ContactPoint::Unusable,
             (None, false) => ContactPoint::Missing,
         }
     }
 
-    fn coupon(&self, due: &Due) -> CouponNeed {
-        if due.coupon_batch_id.is_none() || due.coupon_id.is_some() {
-            return CouponNeed::Covered;
-        }
-        let Some(row) = self.batch(due) else {
-            return CouponNeed::Needed { face_minor: 0, left_minor: None };
+    fn coupon(&self, asked: Asked<'_>) -> CouponNeed {
+        let row = match asked.coupon {
+            AskedCoupon::None => return CouponNeed::NotNeeded,
+            AskedCoupon::Reserved => return CouponNeed::Reserved,
+            AskedCoupon::Undeclared => None,
+            AskedCoupon::Of(batch) => self.batches.get(&batch),
         };
+        let Some(row) = row else { return CouponNeed::Needed { face_minor: 0, left_minor: None } };
         // A batch without a budget is stored as 0.
         let limit_minor = Some(row.batch.budget_minor).filter(|limit| *limit > 0);
         let budget = Budget { limit_minor, outstanding_minor: row.outstanding_minor };
         CouponNeed::Needed { face_minor: row.batch.face_minor, left_minor: budget.left_minor() }
     }
 
-    fn contact_day(&self, due: &Due, date: NaiveDate) -> ContactDay {
-        match self.days.get(&(due.customer_id, date)) {
-            Some(h) if h.touchpoint_id != due.id => {
+    fn contact_day(&self, asked: Asked<'_>, date: NaiveDate) -> ContactDay {
+        match self.days.get(&(asked.customer_id, date)) {
+            Some(h) if Some(h.touchpoint_id) != asked.touchpoint => {
                 let (campaign, priority) = (h.campaign_key.clone(), h.priority);
                 if h.state.is_waiting() {
                     ContactDay::Waiting { campaign, priority }
@@ -205,28 +283,37 @@ impl Around {
     }
 }
 
-/// Everything the gate looks at for one touchpoint, as of `at`.
-pub fn inputs(room: &Room, around: &Around, definition: &Definition, due: &Due, at: Instant) -> Inputs {
-    let zone = room.zone(due);
-    let contacts = around.contacts.get(&due.customer_id).map_or(&[][..], Vec::as_slice);
+/// Everything the gate looks at for one touch, as of `at`.
+pub fn inputs<'a>(
+    room: &Room,
+    around: &Around,
+    definition: &Definition,
+    asked: impl Into<Asked<'a>>,
+    at: Instant,
+) -> Inputs {
+    let asked = asked.into();
+    let zone = asked.zone.unwrap_or(room.shop.zone);
+    let contacts = around.contacts.get(&asked.customer_id).map_or(&[][..], Vec::as_slice);
+    // Contacts by others are no touchpoint of ours, nor is a touch that doesn't exist.
+    let own = |c: &&Contact| asked.touchpoint.is_some() && c.touchpoint_id == asked.touchpoint;
     Inputs {
         live: room.live,
-        stop: around.stop(due),
-        campaign: due.campaign_state,
-        purpose: due.purpose,
-        priority: due.priority,
-        coupon: around.coupon(due),
-        expires_at: due.expires_at,
-        held_for: due.reason,
-        consent: around.consent(due),
-        suppression: around.suppression(due),
-        open_complaint: around.complaints.get(&due.customer_id).cloned(),
-        contact_day: around.contact_day(due, at.local_date(zone)),
-        contacts: contacts.iter().filter(|c| c.touchpoint_id != Some(due.id)).map(|c| c.at).collect(),
+        stop: around.stop(asked),
+        campaign: asked.campaign_state,
+        purpose: asked.purpose,
+        priority: asked.priority,
+        coupon: around.coupon(asked),
+        expires_at: asked.expires_at,
+        held_for: asked.reason,
+        consent: around.consent(asked),
+        suppression: around.suppression(asked),
+        open_complaint: around.complaints.get(&asked.customer_id).cloned(),
+        contact_day: around.contact_day(asked, at.local_date(zone)),
+        contacts: contacts.iter().filter(|c| !own(c)).map(|c| c.at).collect(),
         caps: Caps::default(),
         zone,
-        window: room.window(definition, due.zone, at),
-        contact_point: around.contact_point(due),
+        window: room.window(definition, asked.zone, at),
+        contact_point: around.contact_point(asked),
     }
 }
 

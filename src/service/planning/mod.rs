@@ -6,6 +6,7 @@ mod occurrences;
 mod triggers;
 
 pub use occurrences::coming_slots;
+pub use triggers::tag_key;
 
 use super::shop::shop;
 use super::{Book, ServiceError, definitions, keeping};

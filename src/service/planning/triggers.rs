@@ -8,7 +8,7 @@ use crate::store::enrollments::NewEnrollment;
 use crate::store::triggers::{self, Queued};
 use crate::store::{Lane, StoreError, meta, waiting};
 use chrono_tz::Tz;
-use domain::campaign::definition::{Definition, TagChange, TagTrigger, Trigger};
+use domain::campaign::definition::{Definition, Trigger};
 use domain::campaign::occasion_key::OccasionKey;
 use domain::event::Ticket;
 use domain::ids::{CampaignVersionId, CustomerId};
@@ -75,8 +75,9 @@ struct Candidate {
 fn candidate(shop: &Shop, campaign: &Open, definition: Arc<Definition>, item: &Queued) -> Option<Candidate> {
     let trigger = &item.trigger;
     let occasion_key = match &definition.trigger {
-        Trigger::Tag(wanted) if fits(wanted, trigger.from.as_deref(), trigger.to.as_deref()) => {
-            tag_key(item, shop)
+        Trigger::Tag(wanted) if wanted.fits(trigger.from.as_deref(), trigger.to.as_deref()) => {
+            let after = trigger.payload["last_order_id"].as_str();
+            tag_key(&trigger.key, after, trigger.cause_at, shop)
         }
         Trigger::Event(wanted) => {
             let ticket: Ticket = serde_json::from_value(trigger.payload.clone()).unwrap_or_default();
@@ -117,22 +118,11 @@ async fn inside(book: &Book, candidates: Vec<Candidate>, now: Instant) -> Result
     Ok(entries)
 }
 
-fn fits(wanted: &TagTrigger, from: Option<&str>, to: Option<&str>) -> bool {
-    let is =
-        |wanted: &Option<String>, value: Option<&str>| wanted.as_deref().is_none_or(|w| value == Some(w));
-    match &wanted.change {
-        TagChange::Entered { value } => to.is_some() && is(value, to),
-        TagChange::Left { value } => from.is_some() && from != to && is(value, from),
-        TagChange::Changed { from: f, to: t } => is(f, from) && is(t, to),
-    }
-}
-
 /// The natural key of a tag's entry: for churn the order after which nothing came.
-fn tag_key(item: &Queued, shop: &Shop) -> String {
-    let after = item.trigger.payload["last_order_id"].as_str();
-    let key = match (item.trigger.key.as_str(), after) {
+pub fn tag_key(tag: &str, last_order: Option<&str>, cause_at: Instant, shop: &Shop) -> String {
+    let key = match (tag, last_order) {
         ("churn_risk" | "churn_early", Some(order)) => OccasionKey::after_order(order),
-        (tag, _) => OccasionKey::tag_entry(tag, item.trigger.cause_at.local_date(shop.zone)),
+        (tag, _) => OccasionKey::tag_entry(tag, cause_at.local_date(shop.zone)),
     };
     key.as_str().to_owned()
 }

@@ -6,6 +6,7 @@
 //! Christmas greetings, callbacks after important tickets. Times are those of each customer's own zone.
 
 mod consent;
+mod explained;
 mod greetings;
 mod hours;
 mod last_moment;

@@ -145,7 +145,7 @@ pub async fn mails_amiss(book: &Handbook) -> Vec<String> {
 }
 
 impl Handbook {
-    async fn customer(&self, name: &str) -> i64 {
+    pub async fn customer(&self, name: &str) -> i64 {
         let sql = "SELECT customer_id FROM identifier WHERE kind = 'user_id' AND value = $1";
         let rows = self.rows(sql, vec![name.into()]).await;
         number(rows.first().unwrap_or_else(|| panic!("nobody is called {name}")), "customer_id")

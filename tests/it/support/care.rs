@@ -157,6 +157,23 @@ impl Care {
         .await;
     }
 
+    /// Gives a customer the tag, as the keeper would have.
+    pub async fn at_risk(&self, customer: i64, since: Instant) {
+        let before_live = i64::from(since < at("2011-12-01T00:00:00Z"));
+        self.exec::<Value>(
+            "INSERT INTO tag_current (customer_id, key, value, since, as_of, source, rule_version, evidence) \
+             VALUES ($1, 'churn_risk', 'true', $2, $2, 'computed', 1, '{}')",
+            [customer.into(), since.micros().into()],
+        )
+        .await;
+        self.exec::<Value>(
+            "INSERT INTO tag_history (customer_id, key, to_value, since, as_of, recorded_at, cause, historical, \
+             rule_version, evidence) VALUES ($1, 'churn_risk', 'true', $2, $2, $2, 'time', $3, 1, '{}')",
+            [customer.into(), since.micros().into(), before_live.into()],
+        )
+        .await;
+    }
+
     /// Enters a customer and plans one touchpoint, as the journeys would.
     pub async fn plan(&self, plan: Plan) -> TouchpointId {
         let book = &self.house.app.book;

@@ -1,0 +1,64 @@
+//! Why a customer has a tag, or doesn't.
+
+use crate::service::{Book, ServiceError, keeping};
+use crate::store::{customers, facts};
+use domain::customer::CustomerFacts;
+use domain::ids::CustomerId;
+use domain::problem::nearest;
+use domain::rule::{Explained, Lang};
+use domain::tag::{Evaluation, Shape, TagState};
+use domain::time::Instant;
+use serde::Serialize;
+
+/// Why a customer has a tag, or doesn't.
+#[derive(Debug, Clone, Serialize)]
+pub struct TagExplanation {
+    pub customer: CustomerId,
+    pub at: Instant,
+    #[serde(flatten)]
+    pub state: TagState,
+    /// The condition behind each value, highest first, with what it saw.
+    pub conditions: Vec<ValueCondition>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct ValueCondition {
+    pub value: String,
+    pub condition: Explained,
+}
+
+/// The tag's rules for one customer at the book's present instant, from the stored facts.
+pub async fn explain_tag(
+    book: &Book,
+    customer: CustomerId,
+    key: &str,
+) -> Result<TagExplanation, ServiceError> {
+    let db = book.store.reader();
+    let catalogue = keeping::catalogue(book).await?;
+    let Some(tag) = catalogue.find(key) else {
+        let hint = match nearest(key, catalogue.tags().iter().map(|tag| tag.key.as_str())) {
+            Some(near) => format!(" (did you mean {near}?)"),
+            None => String::new(),
+        };
+        return Err(ServiceError::NotFound(format!("the tag {key}{hint}")));
+    };
+    let missing = || ServiceError::NotFound(format!("the customer {customer}"));
+    let zone = customers::zones(db, &[customer]).await?.remove(&customer).ok_or_else(missing)?;
+    let at = book.now().await?;
+    let events = facts::events_of(db, &[customer], at).await?.remove(&customer).unwrap_or_default();
+    let folded = CustomerFacts::fold(&events);
+    let evaluation = Evaluation::of(&catalogue, &folded, zone);
+    let condition = |value: &str, rule| ValueCondition {
+        value: value.to_owned(),
+        condition: evaluation.explain(rule, at, Lang::En),
+    };
+    let mut conditions: Vec<ValueCondition> = match &tag.shape {
+        Shape::Flag(rule) => vec![condition("true", rule)],
+        Shape::Levels { levels, .. } => {
+            levels.iter().rev().map(|level| condition(&level.value, &level.rule)).collect()
+        }
+    };
+    conditions.extend(tag.unless.as_ref().map(|rule| condition("unless", rule)));
+    let state = evaluation.states(at).into_iter().find(|state| state.key == key).ok_or_else(missing)?;
+    Ok(TagExplanation { customer, at, state, conditions })
+}
