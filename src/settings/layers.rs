@@ -41,8 +41,16 @@ pub struct Setting {
     pub origin: Option<String>,
 }
 
-/// The settings in force, by dotted key, and what is wrong with keys; their values are for others to judge.
-pub fn merge(sources: &Sources) -> Result<(BTreeMap<String, Setting>, Vec<Problem>), Vec<Problem>> {
+/// All layers, one over the other.
+pub struct Merged {
+    /// The settings in force, by dotted key.
+    pub values: BTreeMap<String, Setting>,
+    /// What is wrong with keys; their values are for others to judge.
+    pub wrong_keys: Vec<Problem>,
+}
+
+/// Lays the layers over each other.
+pub fn merge(sources: &Sources) -> Result<Merged, Vec<Problem>> {
     let defaults = Config::builder()
         .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
         .build()
@@ -64,7 +72,8 @@ pub fn merge(sources: &Sources) -> Result<(BTreeMap<String, Setting>, Vec<Proble
         return Err(unreadable);
     }
     let merged = builder.build().map_err(|e| vec![Problem::new("", "unreadable", e.to_string())])?;
-    Ok((flatten(&merged).into_iter().map(|(key, value)| (key, setting(value))).collect(), problems))
+    let values = flatten(&merged).into_iter().map(|(key, value)| (key, setting(value))).collect();
+    Ok(Merged { values, wrong_keys: problems })
 }
 
 fn setting(value: Value) -> Setting {

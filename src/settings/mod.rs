@@ -67,8 +67,7 @@ pub struct SecretSettings {
 impl Settings {
     /// Reads all layers. The error holds every problem of every layer.
     pub fn load(sources: &Sources) -> Result<Self, Vec<Problem>> {
-        let (values, wrong_keys) = layers::merge(sources)?;
-        let mut reader = Reader::new(values, wrong_keys);
+        let mut reader = Reader::new(layers::merge(sources)?);
         let settings = Self::read(&mut reader);
         match (settings, reader.into_problems()) {
             (Some(settings), problems) if problems.is_empty() => Ok(settings),

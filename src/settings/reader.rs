@@ -1,7 +1,7 @@
 //! Takes typed values out of the merged layers and gathers what is wrong with them, so that an operator
 //! sees all problems at once. Each reading gives `None` exactly when it has noted a problem.
 
-use super::layers::Setting;
+use super::layers::{Merged, Setting};
 use config::{Map, Value};
 use domain::problem::{Problem, nearest};
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +16,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// `problems`: what is known to be wrong already.
-    pub fn new(settings: BTreeMap<String, Setting>, problems: Vec<Problem>) -> Self {
+    pub fn new(Merged { values: settings, wrong_keys: problems }: Merged) -> Self {
         let data_dir = settings.get("data_dir").and_then(|s| s.value.clone().into_string().ok());
         Self { settings, data_dir: data_dir.unwrap_or_default(), problems, read: BTreeSet::new() }
     }

@@ -17,11 +17,12 @@ pub struct InForce {
 
 /// All settings in force, by key.
 pub fn in_force(sources: &Sources) -> Result<Vec<InForce>, Vec<Problem>> {
-    let (all, wrong_keys) = merge(sources)?;
-    if !wrong_keys.is_empty() {
-        return Err(wrong_keys);
+    let all = merge(sources)?;
+    if !all.wrong_keys.is_empty() {
+        return Err(all.wrong_keys);
     }
     Ok(all
+        .values
         .into_iter()
         .map(|(key, setting)| InForce {
             key,
