@@ -15,6 +15,7 @@ mod m20261122_000004_book;
 mod m20261122_000005_care;
 mod m20261122_000006_people;
 mod m20261122_000007_imports;
+mod m20261122_000008_set_aside;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000005_care::Migration),
             Box::new(m20261122_000006_people::Migration),
             Box::new(m20261122_000007_imports::Migration),
+            Box::new(m20261122_000008_set_aside::Migration),
         ]
     }
 }

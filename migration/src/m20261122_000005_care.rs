@@ -77,7 +77,7 @@ CREATE TABLE occurrence (
 CREATE INDEX occurrence_due ON occurrence (state, due_at);
 CREATE INDEX occurrence_leased ON occurrence (leased_until) WHERE leased_until IS NOT NULL;
 
--- state: active | done | exited | expired. wake_at is when the next step is due.
+-- state: active | done | exited | expired | merged | failed. wake_at is when the next step is due.
 CREATE TABLE enrollment (
   {id},
   campaign_id BIGINT NOT NULL REFERENCES campaign (id),

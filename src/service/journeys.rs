@@ -3,10 +3,10 @@
 
 use super::callbacks::{Desk, NewCallback, create};
 use super::shop::{Shop, shop};
-use super::{Book, ServiceError, definitions};
+use super::{Book, ServiceError, definitions, poison};
 use crate::store::enrollments::{self, Enrolled};
 use crate::store::touchpoints::{self, NewTouchpoint};
-use crate::store::{Lane, Tx, calendars, coupon_batches, waiting};
+use crate::store::{Claimed, Lane, StoreError, Tx, calendars, coupon_batches, waiting};
 use chrono_tz::Tz;
 use domain::calendar::Calendar;
 use domain::callback::DueTimes;
@@ -15,7 +15,7 @@ use domain::campaign::definition::{Definition, Step, Trigger};
 use domain::campaign::journey::{Decision, Enrollment, Facts, advance};
 use domain::campaign::state::EnrollmentState;
 use domain::campaign::touch::Reason;
-use domain::ids::CouponBatchId;
+use domain::ids::{CouponBatchId, EnrollmentId};
 use domain::time::Instant;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -25,32 +25,66 @@ pub async fn next_due(book: &Book) -> Result<Option<Instant>, ServiceError> {
     Ok(book.store.next_due(waiting::ENROLLMENTS).await?)
 }
 
-/// Moves up to `limit` due enrollments one decision on; gives how many were looked at.
+/// Moves up to `limit` due enrollments one decision on; gives how many were looked at. One that can't be moved
+/// ends as failed, and the others go on.
 pub async fn advance_due(book: &Book, now: Instant, limit: i64) -> Result<u64, ServiceError> {
     let claimed = book.store.claim(waiting::ENROLLMENTS, now, &book.lease, limit).await?;
-    let enrolled = enrollments::load(book.store.reader(), &claimed).await?;
-    let definitions = definitions::of(book, enrolled.iter().map(|e| e.version_id)).await?;
+    let db = book.store.reader();
+    let read = poison::read_apart(&claimed, |some| async move { enrollments::load(db, &some).await }).await?;
+    let definitions = definitions::of(book, read.sound.iter().map(|e| e.version_id)).await?;
     let room = Room::load(book).await?;
     let desk = Desk::open(book).await?;
-    let mut moves = Vec::with_capacity(enrolled.len());
-    for e in enrolled {
-        let Some(definition) = definitions.get(&e.version_id) else {
-            return Err(ServiceError::Internal(format!("campaign_version {} is gone", e.version_id.0)));
-        };
-        moves.push(decide(&room, definition, e, now));
+    let (mut moves, mut broken) = (Vec::with_capacity(read.sound.len()), read.broken);
+    for e in read.sound {
+        let claimed = e.claimed;
+        let decided = definitions
+            .get(e.version_id)
+            .map_err(str::to_owned)
+            .and_then(|definition| poison::decide_apart(|| decide(&room, definition, e, now)));
+        match decided {
+            Ok(one) => moves.push(Arc::new(one)),
+            Err(why) => broken.push((claimed, why)),
+        }
     }
-    let done = claimed.len() as u64;
+    let refused = poison::carry_out_apart(moves, |moves| carry_out_all(book, &desk, moves, now)).await?;
+    broken.extend(refused.into_iter().map(|(one, why)| (one.enrolled.claimed, why)));
+    for (claimed, why) in broken {
+        fail(book, claimed, why, now).await?;
+    }
+    Ok(claimed.len() as u64)
+}
+
+async fn carry_out_all(
+    book: &Book,
+    desk: &Desk,
+    moves: Vec<Arc<Move>>,
+    now: Instant,
+) -> Result<(), ServiceError> {
+    let desk = desk.clone();
     book.store
         .write(Lane::Work, move |tx| {
             Box::pin(async move {
                 for one in moves {
-                    carry_out(tx, &desk, one, now).await?;
+                    carry_out(tx, &desk, &one, now).await?;
                 }
-                Ok::<_, ServiceError>(())
+                Ok(())
             })
         })
-        .await?;
-    Ok(done)
+        .await
+}
+
+/// Ends an enrollment that can't go on, with what waits of it.
+async fn fail(book: &Book, claimed: Claimed, why: String, now: Instant) -> Result<(), ServiceError> {
+    tracing::error!(enrollment.id = claimed.key, why, "an enrollment can't go on; it fails");
+    let unit = book.store.write(Lane::Work, move |tx| {
+        Box::pin(async move {
+            if enrollments::fail(tx, claimed, &why, now).await? {
+                touchpoints::fail_waiting(tx, EnrollmentId(claimed.key), &why, now).await?;
+            }
+            Ok::<_, StoreError>(())
+        })
+    });
+    Ok(unit.await?)
 }
 
 /// What all decisions of a batch share.
@@ -68,8 +102,7 @@ impl Room {
             Some(row) => Calendar::from_document(&row.document).map_err(ServiceError::Invalid)?,
             None => Calendar::default_working_days(shop.zone),
         };
-        let batches =
-            coupon_batches::list(db).await?.into_iter().map(|row| (row.batch.key, row.id)).collect();
+        let batches = coupon_batches::ids(db).await?;
         Ok(Self { shop, working_days, batches })
     }
 }
@@ -183,23 +216,23 @@ fn callback(room: &Room, definition: &Definition, enrolled: &Enrolled, decision:
     }))
 }
 
-async fn carry_out(tx: &Tx, desk: &Desk, one: Move, now: Instant) -> Result<(), ServiceError> {
+async fn carry_out(tx: &Tx, desk: &Desk, one: &Move, now: Instant) -> Result<(), ServiceError> {
     let Move { enrolled: e, definition, decision, plan } = one;
     let claimed = e.claimed;
-    match decision {
+    match *decision {
         Decision::CreateTouchpoint { step, expires_at, .. } => {
             // First the fenced update: what happened meanwhile makes the rest of this decision void.
             if enrollments::stand(tx, claimed, step, expires_at.max(now)).await?
                 && let Plan::Touch(new) = plan
             {
-                touchpoints::plan(tx, now, *new).await?;
+                touchpoints::plan(tx, now, (**new).clone()).await?;
             }
         }
         Decision::CreateCallback { step, .. } => {
             if enrollments::stand(tx, claimed, step + 1, now).await?
                 && let Plan::Callback(new) = plan
             {
-                create(tx, desk, &new).await?;
+                create(tx, desk, new).await?;
             }
         }
         Decision::ExpireTouchpoint { step, channel } => {

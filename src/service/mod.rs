@@ -19,6 +19,7 @@ pub mod keys;
 pub mod live;
 pub mod optout;
 pub mod planning;
+mod poison;
 pub mod profile;
 pub mod profiles;
 pub mod report;

@@ -111,7 +111,8 @@ pub async fn queued(
     key: &str,
     customers: &[CustomerId],
 ) -> Result<HashSet<CustomerId>, StoreError> {
-    let sql = "SELECT DISTINCT customer_id FROM trigger_queue WHERE kind = $1 AND key = $2 AND customer_id IN ({in})";
+    let sql = "SELECT DISTINCT customer_id FROM trigger_queue WHERE kind = $1 AND key = $2 AND failed IS NULL \
+               AND customer_id IN ({in})";
     let ids = customers.iter().map(|id| id.arg()).collect();
     let rows = all_in(db, sql, args![kind, key], ids).await?;
     rows.iter().map(|row| Ok(CustomerId(row.int("customer_id")?))).collect()

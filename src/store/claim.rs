@@ -24,7 +24,7 @@ pub mod waiting {
     pub const CUSTOMERS: Claimable =
         Claimable { table: "customer_due", key: "customer_id", due: "due_at", waiting: "1 = 1" };
     pub const TRIGGERS: Claimable =
-        Claimable { table: "trigger_queue", key: "id", due: "due_at", waiting: "1 = 1" };
+        Claimable { table: "trigger_queue", key: "id", due: "due_at", waiting: "failed IS NULL" };
     pub const OCCURRENCES: Claimable = Claimable {
         table: "occurrence",
         key: "id",

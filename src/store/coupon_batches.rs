@@ -4,6 +4,7 @@ use super::sql::{Row, args, json};
 use super::{Db, StoreError, Tx};
 use domain::ids::{CouponBatchId, ShopId};
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// What a batch declares. Amounts in minor units of the shop's currency.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +63,12 @@ pub async fn find(db: &Db, key: &str) -> Result<Option<CouponBatchRow>, StoreErr
 pub async fn list(db: &Db) -> Result<Vec<CouponBatchRow>, StoreError> {
     let rows = db.all(&format!("SELECT {COLUMNS} FROM coupon_batch ORDER BY key"), vec![]).await?;
     rows.iter().map(read).collect()
+}
+
+/// The batches by key; what they declare isn't read.
+pub async fn ids(db: &Db) -> Result<HashMap<String, CouponBatchId>, StoreError> {
+    let rows = db.all("SELECT id, key FROM coupon_batch", vec![]).await?;
+    rows.iter().map(|row| Ok((row.text("key")?, CouponBatchId(row.int("id")?)))).collect()
 }
 
 /// Writes the declaration over the one of its key; what is outstanding stays.

@@ -277,6 +277,21 @@ pub async fn end(
     Ok(tx.exec(sql, args![state.as_str(), reason, now, claimed.key, claimed.fence]).await? == 1)
 }
 
+/// Ends an enrollment that can't go on as `failed`, with why. One whose touchpoint is being handed over waits for
+/// its end, which wakes it. `false`: it waits, or something happened as in [`stand`].
+pub async fn fail(tx: &Tx, claimed: Claimed, why: &str, now: Instant) -> Result<bool, StoreError> {
+    let sql = "UPDATE enrollment SET state = 'failed', reason = 'broken', detail = $1, ended_at = $2, \
+               leased_until = NULL, lease_owner = NULL WHERE id = $3 AND fence = $4 AND state = 'active' AND NOT EXISTS \
+               (SELECT 1 FROM touchpoint t WHERE t.enrollment_id = enrollment.id AND t.state = 'sending')";
+    if tx.exec(sql, args![why, now, claimed.key, claimed.fence]).await? == 1 {
+        return Ok(true);
+    }
+    let sql = "UPDATE enrollment SET wake_at = $1, leased_until = NULL, lease_owner = NULL \
+               WHERE id = $2 AND fence = $3 AND state = 'active'";
+    tx.exec(sql, args![Instant::MAX, claimed.key, claimed.fence]).await?;
+    Ok(false)
+}
+
 /// What wakes an enrollment also voids what a worker that holds it has read of it.
 const WAKE: &str = "UPDATE enrollment SET wake_at = CASE WHEN wake_at > $1 THEN $1 ELSE wake_at END, \
                     fence = fence + 1, leased_until = NULL, lease_owner = NULL WHERE state = 'active'";

@@ -64,7 +64,7 @@ pub async fn schedule(tx: &Tx, new: NewOccurrence) -> Result<(), StoreError> {
 }
 
 /// Puts a campaign's coming slots under another version: those it wants stay or come, those only the version
-/// before wanted are missed as `superseded`. What is being planned or was is left alone.
+/// before wanted are missed as `superseded`; one broken under it is taken up again. What is being planned or was is left alone.
 pub async fn put_under(tx: &Tx, campaign: CampaignId, wanted: Vec<NewOccurrence>) -> Result<(), StoreError> {
     let slots: Vec<Value> = wanted.iter().map(|new| new.slot.clone().arg()).collect();
     let others = if slots.is_empty() {
@@ -80,7 +80,7 @@ pub async fn put_under(tx: &Tx, campaign: CampaignId, wanted: Vec<NewOccurrence>
     // The fence turns away a planner that has just read the slot under the version before.
     let adopt = "UPDATE occurrence SET state = 'scheduled', reason = NULL, campaign_version_id = $1, due_at = $2, \
                  leased_until = NULL, lease_owner = NULL, fence = fence + 1 WHERE campaign_id = $3 AND slot = $4 \
-                 AND (state = 'scheduled' OR (state = 'missed' AND reason = 'superseded'))";
+                 AND (state = 'scheduled' OR (state = 'missed' AND reason IN ('superseded', 'broken')))";
     for new in wanted {
         tx.exec(adopt, args![new.version_id, new.due_at, campaign, new.slot.clone()]).await?;
         schedule(tx, new).await?;
@@ -138,6 +138,13 @@ pub async fn end(tx: &Tx, claimed: Claimed, missed: Option<&str>) -> Result<(), 
     let sql = "UPDATE occurrence SET state = $1, reason = $2, leased_until = NULL, lease_owner = NULL \
                WHERE id = $3 AND fence = $4 AND state IN ('scheduled', 'open')";
     tx.exec_one("ending an occurrence", sql, args![state, missed, claimed.key, claimed.fence]).await
+}
+
+/// Ends a slot that can't be planned as missed, and gives whether it did; another version may take it up again.
+pub async fn break_off(tx: &Tx, claimed: Claimed) -> Result<bool, StoreError> {
+    let sql = "UPDATE occurrence SET state = 'missed', reason = 'broken', leased_until = NULL, lease_owner = NULL \
+               WHERE id = $1 AND fence = $2 AND state IN ('scheduled', 'open')";
+    Ok(tx.exec(sql, args![claimed.key, claimed.fence]).await? == 1)
 }
 
 /// A page of the customers frozen at the start: id and own zone.

@@ -82,6 +82,14 @@ pub async fn skip_waiting(tx: &Tx, id: EnrollmentId, reason: Reason, now: Instan
     free_days(tx, id).await
 }
 
+/// Ends what still waits of an enrollment that can't go on as failed, with why.
+pub async fn fail_waiting(tx: &Tx, id: EnrollmentId, why: &str, now: Instant) -> Result<(), StoreError> {
+    let sql = "UPDATE touchpoint SET state = 'failed', reason = $1, detail = $2, ended_at = $3, leased_until = NULL, \
+               lease_owner = NULL, fence = fence + 1 WHERE enrollment_id = $4 AND state IN ('planned', 'deferred', 'queued')";
+    tx.exec(sql, args![Reason::Refused.as_str(), why, now, id]).await?;
+    free_days(tx, id).await
+}
+
 /// Ends one that waited past its time. What it was held for to the end is told as the reason; a day lost to a
 /// higher priority is a refusal.
 pub async fn expire(

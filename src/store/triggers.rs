@@ -63,15 +63,25 @@ pub async fn load(db: &Db, claimed: &[Claimed]) -> Result<Vec<Queued>, StoreErro
     db.all(&sql, ids).await?.iter().map(read).collect()
 }
 
-/// Takes a worked-off trigger from the queue, if the lease is still ours.
-pub async fn finish(tx: &Tx, claimed: Claimed) -> Result<(), StoreError> {
+/// Takes a worked-off trigger from the queue; `false` if the lease was lost, and with it the right to act on it.
+pub async fn finish(tx: &Tx, claimed: Claimed) -> Result<bool, StoreError> {
     let sql = "DELETE FROM trigger_queue WHERE id = $1 AND fence = $2";
-    tx.exec_one("finishing a trigger", sql, args![claimed.key, claimed.fence]).await
+    Ok(tx.exec(sql, args![claimed.key, claimed.fence]).await? == 1)
+}
+
+/// Sets a trigger aside that can't be worked off: it stays with its reason and waits for a person. `false` as
+/// in [`finish`].
+pub async fn set_aside(tx: &Tx, claimed: Claimed, why: &str) -> Result<bool, StoreError> {
+    let sql = "UPDATE trigger_queue SET failed = $1, leased_until = NULL, lease_owner = NULL \
+               WHERE id = $2 AND fence = $3";
+    Ok(tx.exec(sql, args![why, claimed.key, claimed.fence]).await? == 1)
 }
 
 /// How many wait, and since when.
 pub async fn backlog(db: &Db) -> Result<(i64, Option<Instant>), StoreError> {
-    let row = db.one("SELECT COUNT(*) AS n, MIN(due_at) AS oldest FROM trigger_queue", vec![]).await?;
+    let row = db
+        .one("SELECT COUNT(*) AS n, MIN(due_at) AS oldest FROM trigger_queue WHERE failed IS NULL", vec![])
+        .await?;
     match row {
         Some(row) => Ok((row.int("n")?, row.opt_at("oldest")?)),
         None => Ok((0, None)),

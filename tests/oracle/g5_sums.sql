@@ -12,7 +12,7 @@ outcome AS (
     WHEN t.state IN ('sent', 'delivered', 'bounced') THEN 'handed'
     WHEN t.state IN ('control', 'skipped', 'expired', 'failed', 'unknown') THEN t.state
     WHEN e.state = 'active' AND (t.id IS NOT NULL OR e.step <= s.step) THEN 'waiting'
-    WHEN t.id IS NULL AND e.state IN ('exited', 'expired', 'merged') THEN e.state
+    WHEN t.id IS NULL AND e.state IN ('exited', 'expired', 'merged', 'failed') THEN e.state
     ELSE 'unaccounted' END AS result
   FROM enrollment e
   JOIN campaign c ON c.id = e.campaign_id

@@ -73,6 +73,8 @@ stable_names! {
         Expired = "expired",
         /// Ended because the customer was merged and the other side's enrollment is more advanced.
         Merged = "merged",
+        /// It couldn't be worked on: a row or a version it needs can't be read, or a step couldn't be carried out.
+        Failed = "failed",
     }
 }
 
@@ -83,6 +85,7 @@ pub enum EnrollmentEvent {
     Exit,
     Expire,
     Merge,
+    Fail,
 }
 
 impl EnrollmentState {
@@ -93,7 +96,10 @@ impl EnrollmentState {
             (Self::Active, E::Finish) => Ok(Self::Done),
             (Self::Active, E::Exit) => Ok(Self::Exited),
             (Self::Active, E::Expire) => Ok(Self::Expired),
-            (Self::Active | Self::Done | Self::Exited | Self::Expired, E::Merge) => Ok(Self::Merged),
+            (Self::Active, E::Fail) => Ok(Self::Failed),
+            (Self::Active | Self::Done | Self::Exited | Self::Expired | Self::Failed, E::Merge) => {
+                Ok(Self::Merged)
+            }
             (from, event) => Err(TransitionError::new(from.as_str(), event)),
         }
     }
@@ -131,5 +137,7 @@ mod tests {
         assert_eq!(EnrollmentState::Active.apply(E::Exit), Ok(EnrollmentState::Exited));
         assert!(EnrollmentState::Exited.apply(E::Finish).is_err());
         assert!(EnrollmentState::Merged.apply(E::Merge).is_err());
+        assert_eq!(EnrollmentState::Active.apply(E::Fail), Ok(EnrollmentState::Failed));
+        assert!(EnrollmentState::Failed.apply(E::Finish).is_err());
     }
 }

@@ -1,9 +1,10 @@
 //! What the gate looks at, gathered for many touches at once, whether they exist or are only asked about, and
 //! its answer as a change of the row. Nothing is written here.
 
+use crate::service::definitions::{self, Definitions};
 use crate::service::secrets::Secrets;
 use crate::service::shop::{Shop, shop};
-use crate::service::{Book, ServiceError, definitions};
+use crate::service::{Book, ServiceError};
 use crate::store::contact::{self, Contact, Holder, Point, Take};
 use crate::store::coupon_batches::CouponBatchRow;
 use crate::store::dispatch::{Due, To};
@@ -81,38 +82,23 @@ pub struct Room {
     pub shop: Shop,
     pub live: Live,
     hours: ContactHours,
-    definitions: HashMap<CampaignVersionId, Result<Arc<Definition>, String>>,
+    definitions: Definitions,
 }
 
 impl Room {
     /// A version whose document can't be read breaks its own touchpoints only.
     pub async fn load(book: &Book, versions: Vec<CampaignVersionId>) -> Result<Self, ServiceError> {
-        let mut found = HashMap::new();
-        for id in versions {
-            if found.contains_key(&id) {
-                continue;
-            }
-            let definition = match definitions::of(book, [id]).await {
-                Ok(mut one) => one.remove(&id).ok_or_else(|| format!("campaign_version {} is gone", id.0)),
-                Err(ServiceError::Internal(broken)) => Err(broken),
-                Err(other) => return Err(other),
-            };
-            found.insert(id, definition);
-        }
+        let definitions = definitions::of(book, versions).await?;
         let live = match meta::go_live_at(book.store.reader()).await? {
             Some(at) => Live::Since(at),
             None => Live::Onboarding,
         };
-        Ok(Self { shop: shop(book).await?, live, hours: ContactHours::default(), definitions: found })
+        Ok(Self { shop: shop(book).await?, live, hours: ContactHours::default(), definitions })
     }
 
     /// The version's document, or what is wrong with it.
     pub fn definition(&self, id: CampaignVersionId) -> Result<&Arc<Definition>, &str> {
-        match self.definitions.get(&id) {
-            Some(Ok(definition)) => Ok(definition),
-            Some(Err(broken)) => Err(broken),
-            None => Err("a campaign version nobody asked for"),
-        }
+        self.definitions.get(id)
     }
 
     /// What the campaign's contact window says at `at`, for somebody in that zone as far as it is known.

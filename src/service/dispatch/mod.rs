@@ -10,7 +10,7 @@ mod results;
 mod settle;
 
 use crate::delivery::{Channel, SendError};
-use crate::service::{Book, ServiceError};
+use crate::service::{Book, ServiceError, poison};
 use crate::store::dispatch::{self, Due};
 use crate::store::{Claimed, Lane, Store, StoreError, Tx, clock, coupons, held, waiting};
 use domain::campaign::touch::Reason;
@@ -117,27 +117,17 @@ impl Dispatch {
     /// Reads the claimed rows. One that can't be read fails alone; gives how many did.
     async fn load(&self, claimed: &[Claimed]) -> Result<(Vec<Due>, u64), ServiceError> {
         let reader = self.book.store.reader();
-        match dispatch::load(reader, claimed).await {
-            Ok(due) => return Ok((due, 0)),
-            Err(StoreError::Corrupt { .. }) => {}
-            Err(other) => return Err(other.into()),
+        let read =
+            poison::read_apart(claimed, |some| async move { dispatch::load(reader, &some).await }).await?;
+        let mut broken = 0;
+        for (one, why) in read.broken {
+            tracing::error!(touchpoint.id = one.key, why, "a touchpoint can't be read; it failed");
+            let unit = self.book.store.write(Lane::Work, move |tx| {
+                Box::pin(async move { dispatch::break_off(tx, one, Reason::Refused, &why).await })
+            });
+            broken += unit.await.map_err(|e: StoreError| e)?;
         }
-        let (mut sound, mut broken) = (Vec::new(), 0);
-        for one in claimed {
-            match dispatch::load(reader, &[*one]).await {
-                Ok(due) => sound.extend(due),
-                Err(error @ StoreError::Corrupt { .. }) => {
-                    tracing::error!(touchpoint.id = one.key, %error, "a touchpoint can't be read; it failed");
-                    let (one, detail) = (*one, error.to_string());
-                    let unit = self.book.store.write(Lane::Work, move |tx| {
-                        Box::pin(async move { dispatch::break_off(tx, one, Reason::Refused, &detail).await })
-                    });
-                    broken += unit.await.map_err(|e: StoreError| e)?;
-                }
-                Err(other) => return Err(other.into()),
-            }
-        }
-        Ok((sound, broken))
+        Ok((read.sound, broken))
     }
 
     /// Ends hand-overs whose daemon is gone: whether they arrived nobody knows, and they aren't sent again.

@@ -211,8 +211,8 @@ impl<'b> Subject<'b> {
         if id == self.version_id {
             return Ok(self.definition.clone());
         }
-        let found = definitions::of(self.book, [id]).await?.remove(&id);
-        found.ok_or_else(|| ServiceError::Internal(format!("campaign_version {} is gone", id.0)))
+        let found = definitions::of(self.book, [id]).await?;
+        found.get(id).cloned().map_err(|broken| ServiceError::Internal(broken.to_owned()))
     }
 
     /// Asks the gate, for the instant the message would go out.

@@ -9,18 +9,18 @@ pub use occurrences::coming_slots;
 pub use triggers::tag_key;
 
 use super::shop::shop;
-use super::{Book, ServiceError, definitions, keeping};
+use super::{Book, ServiceError, keeping, poison};
 use crate::store::enrollments::{self, NewEnrollment};
 use crate::store::{Store, StoreError, Tx, facts, waiting};
 use chrono_tz::Tz;
 use domain::campaign::definition::{Audience, Definition, Reentry};
 use domain::customer::CustomerFacts;
-use domain::ids::{CampaignVersionId, CustomerId};
+use domain::event::Event;
+use domain::ids::CustomerId;
 use domain::rule;
 use domain::tag::{Catalogue, Evaluation};
 use domain::time::Instant;
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
 
 /// When the planner is due next.
 pub async fn next_due(store: &Store) -> Result<Option<Instant>, ServiceError> {
@@ -32,47 +32,71 @@ pub async fn plan_due(book: &Book, now: Instant, limit: i64) -> Result<u64, Serv
     Ok(triggers::plan(book, now, limit).await? + occurrences::plan(book, now, limit).await?)
 }
 
-async fn definition(book: &Book, id: CampaignVersionId) -> Result<Arc<Definition>, ServiceError> {
-    let mut found = definitions::of(book, [id]).await?;
-    found.remove(&id).ok_or_else(|| ServiceError::Internal(format!("campaign_version {} is gone", id.0)))
+/// Whom an audience takes in, and those it can't be said of, each with why.
+#[derive(Default)]
+struct Judged {
+    inside: HashSet<CustomerId>,
+    broken: HashMap<CustomerId, String>,
 }
-/// Which of these customers the audience takes in at `now`.
+
+/// Which of these customers the audience takes in at `now`. One whose facts can't be read is an error.
 pub(super) async fn audience(
     book: &Book,
     definition: &Definition,
     customers: &[(CustomerId, Option<Tz>)],
     now: Instant,
 ) -> Result<HashSet<CustomerId>, ServiceError> {
+    let judged = judge(book, definition, customers, now).await?;
+    match judged.broken.into_iter().next() {
+        Some((id, why)) => Err(ServiceError::Internal(format!("the audience of customer {id}: {why}"))),
+        None => Ok(judged.inside),
+    }
+}
+
+/// As [`audience`], and a customer whose facts can't be read hurts nobody else.
+async fn judge(
+    book: &Book,
+    definition: &Definition,
+    customers: &[(CustomerId, Option<Tz>)],
+    now: Instant,
+) -> Result<Judged, ServiceError> {
     let Audience::Rule(tree) = &definition.audience else {
-        return Ok(customers.iter().map(|(id, _)| *id).collect());
+        let inside = customers.iter().map(|(id, _)| *id).collect();
+        return Ok(Judged { inside, ..Judged::default() });
     };
     let rule = rule::parse(tree).map_err(ServiceError::Invalid)?;
     let catalogue = keeping::catalogue(book).await?;
     let shop = shop(book).await?;
+    let db = book.store.reader();
     let ids: Vec<CustomerId> = customers.iter().map(|(id, _)| *id).collect();
-    let events = facts::events_of(book.store.reader(), &ids, now).await?;
-    Ok(customers
-        .iter()
-        .filter(|(id, zone)| {
-            let events = events.get(id).map_or(&[][..], Vec::as_slice);
-            holds(&catalogue, &rule, events, zone.unwrap_or(shop.zone), now)
-        })
-        .map(|(id, _)| *id)
-        .collect())
+    let read = poison::read_apart(&ids, |ids| async move {
+        Ok(facts::events_of(db, &ids, now).await?.into_iter().collect())
+    });
+    let read = read.await?;
+    let events: HashMap<CustomerId, Vec<Event>> = read.sound.into_iter().collect();
+    let mut judged = Judged { broken: read.broken.into_iter().collect(), ..Judged::default() };
+    for (id, zone) in customers {
+        if judged.broken.contains_key(id) {
+            continue;
+        }
+        let events = events.get(id).map_or(&[][..], Vec::as_slice);
+        let zone = zone.unwrap_or(shop.zone);
+        match poison::decide_apart(|| holds(&catalogue, &rule, events, zone, now)) {
+            Ok(true) => drop(judged.inside.insert(*id)),
+            Ok(false) => {}
+            Err(why) => drop(judged.broken.insert(*id, why)),
+        }
+    }
+    Ok(judged)
 }
 
-fn holds(
-    catalogue: &Catalogue,
-    rule: &rule::Rule,
-    events: &[domain::event::Event],
-    zone: Tz,
-    now: Instant,
-) -> bool {
+fn holds(catalogue: &Catalogue, rule: &rule::Rule, events: &[Event], zone: Tz, now: Instant) -> bool {
     let facts = CustomerFacts::fold(events);
     *Evaluation::of(catalogue, &facts, zone).eval(rule).at(now)
 }
 
 /// Somebody about to enter, and how long after the last time they may.
+#[derive(Debug, Clone)]
 struct Entry {
     new: NewEnrollment,
     reentry: Reentry,

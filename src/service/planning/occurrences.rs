@@ -1,9 +1,9 @@
 //! Slots of schedules: each is planned page by page over the customers frozen at its start, or missed with its
 //! reason, and puts the next one down.
 
-use super::{Entry, audience, definition, let_in};
+use super::{Entry, judge, let_in};
 use crate::service::shop::{Shop, shop};
-use crate::service::{Book, ServiceError};
+use crate::service::{Book, ServiceError, definitions, poison};
 use crate::store::enrollments::NewEnrollment;
 use crate::store::occurrences::{self, NewOccurrence, Occurrence, OccurrenceState};
 use crate::store::{Claimed, Lane, StoreError, Tx, meta, waiting};
@@ -14,38 +14,82 @@ use domain::ids::{CampaignId, CampaignVersionId, CustomerId};
 use domain::time::{Instant, Span};
 use std::collections::HashSet;
 
-/// Plans the next page of every slot that is due; gives how many customers were looked at, plus slots ended.
+/// Plans the next page of every slot that is due; gives how many customers were looked at, plus slots ended. A
+/// slot that can't be planned is missed as `broken`, and the others go on.
 pub async fn plan(book: &Book, now: Instant, page: i64) -> Result<u64, ServiceError> {
     if book.store.next_due(waiting::OCCURRENCES).await?.is_none_or(|due| due > now) {
         return Ok(0);
     }
     let claimed = book.store.claim(waiting::OCCURRENCES, now, &book.lease, 8).await?;
+    let db = book.store.reader();
+    let read = poison::read_apart(&claimed, |some| async move { occurrences::load(db, &some).await }).await?;
+    let versions = definitions::of(book, read.sound.iter().map(|o| o.version_id)).await?;
+    let shop = shop(book).await?;
+    let zones = zones(book, &shop).await?;
+    let round = Round { shop, zones, go_live_at: meta::go_live_at(db).await?, now, page };
     let mut done = 0;
-    for occurrence in occurrences::load(book.store.reader(), &claimed).await? {
+    for (claimed, why) in read.broken {
+        done += break_off(book, claimed, &why, None).await?;
+    }
+    for occurrence in read.sound {
         let Some(claimed) = claimed.iter().find(|c| c.key == occurrence.id.0) else { continue };
-        done += plan_page(book, *claimed, occurrence, now, page).await?;
+        let definition = versions.get(occurrence.version_id);
+        let following = definition.ok().and_then(|definition| round.behind(&occurrence, definition));
+        let planned = match definition {
+            Ok(definition) => {
+                poison::work_apart(plan_page(book, &round, *claimed, occurrence, definition)).await
+            }
+            Err(why) => Err(ServiceError::Internal(why.to_owned())),
+        };
+        done += match planned {
+            Ok(done) => done,
+            Err(error @ ServiceError::Unavailable { .. }) => return Err(error),
+            // Another version has taken it over, or another planner: it is due again for them.
+            Err(ServiceError::Conflict(why)) => {
+                tracing::warn!(occurrence.id = claimed.key, why, "a slot changed hands while it was planned");
+                1
+            }
+            Err(error) => break_off(book, *claimed, &error.to_string(), following).await?,
+        };
     }
     Ok(done)
 }
 
-async fn plan_page(
-    book: &Book,
-    claimed: Claimed,
-    occurrence: Occurrence,
+/// What all slots of a batch share.
+struct Round {
+    shop: Shop,
+    zones: Vec<Tz>,
+    go_live_at: Option<Instant>,
     now: Instant,
     page: i64,
+}
+
+impl Round {
+    /// The slot after one of which nothing is sure but when its planning was due.
+    fn behind(&self, occurrence: &Occurrence, definition: &Definition) -> Option<NewOccurrence> {
+        let Trigger::Occasion(occasion) = &definition.trigger else { return None };
+        // No slot lies further behind the first midnight of its date on earth.
+        let after = occurrence.due_at + Span::days(3);
+        let next = next_slot(occasion, &self.shop, &self.zones, after)?;
+        Some(next.of(occurrence.campaign_id, occurrence.version_id))
+    }
+}
+
+async fn plan_page(
+    book: &Book,
+    round: &Round,
+    claimed: Claimed,
+    occurrence: Occurrence,
+    definition: &Definition,
 ) -> Result<u64, ServiceError> {
-    let definition = definition(book, occurrence.version_id).await?;
+    let Round { shop, zones, go_live_at, now, page } = round;
     let Trigger::Occasion(occasion) = &definition.trigger else {
         return Err(ServiceError::Internal(format!("{} has slots but no occasion", definition.key)));
     };
     let nominal = nominal(&occurrence)?;
-    let shop = shop(book).await?;
-    let zones = zones(book, &shop).await?;
-    let go_live_at = meta::go_live_at(book.store.reader()).await?;
-    let following = next_slot(occasion, &shop, &zones, Instant::at_local(nominal, shop.zone))
+    let following = next_slot(occasion, shop, zones, Instant::at_local(nominal, shop.zone))
         .map(|slot| slot.of(occurrence.campaign_id, occurrence.version_id));
-    if let Some(reason) = missed(&definition, nominal, &zones, go_live_at, now) {
+    if let Some(reason) = missed(definition, nominal, zones, *go_live_at, *now) {
         miss(book, claimed, reason, following).await?;
         return Ok(1);
     }
@@ -53,11 +97,21 @@ async fn plan_page(
         OccurrenceState::Scheduled => open(book, claimed, following).await?,
         _ => occurrence.frozen,
     };
-    let people = occurrences::page(book.store.reader(), occurrence.cursor, frozen, page).await?;
-    let inside = audience(book, &definition, &people, now).await?;
-    let slots = Slots { occurrence, nominal, zone: shop.zone, reentry: definition.reentry, go_live_at };
-    let entries = slots.entries(&people, &inside);
-    let (looked_at, last) = (people.len() as u64, people.last().map(|(id, _)| *id));
+    let people = occurrences::page(book.store.reader(), occurrence.cursor, frozen, *page).await?;
+    let judged = judge(book, definition, &people, *now).await?;
+    for (id, why) in &judged.broken {
+        let (customer, campaign) = (id.0, definition.key.as_str());
+        tracing::error!(
+            customer.id = customer,
+            campaign.key = campaign,
+            why,
+            "a customer is left out of a slot"
+        );
+    }
+    let slots =
+        Slots { occurrence, nominal, zone: shop.zone, reentry: definition.reentry, go_live_at: *go_live_at };
+    let entries = slots.entries(&people, &judged.inside);
+    let (looked_at, last, now) = (people.len() as u64, people.last().map(|(id, _)| *id), *now);
     book.store
         .write(Lane::Work, move |tx| {
             Box::pin(async move {
@@ -72,6 +126,26 @@ async fn plan_page(
         .await
         .map_err(|e: StoreError| e)?;
     Ok(looked_at + 1)
+}
+
+/// Ends a slot that can't be planned, and puts the next one down where it is known.
+async fn break_off(
+    book: &Book,
+    claimed: Claimed,
+    why: &str,
+    following: Option<NewOccurrence>,
+) -> Result<u64, ServiceError> {
+    tracing::error!(occurrence.id = claimed.key, why, "a slot can't be planned; it is missed");
+    let unit = book.store.write(Lane::Work, move |tx| {
+        Box::pin(async move {
+            if occurrences::break_off(tx, claimed).await? {
+                follow(tx, following).await?;
+            }
+            Ok::<_, StoreError>(())
+        })
+    });
+    unit.await?;
+    Ok(1)
 }
 
 /// A slot being planned: the same nominal time at each customer's own clock.

@@ -1,14 +1,14 @@
 //! What keeper and ingest queued: which campaigns listen to it, and whom it lets in.
 
-use super::{Entry, audience, definition, let_in};
+use super::{Entry, judge, let_in};
 use crate::service::shop::{Shop, shop};
-use crate::service::{Book, ServiceError};
-use crate::store::definitions::{self, Open};
+use crate::service::{Book, ServiceError, definitions, poison};
+use crate::store::definitions::{Open, listening};
 use crate::store::enrollments::NewEnrollment;
 use crate::store::triggers::{self, Queued};
-use crate::store::{Lane, StoreError, meta, waiting};
+use crate::store::{Claimed, Lane, StoreError, meta, waiting};
 use chrono_tz::Tz;
-use domain::campaign::definition::{Definition, Trigger};
+use domain::campaign::definition::{Definition, EventTrigger, Trigger};
 use domain::campaign::occasion_key::OccasionKey;
 use domain::event::Ticket;
 use domain::ids::{CampaignVersionId, CustomerId};
@@ -16,37 +16,104 @@ use domain::time::Instant;
 use std::collections::{BTreeMap, HashMap, hash_map};
 use std::sync::Arc;
 
-/// Works off queued triggers; gives how many.
+/// Works off queued triggers; gives how many. One that can't be is set aside, and the others go on.
 pub async fn plan(book: &Book, now: Instant, limit: i64) -> Result<u64, ServiceError> {
     if book.store.next_due(waiting::TRIGGERS).await?.is_none_or(|due| due > now) {
         return Ok(0);
     }
     let claimed = book.store.claim(waiting::TRIGGERS, now, &book.lease, limit).await?;
-    let queued = triggers::load(book.store.reader(), &claimed).await?;
+    let db = book.store.reader();
+    let read = poison::read_apart(&claimed, |some| async move { triggers::load(db, &some).await }).await?;
+    let mut broken: HashMap<i64, String> = read.broken.into_iter().map(|(one, why)| (one.key, why)).collect();
+    let mut found = entries(book, read.sound, &mut broken, now).await?;
+    for (id, why) in &broken {
+        tracing::error!(trigger.id = id, why, "a trigger can't be worked off; it is set aside");
+    }
+    let done = claimed.len() as u64;
+    let planned = claimed.into_iter().map(|claimed| {
+        let entries = found.remove(&claimed.key).unwrap_or_default();
+        Arc::new(Planned { claimed, entries, failed: broken.remove(&claimed.key) })
+    });
+    let refused = poison::carry_out_apart(planned.collect(), |planned| carry_out(book, planned, now)).await?;
+    for (planned, why) in refused {
+        tracing::error!(
+            trigger.id = planned.claimed.key,
+            why,
+            "a trigger can't be worked off; it is set aside"
+        );
+        let unentered = Planned { claimed: planned.claimed, entries: Vec::new(), failed: Some(why) };
+        carry_out(book, vec![Arc::new(unentered)], now).await?;
+    }
+    Ok(done)
+}
+
+/// What becomes of one trigger.
+struct Planned {
+    claimed: Claimed,
+    entries: Vec<Entry>,
+    /// Why it is set aside, if it is. Whom it lets in nevertheless may come in: nobody comes in twice for it.
+    failed: Option<String>,
+}
+
+async fn carry_out(book: &Book, planned: Vec<Arc<Planned>>, now: Instant) -> Result<(), ServiceError> {
+    let unit = book.store.write(Lane::Work, move |tx| {
+        Box::pin(async move {
+            let mut entries = Vec::new();
+            for one in planned {
+                let ours = match &one.failed {
+                    Some(why) => triggers::set_aside(tx, one.claimed, why).await?,
+                    None => triggers::finish(tx, one.claimed).await?,
+                };
+                if ours {
+                    entries.extend(one.entries.iter().cloned());
+                }
+            }
+            let_in(tx, now, entries).await.map(drop)
+        })
+    });
+    unit.await.map_err(|error: StoreError| error.into())
+}
+
+/// Whom these triggers let in, by trigger. What keeps one from being worked off is added to `broken`.
+async fn entries(
+    book: &Book,
+    queued: Vec<Queued>,
+    broken: &mut HashMap<i64, String>,
+    now: Instant,
+) -> Result<HashMap<i64, Vec<Entry>>, ServiceError> {
     let go_live_at = meta::go_live_at(book.store.reader()).await?;
     let shop = shop(book).await?;
-    let mut listening = Listening::default();
-    let mut candidates = Vec::new();
+    let mut open = Listening::default();
+    let mut heard = Vec::new();
     for item in queued.iter().filter(|q| go_live_at.is_some_and(|live| q.trigger.cause_at >= live)) {
-        for campaign in listening.to(book, item).await? {
-            let definition = definition(book, campaign.version_id).await?;
-            candidates.extend(candidate(&shop, campaign, definition, item));
+        heard.extend(open.to(book, item).await?.iter().map(|campaign| (item, campaign.clone())));
+    }
+    let versions = definitions::of(book, heard.iter().map(|(_, campaign)| campaign.version_id)).await?;
+    let mut candidates: BTreeMap<CampaignVersionId, Vec<Candidate<'_>>> = BTreeMap::new();
+    for (item, campaign) in heard {
+        let found = versions.get(campaign.version_id).map_err(str::to_owned);
+        match found.and_then(|definition| candidate(&shop, &campaign, definition, item)) {
+            Ok(Some(one)) => candidates.entry(campaign.version_id).or_default().push(one),
+            Ok(None) => {}
+            Err(why) => drop(broken.insert(item.id, why)),
         }
     }
-    let entries = inside(book, candidates, now).await?;
-    let done = claimed.len() as u64;
-    book.store
-        .write(Lane::Work, move |tx| {
-            Box::pin(async move {
-                for claimed in claimed {
-                    triggers::finish(tx, claimed).await?;
-                }
-                let_in(tx, now, entries).await
-            })
-        })
-        .await
-        .map_err(|e: StoreError| e)?;
-    Ok(done)
+    let mut entries: HashMap<i64, Vec<Entry>> = HashMap::new();
+    for (version, candidates) in candidates {
+        let Ok(definition) = versions.get(version) else { continue };
+        let people: HashMap<CustomerId, Option<Tz>> =
+            candidates.iter().map(|one| (one.item.customer_id, one.item.zone)).collect();
+        let people: Vec<_> = people.into_iter().collect();
+        let judged = judge(book, definition, &people, now).await?;
+        for Candidate { item, new } in candidates {
+            if let Some(why) = judged.broken.get(&item.customer_id) {
+                broken.insert(item.id, why.clone());
+            } else if judged.inside.contains(&item.customer_id) {
+                entries.entry(item.id).or_default().push(Entry { new, reentry: definition.reentry });
+            }
+        }
+    }
+    Ok(entries)
 }
 
 /// The campaigns that listen, each kind and key asked for once a batch.
@@ -59,34 +126,33 @@ impl Listening {
         Ok(match self.0.entry((kind, key.clone())) {
             hash_map::Entry::Occupied(found) => found.into_mut(),
             hash_map::Entry::Vacant(vacant) => {
-                vacant.insert(definitions::listening(book.store.reader(), kind, key).await?)
+                vacant.insert(listening(book.store.reader(), kind, key).await?)
             }
         })
     }
 }
 
 /// A trigger that is what a campaign waits for: the customer enters if the audience takes them in.
-struct Candidate {
-    definition: Arc<Definition>,
-    zone: Option<Tz>,
+struct Candidate<'q> {
+    item: &'q Queued,
     new: NewEnrollment,
 }
 
-fn candidate(shop: &Shop, campaign: &Open, definition: Arc<Definition>, item: &Queued) -> Option<Candidate> {
+/// Whether a trigger is what a campaign waits for, or why that can't be told.
+fn candidate<'q>(
+    shop: &Shop,
+    campaign: &Open,
+    definition: &Definition,
+    item: &'q Queued,
+) -> Result<Option<Candidate<'q>>, String> {
     let trigger = &item.trigger;
     let occasion_key = match &definition.trigger {
         Trigger::Tag(wanted) if wanted.fits(trigger.from.as_deref(), trigger.to.as_deref()) => {
             let after = trigger.payload["last_order_id"].as_str();
             tag_key(&trigger.key, after, trigger.cause_at, shop)
         }
-        Trigger::Event(wanted) => {
-            let ticket: Ticket = serde_json::from_value(trigger.payload.clone()).unwrap_or_default();
-            if wanted.when.as_ref().is_some_and(|when| !when.holds(&ticket, shop.currency)) {
-                return None;
-            }
-            trigger.origin_key.clone()
-        }
-        _ => return None,
+        Trigger::Event(wanted) if fits_ticket(wanted, item, shop)? => trigger.origin_key.clone(),
+        _ => return Ok(None),
     };
     let new = NewEnrollment {
         campaign_id: campaign.id,
@@ -96,26 +162,15 @@ fn candidate(shop: &Shop, campaign: &Open, definition: Arc<Definition>, item: &Q
         cause_at: trigger.cause_at,
         payload: trigger.payload.clone(),
     };
-    Some(Candidate { definition, zone: item.zone, new })
+    Ok(Some(Candidate { item, new }))
 }
 
-/// Those whom their campaign's audience takes in, asked once a campaign.
-async fn inside(book: &Book, candidates: Vec<Candidate>, now: Instant) -> Result<Vec<Entry>, ServiceError> {
-    let mut by_version: BTreeMap<CampaignVersionId, Vec<Candidate>> = BTreeMap::new();
-    for candidate in candidates {
-        by_version.entry(candidate.new.version_id).or_default().push(candidate);
-    }
-    let mut entries = Vec::new();
-    for candidates in by_version.into_values() {
-        let Some(definition) = candidates.first().map(|c| c.definition.clone()) else { continue };
-        let people: HashMap<CustomerId, Option<Tz>> =
-            candidates.iter().map(|c| (c.new.customer_id, c.zone)).collect();
-        let people: Vec<_> = people.into_iter().collect();
-        let inside = audience(book, &definition, &people, now).await?;
-        let news = candidates.into_iter().map(|c| c.new).filter(|new| inside.contains(&new.customer_id));
-        entries.extend(news.map(|new| Entry { new, reentry: definition.reentry }));
-    }
-    Ok(entries)
+/// Whether the ticket an event is about is one the campaign waits for.
+fn fits_ticket(wanted: &EventTrigger, item: &Queued, shop: &Shop) -> Result<bool, String> {
+    let Some(when) = &wanted.when else { return Ok(true) };
+    let ticket: Ticket = serde_json::from_value(item.trigger.payload.clone())
+        .map_err(|error| format!("trigger_queue.payload of row {} isn't a ticket: {error}", item.id))?;
+    Ok(when.holds(&ticket, shop.currency))
 }
 
 /// The natural key of a tag's entry: for churn the order after which nothing came.

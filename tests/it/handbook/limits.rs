@@ -3,7 +3,7 @@
 use super::stories;
 
 /// A marketing mail whenever somebody wants one, so that contacts can be placed.
-const HELLO: &str = "
+pub const HELLO: &str = "
 kind: campaign
 key: hello
 name: { en: Hello, zh: 你好 }

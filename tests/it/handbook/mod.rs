@@ -12,6 +12,7 @@ mod hours;
 mod last_moment;
 mod limits;
 mod live;
+mod poison;
 mod reentry;
 mod scene;
 mod stops;

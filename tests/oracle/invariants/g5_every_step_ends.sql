@@ -27,10 +27,10 @@ SELECT 'ended, but a step still waits', 'enrollment ' || enrollment_id || ' step
 FROM outcome WHERE enrollment_state <> 'active' AND state IN ('planned', 'deferred', 'queued', 'sending')
 UNION ALL
 SELECT 'ended without its reason', 'enrollment ' || id || ' ' || state
-FROM enrollment WHERE state IN ('exited', 'expired', 'merged') AND coalesce(reason, '') = ''
+FROM enrollment WHERE state IN ('exited', 'expired', 'merged', 'failed') AND coalesce(reason, '') = ''
 UNION ALL
 SELECT 'not a state of an enrollment', 'enrollment ' || id || ' ' || state
-FROM enrollment WHERE state NOT IN ('active', 'done', 'exited', 'expired', 'merged')
+FROM enrollment WHERE state NOT IN ('active', 'done', 'exited', 'expired', 'merged', 'failed')
 UNION ALL
 SELECT 'ended, but no instant of it', 'enrollment ' || id || ' ' || state
 FROM enrollment WHERE (state = 'active') <> (ended_at IS NULL)
