@@ -88,6 +88,20 @@ pub async fn put_under(tx: &Tx, campaign: CampaignId, wanted: Vec<NewOccurrence>
     Ok(())
 }
 
+/// The slots whose planning hasn't begun: their nominal time, and when it is due.
+pub async fn ahead(db: &Db) -> Result<Vec<(OccurrenceId, String, Instant)>, StoreError> {
+    let rows = db
+        .all("SELECT id, slot, due_at FROM occurrence WHERE state = 'scheduled' ORDER BY id", vec![])
+        .await?;
+    rows.iter().map(|row| Ok((OccurrenceId(row.int("id")?), row.text("slot")?, row.at("due_at")?))).collect()
+}
+
+/// Has a slot planned earlier, unless its planning has begun.
+pub async fn bring_forward(tx: &Tx, id: OccurrenceId, due_at: Instant) -> Result<(), StoreError> {
+    let sql = "UPDATE occurrence SET due_at = $1 WHERE id = $2 AND due_at > $1 AND state = 'scheduled'";
+    tx.exec(sql, args![due_at, id]).await.map(drop)
+}
+
 pub async fn load(db: &Db, claimed: &[Claimed]) -> Result<Vec<Occurrence>, StoreError> {
     if claimed.is_empty() {
         return Ok(Vec::new());

@@ -34,8 +34,14 @@ pub struct Personal {
 }
 
 /// Takes in what identifies say about these people: traits per field by the greatest version, the contact
-/// points among them, and zone, language and registration on the customer's row.
-pub async fn absorb(tx: &Tx, shop: &ShopRow, now: Instant, said: &[Identified]) -> Result<(), StoreError> {
+/// points among them, and zone, language and registration on the customer's row. Gives the zones they live in, as
+/// far as known.
+pub async fn absorb(
+    tx: &Tx,
+    shop: &ShopRow,
+    now: Instant,
+    said: &[Identified],
+) -> Result<Vec<Tz>, StoreError> {
     let customers: BTreeSet<CustomerId> = said.iter().map(|s| s.customer).collect();
     let mut books = books(tx, &customers).await?;
     let mut addresses: BTreeMap<(CustomerId, &'static str, String), Address> = BTreeMap::new();
@@ -46,7 +52,14 @@ pub async fn absorb(tx: &Tx, shop: &ShopRow, now: Instant, said: &[Identified]) 
         }
     }
     write_books(tx, shop, now, &books).await?;
-    write_addresses(tx, &books, addresses).await
+    write_addresses(tx, &books, addresses).await?;
+    let zones: HashMap<&str, Tz> = books.values().filter_map(zone).map(|zone| (zone.name(), zone)).collect();
+    Ok(zones.into_values().collect())
+}
+
+/// A zone nobody knows is kept among the traits and not used.
+fn zone(book: &TraitBook) -> Option<Tz> {
+    book.text("timezone").and_then(|name| name.parse().ok())
 }
 
 fn text(value: Option<&serde_json::Value>) -> Option<String> {
@@ -90,10 +103,8 @@ async fn write_books(
         let birthday = book.text("birthday").and_then(|text| Birthday::parse(&text).ok());
         let birthday = birthday.map(|birthday| birthday.to_string());
         personal.push(args![*customer, book.name(), birthday, traits]);
-        // A zone nobody knows is kept among the traits and not used.
-        let zone = book.text("timezone").and_then(|name| name.parse::<Tz>().ok());
         let registered = book.text("created_at").and_then(|at| Instant::parse(&at, shop.shop.zone));
-        let zone = zone.map(|zone| zone.name().to_owned());
+        let zone = zone(book).map(|zone| zone.name().to_owned());
         rows.push(args![*customer, shop.id, "consumer", now, book.text("locale"), zone, registered]);
     }
     let tail = "ON CONFLICT (customer_id) DO UPDATE SET name = excluded.name, birthday = excluded.birthday, \

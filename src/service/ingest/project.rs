@@ -3,6 +3,7 @@
 
 use super::log::Logged;
 use super::read::Slice;
+use crate::service::planning;
 use crate::store::orders::{self, NewRefund, OrderChange};
 use crate::store::people::{self, Identified, NewConsent};
 use crate::store::wakes::{self, EventTrigger};
@@ -30,7 +31,10 @@ pub(super) async fn apply(
     let shop = &slice.origin.shop;
     let (identified, consents) = said_of_people(slice, &effective);
     if !identified.is_empty() {
-        people::absorb(tx, shop, received_at, &identified).await?;
+        let zones = people::absorb(tx, shop, received_at, &identified).await?;
+        if !zones.is_empty() {
+            planning::live_in(tx, &zones).await?;
+        }
     }
     people::add_consents(tx, received_at, consents).await?;
     let (changes, refunds) = said_of_orders(&effective);

@@ -5,7 +5,7 @@
 mod occurrences;
 mod triggers;
 
-pub use occurrences::coming_slots;
+pub use occurrences::{coming_slots, live_in};
 pub use triggers::tag_key;
 
 use super::shop::shop;

@@ -7,7 +7,7 @@ use crate::service::{Book, ServiceError, definitions, poison};
 use crate::store::enrollments::NewEnrollment;
 use crate::store::occurrences::{self, NewOccurrence, Occurrence, OccurrenceState};
 use crate::store::{Claimed, Lane, StoreError, Tx, meta, waiting};
-use chrono::NaiveDateTime;
+use chrono::{NaiveDate, NaiveDateTime};
 use chrono_tz::Tz;
 use domain::campaign::definition::{Definition, Occasion, Reentry, Trigger};
 use domain::ids::{CampaignId, CampaignVersionId, CustomerId};
@@ -235,8 +235,11 @@ fn missed(
     }
 }
 
+/// How a slot's nominal time is written.
+const SLOT: &str = "%Y-%m-%dT%H:%M:%S";
+
 fn nominal(occurrence: &Occurrence) -> Result<NaiveDateTime, ServiceError> {
-    NaiveDateTime::parse_from_str(&occurrence.slot, "%Y-%m-%dT%H:%M:%S").map_err(|e| {
+    NaiveDateTime::parse_from_str(&occurrence.slot, SLOT).map_err(|e| {
         ServiceError::Internal(format!(
             "occurrence.slot of row {}: \"{}\": {e}",
             occurrence.id.0, occurrence.slot
@@ -270,12 +273,29 @@ impl NextSlot {
     }
 }
 
+/// Where a date begins first.
+fn begins(date: NaiveDate, zones: &[Tz]) -> Option<Instant> {
+    zones.iter().map(|zone| Instant::first_of(date, *zone)).min()
+}
+
 /// The first slot after `after` by the shop's clock. It is planned from where its date begins first.
 fn next_slot(occasion: &Occasion, shop: &Shop, zones: &[Tz], after: Instant) -> Option<NextSlot> {
     let slot = occasion.solar.next_slot(after, shop.zone)?;
     let date = slot.nominal.date();
-    let due_at = zones.iter().map(|zone| Instant::first_of(date, *zone)).min()?;
+    let due_at = begins(date, zones)?;
     Some(NextSlot { slot: slot.nominal_text(), occasion_key: slot.occasion_key, due_at })
+}
+
+/// Somebody lives in these zones: the slots ahead are planned before their date begins there, too.
+pub async fn live_in(tx: &Tx, zones: &[Tz]) -> Result<(), StoreError> {
+    for (id, slot, due_at) in occurrences::ahead(tx).await? {
+        // A slot that can't be read is told of when its planning is due.
+        let date = NaiveDateTime::parse_from_str(&slot, SLOT).ok().map(|nominal| nominal.date());
+        if let Some(begins) = date.and_then(|date| begins(date, zones)).filter(|begins| *begins < due_at) {
+            occurrences::bring_forward(tx, id, begins).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The next two slots of a campaign about to run under a version, to be put down in the transaction that

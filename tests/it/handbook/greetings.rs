@@ -44,6 +44,19 @@ stories! {
         assert_eq!(book.slots("festival").await[0], "2026-12-25T10:00:00 done");
     }
 
+    // When it is midnight in Los Angeles, it is nine in the evening in Auckland.
+    async fn somebody_new_from_far_ahead_is_in_time(book: live "2026-12-20 00:00") {
+        book.moves_to(chrono_tz::America::Los_Angeles).await;
+        book.people("abe | America/Los_Angeles | own | yes | -").await;
+        book.approve("festival").await;
+        book.walk_before("2026-12-22 00:00").await;
+        book.people("yan | Pacific/Auckland | own | yes | -").await;
+        book.walk_to("2027-01-15 00:00").await;
+        for name in ["abe", "yan"] {
+            book.lived(name, &greeted("2026-12-25 10:00")).await;
+        }
+    }
+
     // In Shanghai and Auckland the day is over, in New York it is one in the afternoon.
     async fn where_the_day_is_not_over_it_is_caught_up(book: live "2026-12-20 00:00") {
         book.people(PEOPLE).await;

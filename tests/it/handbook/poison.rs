@@ -4,8 +4,7 @@ use super::limits::HELLO;
 use super::scene::{Act, Handbook, at};
 use super::stories;
 use kinkeeper::service::{journeys, planning};
-use kinkeeper::store::{Lane, StoreError};
-use sea_orm::{ConnectionTrait, Value as Sql};
+use sea_orm::Value as Sql;
 use serde_json::json;
 
 const THREE: &str = "
@@ -33,7 +32,7 @@ stories! {
     async fn an_unreadable_enrollment_fails_alone(book: live "2026-12-01 00:00") {
         book.people(THREE).await;
         book.walk_to("2026-12-08 00:00").await;
-        run(book, "UPDATE enrollment SET payload = '{' WHERE customer_id = $1", vec![id(book, "ann").await]).await;
+        book.change("UPDATE enrollment SET payload = '{' WHERE customer_id = $1", vec![id(book, "ann").await]).await;
         book.walk_to("2026-12-31 00:00").await;
         book.lived("ann", "
             winback from 2026-12-07 00:00: failed (broken) 2026-12-14 00:00
@@ -53,7 +52,7 @@ stories! {
         book.at("2026-12-06 22:00").happens("ann", "Hello Wanted");
         book.walk_before("2026-12-06 23:00").await;
         break_version(book, "hello").await;
-        run(book, "UPDATE enrollment SET wake_at = 0 WHERE state = 'active'", vec![]).await;
+        book.change("UPDATE enrollment SET wake_at = 0 WHERE state = 'active'", vec![]).await;
         // The journeys find it first, as they would in a step that has no touchpoint yet.
         let now = book.book().now().await.expect("a clock");
         journeys::advance_due(book.book(), now, 100).await.expect("goes on");
@@ -77,13 +76,13 @@ stories! {
             .asks("bea", "b1", json!({ "important": true }));
         book.at("2026-12-02 11:00").settles("ann", "a1");
         book.walk_before("2026-12-02 12:00").await;
-        run(book, "UPDATE callback SET required_level = 'wizard'", vec![]).await;
+        book.change("UPDATE callback SET required_level = 'wizard'", vec![]).await;
         let settled = vec![settled(book, "ann", "a2"), settled(book, "bea", "b1")];
         Act::Told(settled).happen(book.book(), book.source()).await.expect("told");
         let now = book.book().now().await.expect("a clock");
         planning::plan_due(book.book(), now, 100).await.expect("plans");
         journeys::advance_due(book.book(), now, 100).await.expect("goes on");
-        run(book, "UPDATE callback SET required_level = 'junior'", vec![]).await;
+        book.change("UPDATE callback SET required_level = 'junior'", vec![]).await;
         book.walk_before("2026-12-02 13:00").await;
         book.lived("ann", "
             important_ticket_callback from 2026-12-02 11:00: done 2026-12-02 11:00
@@ -113,7 +112,7 @@ stories! {
         let before = texts(book, "SELECT payload FROM trigger_queue ORDER BY id").await;
         for (name, set) in [("ann", "kind = 'odd'"), ("bea", "payload = '{'"), ("cid", "payload = '{\"important\": \"perhaps\"}'")] {
             let sql = format!("UPDATE trigger_queue SET {set} WHERE customer_id = $1");
-            run(book, &sql, vec![id(book, name).await]).await;
+            book.change(&sql, vec![id(book, name).await]).await;
         }
         book.walk_before("2026-12-02 13:00").await;
         let called = |at: &str| format!("
@@ -128,7 +127,7 @@ stories! {
         assert!(why[2].contains("isn't a ticket"), "{why:?}");
         // Mended and put back, it is worked off like any other.
         let sql = "UPDATE trigger_queue SET kind = 'event', payload = $1, failed = NULL";
-        run(book, sql, vec![before[0].clone().into()]).await;
+        book.change(sql, vec![before[0].clone().into()]).await;
         book.walk_to("2026-12-02 14:00").await;
         for name in ["ann", "bea", "cid"] {
             book.lived(name, &called("2026-12-02 13:00")).await;
@@ -151,7 +150,7 @@ stories! {
         ";
         book.lived("ann", too).await;
         mend_version(book, "hello", document).await;
-        run(book, "UPDATE trigger_queue SET failed = NULL", vec![]).await;
+        book.change("UPDATE trigger_queue SET failed = NULL", vec![]).await;
         book.walk_to("2026-12-09 23:00").await;
         book.lived("ann", &format!("{too}
             hello from 2026-12-08 10:00: done 2026-12-09 09:00
@@ -166,8 +165,8 @@ stories! {
         book.declare(&FESTIVAL.replace("key: festival", "key: festival_too").replace("priority: 70", "priority: 60")).await;
         book.approve("festival_too").await;
         let festival = "(SELECT id FROM campaign WHERE key = 'festival')";
-        run(book, &format!("DELETE FROM occurrence WHERE slot LIKE '2027%' AND campaign_id = {festival}"), vec![]).await;
-        run(book, &format!("UPDATE occurrence SET slot = '2026-13-25' WHERE campaign_id = {festival}"), vec![]).await;
+        book.change(&format!("DELETE FROM occurrence WHERE slot LIKE '2027%' AND campaign_id = {festival}"), vec![]).await;
+        book.change(&format!("UPDATE occurrence SET slot = '2026-13-25' WHERE campaign_id = {festival}"), vec![]).await;
         book.walk_to("2027-01-15 00:00").await;
         assert_eq!(book.slots("festival").await, ["2026-13-25 missed (broken)", "2027-12-25T10:00:00 scheduled"]);
         book.lived("ann", "
@@ -206,11 +205,11 @@ stories! {
         Act::Told(wanted.into()).happen(book.book(), book.source()).await.expect("told");
         let ann = id(book, "ann").await;
         let sql = "UPDATE event SET order_key = NULL WHERE order_key IS NOT NULL AND customer_id = $1";
-        run(book, sql, vec![ann.clone()]).await;
+        book.change(sql, vec![ann.clone()]).await;
         // Only the planner is at work: the slot's time has come, and the triggers'.
         planning::plan_due(book.book(), at("2026-12-25 00:00"), 100).await.expect("plans");
         let sql = "UPDATE event SET order_key = 'shop:ann-1' WHERE kind = 'Order Completed' AND customer_id = $1";
-        run(book, sql, vec![ann]).await;
+        book.change(sql, vec![ann]).await;
         book.walk_to("2027-01-15 00:00").await;
         book.lived("ann", "").await;
         let occasions = book.occasions("bea").await;
@@ -226,14 +225,6 @@ fn settled(book: &mut Handbook, name: &str, ticket: &str) -> serde_json::Value {
 
 async fn id(book: &Handbook, name: &str) -> Sql {
     book.customer(name).await.into()
-}
-
-async fn run(book: &Handbook, sql: &str, args: Vec<Sql>) {
-    let statement = book.statement(sql, args);
-    let unit = book.book().store.write(Lane::People, move |tx| {
-        Box::pin(async move { Ok::<_, StoreError>(tx.execute_raw(statement).await?.rows_affected()) })
-    });
-    assert!(unit.await.expect(sql) > 0, "nothing changed: {sql}");
 }
 
 async fn texts(book: &Handbook, sql: &str) -> Vec<String> {
@@ -254,6 +245,6 @@ async fn break_version(book: &Handbook, key: &str) -> String {
 
 async fn mend_version(book: &Handbook, key: &str, document: String) {
     let sql = format!("UPDATE campaign_version SET document = $2 WHERE id = {DOCUMENT}");
-    run(book, &sql, vec![key.into(), document.into()]).await;
+    book.change(&sql, vec![key.into(), document.into()]).await;
     book.book().definitions.lock().expect("nobody panicked").clear();
 }
