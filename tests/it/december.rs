@@ -44,11 +44,16 @@ async fn the_month(database: TestDatabase) {
 
     month.run_until(at("2011-12-09T23:59:59"), &stop).await.expect("the days pass");
     assert_eq!(judge.tiers().await, [94, 163, 611, 3_451, 53]);
+    assert_eq!(judge.tiers_by_condition().await, [92, 161, 591, 3_399, 129]);
     assert_eq!(judge.tagged("churn_risk", "true").await, 861);
+    // Bought for 77,183.60 and took it all back; bought for 168,469.60, took that back, and kept 2.90 of before.
+    assert_eq!(judge.tier_of("12346").await, ["none"]);
+    assert_eq!(judge.tier_of("16446").await, ["regular"]);
     judge.tags_agree("2011-12-09T23:59:59").await;
 
     month.run_until(at("2011-12-31T23:59:59"), &stop).await.expect("the month passes");
     assert_eq!(judge.tiers().await, [92, 158, 610, 3_441, 71]);
+    assert_eq!(judge.tiers_by_condition().await, [87, 149, 582, 3_380, 174]);
     assert_eq!(judge.tagged("churn_risk", "true").await, 989);
     judge.tags_agree("2011-12-31T23:59:59").await;
     judge.winback_as_expected().await;

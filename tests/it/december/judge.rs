@@ -3,11 +3,14 @@
 use crate::support::book::House;
 use crate::support::sink::Sink;
 use kinkeeper::app::App;
+use kinkeeper::service::eligibility::explain_tag;
 use kinkeeper::service::profiles;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+const TIERS: [&str; 5] = ["diamond", "gold", "silver", "regular", "none"];
 
 pub struct Judge {
     app: App,
@@ -58,10 +61,34 @@ impl Judge {
     /// Customers by value tier: diamond, gold, silver, regular, none.
     pub async fn tiers(&self) -> [i64; 5] {
         let mut counts = [0; 5];
-        for (count, tier) in counts.iter_mut().zip(["diamond", "gold", "silver", "regular", "none"]) {
+        for (count, tier) in counts.iter_mut().zip(TIERS) {
             *count = self.tagged("value_tier", tier).await;
         }
         counts
+    }
+
+    /// Of the customer whom the shop calls so.
+    pub async fn tier_of(&self, own_id: &str) -> Vec<String> {
+        let sql = "SELECT t.value FROM tag_current t JOIN identifier i ON i.customer_id = t.customer_id \
+                   WHERE t.key = 'value_tier' AND i.kind = 'user_id' AND i.value = ";
+        self.texts(&format!("{sql}'{own_id}'")).await
+    }
+
+    /// As [`Judge::tiers`], by the condition behind the tag alone, without its hold.
+    pub async fn tiers_by_condition(&self) -> [i64; 5] {
+        let mut counts = [0; 5];
+        let mut after = domain::ids::CustomerId(0);
+        loop {
+            let page = profiles::page(&self.app.book, after, 1_000).await.expect("a page");
+            let Some(last) = page.last() else { return counts };
+            after = last.id;
+            for line in &page {
+                let found = explain_tag(&self.app.book, line.id, "value_tier").await.expect("explains");
+                let tier = found.state.condition_value.unwrap_or_else(|| "none".to_owned());
+                let place = TIERS.iter().position(|known| *known == tier);
+                counts[place.unwrap_or_else(|| panic!("no such tier: {tier}"))] += 1;
+            }
+        }
     }
 
     /// Every customer's exported line says what the oracle says.
