@@ -116,6 +116,7 @@ pub struct TicketRow {
     pub complaint: bool,
     pub important: bool,
     pub complex: bool,
+    /// In the base currency.
     pub amount_minor: Option<i64>,
     pub category: Option<String>,
     pub severity: Option<String>,
@@ -127,32 +128,50 @@ pub async fn list(
     db: &Db,
     customers: &[CustomerId],
 ) -> Result<HashMap<CustomerId, Vec<TicketRow>>, StoreError> {
-    let sql = "SELECT id, shop_id, ticket_key, customer_id, order_key, state, opened_at, resolved_at, reopened, \
-               complaint, important, complex, amount_minor, category, severity, channel FROM ticket \
-               WHERE customer_id IN ({in}) ORDER BY COALESCE(opened_at, version_at) DESC, id DESC";
+    let sql = format!(
+        "SELECT {ROW} FROM ticket WHERE customer_id IN ({{in}}) ORDER BY COALESCE(opened_at, version_at) DESC, id DESC"
+    );
     let mut found: HashMap<CustomerId, Vec<TicketRow>> = HashMap::new();
-    for row in all_in(db, sql, vec![], customers.iter().map(|id| id.arg()).collect()).await? {
-        let open = word("ticket", "state", row.int("id")?, &row.text("state")?, |state| match state {
-            "open" => Some(true),
-            "closed" => Some(false),
-            _ => None,
-        })?;
-        found.entry(CustomerId(row.int("customer_id")?)).or_default().push(TicketRow {
-            shop: ShopId(row.int("shop_id")?),
-            ticket_key: row.text("ticket_key")?,
-            order_key: row.opt_text("order_key")?,
-            open,
-            opened_at: row.opt_at("opened_at")?,
-            resolved_at: row.opt_at("resolved_at")?,
-            reopened: row.int("reopened")?,
-            complaint: row.flag("complaint")?,
-            important: row.flag("important")?,
-            complex: row.flag("complex")?,
-            amount_minor: row.opt_int("amount_minor")?,
-            category: row.opt_text("category")?,
-            severity: row.opt_text("severity")?,
-            channel: row.opt_text("channel")?,
-        });
+    for row in all_in(db, &sql, vec![], customers.iter().map(|id| id.arg()).collect()).await? {
+        found.entry(CustomerId(row.int("customer_id")?)).or_default().push(read_row(&row)?);
     }
     Ok(found)
+}
+
+/// One customer's open tickets, complaints before the others, then the latest closed ones.
+pub async fn list_for_profile(db: &Db, id: CustomerId, limit: i64) -> Result<Vec<TicketRow>, StoreError> {
+    let sql = format!(
+        "SELECT {ROW} FROM ticket WHERE customer_id = $1 ORDER BY CASE WHEN state = 'open' THEN 0 ELSE 1 END, \
+         CASE WHEN state = 'open' THEN complaint ELSE 0 END DESC, \
+         COALESCE(opened_at, version_at) DESC, id DESC LIMIT $2"
+    );
+    db.all(&sql, args![id, limit]).await?.iter().map(read_row).collect()
+}
+
+/// What [`read_row`] reads.
+const ROW: &str = "id, shop_id, ticket_key, customer_id, order_key, state, opened_at, resolved_at, reopened, complaint, \
+    important, complex, amount_minor, category, severity, channel";
+
+fn read_row(row: &Row) -> Result<TicketRow, StoreError> {
+    let open = word("ticket", "state", row.int("id")?, &row.text("state")?, |state| match state {
+        "open" => Some(true),
+        "closed" => Some(false),
+        _ => None,
+    })?;
+    Ok(TicketRow {
+        shop: ShopId(row.int("shop_id")?),
+        ticket_key: row.text("ticket_key")?,
+        order_key: row.opt_text("order_key")?,
+        open,
+        opened_at: row.opt_at("opened_at")?,
+        resolved_at: row.opt_at("resolved_at")?,
+        reopened: row.int("reopened")?,
+        complaint: row.flag("complaint")?,
+        important: row.flag("important")?,
+        complex: row.flag("complex")?,
+        amount_minor: row.opt_int("amount_minor")?,
+        category: row.opt_text("category")?,
+        severity: row.opt_text("severity")?,
+        channel: row.opt_text("channel")?,
+    })
 }

@@ -10,10 +10,10 @@ pub use view::*;
 
 use super::{Book, ServiceError};
 use crate::store::profile_page::{
-    self, ContactLine, CouponLine, Head, JourneyLine, OrderLine, ProfilePage, TagLine, TicketLine,
-    TicketState,
+    self, ContactLine, CouponLine, Head, JourneyLine, OrderLine, ProfilePage, TagLine,
 };
 use crate::store::suppressions;
+use crate::store::tickets::TicketRow;
 use domain::campaign::definition::{Definition, Step};
 use domain::campaign::parse::parse;
 use domain::ids::CustomerId;
@@ -176,15 +176,12 @@ fn order(line: OrderLine, shop: &str) -> OrderView {
     }
 }
 
-fn ticket(line: TicketLine, head: &Head) -> TicketView {
+fn ticket(line: TicketRow, head: &Head) -> TicketView {
     let shop = &head.shop_key;
     TicketView {
         ticket_id: own(line.ticket_key, shop),
         order_id: line.order_key.map(|key| own(key, shop)),
-        state: match line.state {
-            TicketState::Open => "open",
-            TicketState::Closed => "closed",
-        },
+        state: if line.open { "open" } else { "closed" },
         opened_at: line.opened_at,
         resolved_at: line.resolved_at,
         reopened: line.reopened,

@@ -1,7 +1,7 @@
 //! What somebody must know of a customer before anything is said to them (header warnings).
 
 use super::view::{BothLanguages, ContactPointView, WarningView};
-use crate::store::profile_page::{ProfilePage, TicketState};
+use crate::store::profile_page::ProfilePage;
 
 /// Open complaints, opt-outs, suppressions, erasure; in this order of weight.
 pub(super) fn of(page: &ProfilePage, contacts: &[ContactPointView]) -> Vec<WarningView> {
@@ -24,7 +24,7 @@ fn erased(page: &ProfilePage) -> Option<WarningView> {
 }
 
 fn complaints(page: &ProfilePage) -> Option<WarningView> {
-    let open = page.tickets.iter().filter(|t| t.complaint && t.state == TicketState::Open);
+    let open = page.tickets.iter().filter(|t| t.complaint && t.open);
     let opened: Vec<_> = open.map(|ticket| ticket.opened_at).collect();
     let since = opened.iter().flatten().min().map(|at| at.local_date(page.head.zone));
     let (en_since, zh_since) = match since {

@@ -2,17 +2,18 @@
 //! Lists of many customers are the aggregates' own files; masking, words and warnings are the service's.
 
 mod care;
-mod facts;
+mod orders;
 mod people;
 
 pub use care::{CouponLine, JourneyLine, TouchLine};
-pub use facts::{OrderLine, TicketLine, TicketState};
+pub use orders::OrderLine;
 pub use people::{
     CallbackLine, ConsentLine, ContactLine, IdentifierLine, find_by_contact, find_by_identifier,
 };
 
 use super::profiles::{self, ProfileRow};
 use super::sql::{args, json, word};
+use super::tickets::{self, TicketRow};
 use super::{Db, StoreError};
 use chrono_tz::Tz;
 use domain::ids::CustomerId;
@@ -27,7 +28,7 @@ pub struct ProfilePage {
     pub identifiers: Vec<IdentifierLine>,
     pub tags: Vec<TagLine>,
     pub orders: Vec<OrderLine>,
-    pub tickets: Vec<TicketLine>,
+    pub tickets: Vec<TicketRow>,
     pub consents: Vec<ConsentLine>,
     pub contacts: Vec<ContactLine>,
     pub coupons: Vec<CouponLine>,
@@ -82,8 +83,8 @@ pub async fn load(db: &Db, id: CustomerId) -> Result<Option<ProfilePage>, StoreE
         head,
         identifiers: people::identifiers(db, id).await?,
         tags: tags(db, id).await?,
-        orders: facts::orders(db, id, ORDERS).await?,
-        tickets: facts::tickets(db, id, LINES).await?,
+        orders: orders::list(db, id, ORDERS).await?,
+        tickets: tickets::list_for_profile(db, id, LINES).await?,
         consents: people::consents(db, id).await?,
         contacts: people::contacts(db, id, LINES).await?,
         coupons: care::coupons(db, id, LINES).await?,
