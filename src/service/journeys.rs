@@ -3,12 +3,11 @@
 
 use super::callbacks::{Desk, NewCallback, create};
 use super::shop::{Shop, shop};
-use super::{Book, ServiceError, definitions, poison};
+use super::{Book, ServiceError, Staffing, definitions, poison};
 use crate::store::enrollments::{self, Enrolled};
 use crate::store::touchpoints::{self, NewTouchpoint};
-use crate::store::{Claimed, Lane, StoreError, Tx, calendars, coupon_batches, waiting};
+use crate::store::{Claimed, Lane, StoreError, Tx, coupon_batches, waiting};
 use chrono_tz::Tz;
-use domain::calendar::Calendar;
 use domain::callback::DueTimes;
 use domain::callback::due::reach_due;
 use domain::campaign::definition::{Definition, Step, Trigger};
@@ -32,8 +31,8 @@ pub async fn advance_due(book: &Book, now: Instant, limit: i64) -> Result<u64, S
     let db = book.store.reader();
     let read = poison::read_apart(&claimed, |some| async move { enrollments::load(db, &some).await }).await?;
     let definitions = definitions::of(book, read.sound.iter().map(|e| e.version_id)).await?;
-    let room = Room::load(book).await?;
     let desk = Desk::open(book).await?;
+    let room = Room::load(book, desk.staffing.clone()).await?;
     let (mut moves, mut broken) = (Vec::with_capacity(read.sound.len()), read.broken);
     for e in read.sound {
         let claimed = e.claimed;
@@ -90,20 +89,14 @@ async fn fail(book: &Book, claimed: Claimed, why: String, now: Instant) -> Resul
 /// What all decisions of a batch share.
 struct Room {
     shop: Shop,
-    working_days: Calendar,
+    staffing: Arc<Staffing>,
     batches: HashMap<String, CouponBatchId>,
 }
 
 impl Room {
-    async fn load(book: &Book) -> Result<Self, ServiceError> {
-        let shop = shop(book).await?;
-        let db = book.store.reader();
-        let working_days = match calendars::find(db, "working_days").await? {
-            Some(row) => Calendar::from_document(&row.document).map_err(ServiceError::Invalid)?,
-            None => Calendar::default_working_days(shop.zone),
-        };
-        let batches = coupon_batches::ids(db).await?;
-        Ok(Self { shop, working_days, batches })
+    async fn load(book: &Book, staffing: Arc<Staffing>) -> Result<Self, ServiceError> {
+        let batches = coupon_batches::ids(book.store.reader()).await?;
+        Ok(Self { shop: shop(book).await?, staffing, batches })
     }
 }
 
@@ -195,8 +188,9 @@ fn message_id(enrolled: &Enrolled, step: usize, channel: &str, shop: &Shop) -> S
 
 fn callback(room: &Room, definition: &Definition, enrolled: &Enrolled, decision: &Decision) -> Plan {
     let Decision::CreateCallback { step, kind, terms, caused_at } = decision else { return Plan::Nothing };
-    let first = room.working_days.business_day(*caused_at, u32::from(terms.first_working_day));
-    let last = room.working_days.business_day(*caused_at, u32::from(terms.last_working_day));
+    let working_days = &room.staffing.working_days;
+    let first = working_days.business_day(*caused_at, u32::from(terms.first_working_day));
+    let last = working_days.business_day(*caused_at, u32::from(terms.last_working_day));
     Plan::Callback(Box::new(NewCallback {
         origin_key: format!("{}:{}:{step}", definition.key, enrolled.occasion_key),
         customer_id: enrolled.customer_id,
@@ -211,7 +205,7 @@ fn callback(room: &Room, definition: &Definition, enrolled: &Enrolled, decision:
         times: DueTimes {
             not_before: first.open,
             due_at: last.close,
-            reach_due_at: reach_due(last.close, &room.working_days),
+            reach_due_at: reach_due(last.close, working_days),
         },
     }))
 }
