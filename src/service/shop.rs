@@ -2,16 +2,20 @@
 
 use super::{Book, ServiceError};
 use crate::settings::ShopSettings;
-use crate::store::shops;
+use crate::store::shops::{self, ShopRow};
 use domain::problem::Problem;
 
 pub use crate::store::shops::Shop;
 
 /// The shop named by the settings; a book without it is broken.
 pub async fn shop(book: &Book) -> Result<Shop, ServiceError> {
+    Ok(row(book).await?.shop)
+}
+
+/// [`shop`] with the row's id.
+pub(super) async fn row(book: &Book) -> Result<ShopRow, ServiceError> {
     let row = shops::find(book.store.reader(), &book.shop_key).await?;
-    row.map(|row| row.shop)
-        .ok_or_else(|| ServiceError::Internal(format!("shop {} is not in the book", book.shop_key)))
+    row.ok_or_else(|| ServiceError::Internal(format!("shop {} is not in the book", book.shop_key)))
 }
 
 /// Where the settings say something else than the book, which was founded under other ones or declared otherwise

@@ -1,14 +1,12 @@
 //! Where facts come from, as the use cases name it.
 
-use super::{Book, ServiceError};
-use crate::store::{Lane, StoreError, shops, sources};
+use super::{Book, ServiceError, shop};
+use crate::store::{Lane, StoreError, sources};
 use domain::ids::SourceId;
 
 /// The source of this key, for facts that arrive as through an API key; made if there is none.
 pub async fn ensure(book: &Book, key: &str) -> Result<SourceId, ServiceError> {
-    let shop = shops::find(book.store.reader(), &book.shop_key).await?;
-    let shop =
-        shop.ok_or_else(|| ServiceError::Internal(format!("shop {} is not in the book", book.shop_key)))?;
+    let shop = shop::row(book).await?;
     let key = key.to_owned();
     let made = book.store.write(Lane::People, move |tx| {
         Box::pin(async move { sources::ensure(tx, &key, shop.id, sources::kind::API).await })

@@ -1,8 +1,9 @@
 //! Who is meant: a customer by one of the things they are known by. A contact point that several share names
 //! nobody.
 
+use super::super::shop::shop;
 use super::super::{Book, ServiceError};
-use crate::store::{profile_page, shops};
+use crate::store::profile_page;
 use domain::contact::{self, Address};
 use domain::ids::CustomerId;
 use domain::problem::nearest;
@@ -90,11 +91,8 @@ async fn by_identifier(
     value: &str,
 ) -> Result<Option<CustomerId>, ServiceError> {
     let db = book.store.reader();
-    let shop = shops::find(db, &book.shop_key).await?;
-    let shop = shop.ok_or_else(|| {
-        ServiceError::Internal(format!("the shop {} of the settings isn't in the book", book.shop_key))
-    })?;
-    let here = (shop.shop.id_namespace.as_str(), value);
+    let shop = shop(book).await?;
+    let here = (shop.id_namespace.as_str(), value);
     // A platform's id names its own namespace; others are the shop's.
     let elsewhere = match (kind, value.split_once(':')) {
         (IdentifierKind::External, Some(platform)) => platform,
