@@ -3,9 +3,8 @@
 
 use super::shop::shop;
 use super::{Book, ServiceError};
-use crate::store::report::{
-    self, BatchSums, CallbackCount, EnrollmentCount, Pull, TagCount, TagShown, TouchCount,
-};
+use crate::store::profiles::{self, TagRow};
+use crate::store::report::{self, BatchSums, CallbackCount, EnrollmentCount, Pull, TagCount, TouchCount};
 use domain::ids::CustomerId;
 use domain::time::Instant;
 
@@ -58,7 +57,7 @@ pub struct Example {
     pub id: CustomerId,
     /// As the shop knows them.
     pub shop_id: String,
-    pub tags: Vec<TagShown>,
+    pub tags: Vec<TagRow>,
 }
 
 /// Somebody worth showing: who got a coupon and had spent the most.
@@ -66,6 +65,6 @@ pub async fn example(book: &Book) -> Result<Example, ServiceError> {
     let found = report::example(book.store.reader()).await?;
     let (id, shop_id) =
         found.ok_or_else(|| ServiceError::NotFound("a customer with a profile".to_owned()))?;
-    let tags = report::tags_of(book.store.reader(), id).await?;
-    Ok(Example { id, shop_id, tags })
+    let mut tags = profiles::tags_of(book.store.reader(), &[id]).await?;
+    Ok(Example { id, shop_id, tags: tags.remove(&id).unwrap_or_default() })
 }

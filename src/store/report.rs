@@ -209,28 +209,3 @@ pub async fn example(db: &Db) -> Result<Option<(CustomerId, String)>, StoreError
     let row = db.one(sql, vec![]).await?;
     row.map(|row| Ok((CustomerId(row.int("customer_id")?), row.text("value")?))).transpose()
 }
-
-/// One tag of one customer with the numbers behind it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TagShown {
-    pub key: String,
-    pub value: String,
-    pub since: Instant,
-    pub evidence: String,
-}
-
-pub async fn tags_of(db: &Db, id: CustomerId) -> Result<Vec<TagShown>, StoreError> {
-    let sql = "SELECT key, value, since, evidence FROM tag_current WHERE customer_id = $1 ORDER BY key";
-    db.all(sql, args![id])
-        .await?
-        .iter()
-        .map(|row| {
-            Ok(TagShown {
-                key: row.text("key")?,
-                value: row.text("value")?,
-                since: row.at("since")?,
-                evidence: row.text("evidence")?,
-            })
-        })
-        .collect()
-}

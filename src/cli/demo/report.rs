@@ -64,11 +64,10 @@ fn example(example: &Example) -> String {
 }
 
 /// `{"a": 1}` as `a 1`.
-fn numbers(evidence: &str) -> String {
-    let evidence: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(evidence).unwrap_or_default();
+fn numbers(evidence: &serde_json::Value) -> String {
     let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    evidence.iter().map(|(name, value)| format!("{name} {}", text(value))).collect::<Vec<_>>().join(", ")
+    let numbers = evidence.as_object().into_iter().flatten();
+    numbers.map(|(name, value)| format!("{name} {}", text(value))).collect::<Vec<_>>().join(", ")
 }
 
 fn touches(report: &Report) -> String {
