@@ -19,6 +19,7 @@ pub mod mask;
 pub mod money;
 mod names;
 pub mod problem;
+pub mod quarantine;
 pub mod rule;
 pub mod tag;
 pub mod template;

@@ -15,6 +15,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     pub lease_owner: Option<String>,
     pub fence: i64,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub failed: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

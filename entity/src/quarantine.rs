@@ -20,6 +20,12 @@ pub struct Model {
     #[sea_orm(column_type = "Text")]
     pub state: String,
     pub received_at: i64,
+    pub machine_at: Option<i64>,
+    pub decided_at: Option<i64>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub decided_by: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub reason: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

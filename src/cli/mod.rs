@@ -16,6 +16,7 @@ mod key;
 mod live;
 mod output;
 pub mod profile_text;
+mod quarantine;
 mod serve;
 mod session;
 mod staff;
@@ -62,6 +63,8 @@ enum Command {
     #[command(subcommand)]
     Callback(callback::Callback),
     #[command(subcommand)]
+    Quarantine(quarantine::Quarantine),
+    #[command(subcommand)]
     Export(export::Export),
     #[command(subcommand)]
     Key(key::Key),
@@ -102,6 +105,7 @@ async fn run(Cli { global, command }: Cli) -> Outcome {
         Command::Campaign(command) => command.run(&global).await,
         Command::Customer(command) => command.run(&global).await,
         Command::Callback(command) => command.run(&global).await,
+        Command::Quarantine(command) => command.run(&global).await,
         Command::Export(command) => command.run(&global).await,
         Command::Key(command) => command.run(&global).await,
         Command::Staff(command) => command.run(&global).await,

@@ -1,10 +1,12 @@
 //! Keeping the book right: for customers who are due, fold the facts, decide the tags, save it all in one
 //! transaction with what it starts.
 
+use super::poison::{Apart, decide_apart, read_apart};
 use super::shop::shop;
 use super::{Book, ServiceError};
 use crate::store::keeping::{Kept, Standing, Trigger};
-use crate::store::{Claimed, Lane, StoreError, definitions, facts, keeping, meta, waiting};
+use crate::store::shops::Shop;
+use crate::store::{Claimed, Db, Lane, StoreError, definitions, facts, keeping, meta, waiting};
 use domain::customer::Profile;
 use domain::ids::CustomerId;
 use domain::tag::{Catalogue, TagChange, TagDocument, step};
@@ -24,35 +26,69 @@ pub async fn keep_due(book: &Book, now: Instant, limit: i64) -> Result<u64, Serv
     if claimed.is_empty() {
         return Ok(0);
     }
-    let ids: Vec<CustomerId> = claimed.iter().map(|c| CustomerId(c.key)).collect();
     let db = book.store.reader();
-    let rule_epoch = meta::rule_epoch(db).await?;
-    let catalogue = catalogue(book).await?;
-    let go_live_at = meta::go_live_at(db).await?;
-    let listened = definitions::listened(db, "tag").await?;
-    let shop = shop(book).await?;
-    // Before the facts: what arrives from here on makes the result void, and the customer stays due.
-    let standing = keeping::standing(db, &ids).await?;
-    let events = facts::events_of(db, &ids, now).await?;
-
-    let kept = claimed
-        .iter()
-        .map(|claimed| {
-            let id = CustomerId(claimed.key);
-            let before = standing.get(&id).cloned().unwrap_or_default();
-            let zone = before.zone.as_deref().and_then(|name| name.parse().ok()).unwrap_or(shop.zone);
-            let events = events.get(&id).map_or(&[][..], Vec::as_slice);
-            let stepped = step(&catalogue, events, zone, before.kept_at, &before.tags, go_live_at, now);
-            let triggers = triggers(&stepped.changes, &stepped.profile, &listened, &shop.key);
-            keep(*claimed, &before, rule_epoch, stepped, triggers)
-        })
-        .collect::<Vec<_>>();
-    let taken = kept.len() as u64;
+    let with = With {
+        rule_epoch: meta::rule_epoch(db).await?,
+        catalogue: catalogue(book).await?,
+        go_live_at: meta::go_live_at(db).await?,
+        listened: definitions::listened(db, "tag").await?,
+        shop: shop(book).await?,
+        now,
+    };
+    let taken = claimed.len() as u64;
+    let Apart { sound, mut broken } = read_apart(&claimed, |claimed| decide(db, &with, claimed)).await?;
+    let mut kept = Vec::with_capacity(sound.len());
+    for (claimed, decided) in sound {
+        match decided {
+            Ok(one) => kept.push(one),
+            Err(why) => broken.push((claimed, why)),
+        }
+    }
+    for (claimed, why) in &broken {
+        let customer = CustomerId(claimed.key);
+        tracing::error!(customer.id = %customer, %why, "a customer can't be kept and is set aside");
+    }
     book.store
-        .write(Lane::Work, move |tx| Box::pin(keeping::save(tx, now, kept)))
+        .write(Lane::Work, move |tx| {
+            Box::pin(async move {
+                keeping::set_aside(tx, &broken).await?;
+                keeping::save(tx, now, kept).await
+            })
+        })
         .await
         .map_err(|e: StoreError| e)?;
     Ok(taken)
+}
+
+/// What a batch is kept with.
+struct With {
+    rule_epoch: i64,
+    catalogue: Arc<Catalogue>,
+    go_live_at: Option<Instant>,
+    listened: HashSet<String>,
+    shop: Shop,
+    now: Instant,
+}
+
+/// What keeping each of them comes to, or that deciding it panicked.
+type Decided = Vec<(Claimed, Result<Kept, String>)>;
+
+async fn decide(db: &Db, with: &With, claimed: Vec<Claimed>) -> Result<Decided, StoreError> {
+    let ids: Vec<CustomerId> = claimed.iter().map(|c| CustomerId(c.key)).collect();
+    // Before the facts: what arrives from here on makes the result void, and the customer stays due.
+    let standing = keeping::standing(db, &ids).await?;
+    let events = facts::events_of(db, &ids, with.now).await?;
+    let one = |claimed: Claimed| {
+        let id = CustomerId(claimed.key);
+        let before = standing.get(&id).cloned().unwrap_or_default();
+        let zone = before.zone.as_deref().and_then(|name| name.parse().ok()).unwrap_or(with.shop.zone);
+        let events = events.get(&id).map_or(&[][..], Vec::as_slice);
+        let stepped =
+            step(&with.catalogue, events, zone, before.kept_at, &before.tags, with.go_live_at, with.now);
+        let triggers = triggers(&stepped.changes, &stepped.profile, &with.listened, &with.shop.key);
+        keep(claimed, &before, with.rule_epoch, stepped, triggers)
+    };
+    Ok(claimed.into_iter().map(|claimed| (claimed, decide_apart(|| one(claimed)))).collect())
 }
 
 fn keep(

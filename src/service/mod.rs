@@ -22,6 +22,7 @@ pub mod planning;
 mod poison;
 pub mod profile;
 pub mod profiles;
+pub mod quarantine;
 pub mod report;
 pub mod secrets;
 pub mod shop;

@@ -22,7 +22,7 @@ pub mod waiting {
     use super::Claimable;
 
     pub const CUSTOMERS: Claimable =
-        Claimable { table: "customer_due", key: "customer_id", due: "due_at", waiting: "1 = 1" };
+        Claimable { table: "customer_due", key: "customer_id", due: "due_at", waiting: "failed IS NULL" };
     pub const TRIGGERS: Claimable =
         Claimable { table: "trigger_queue", key: "id", due: "due_at", waiting: "failed IS NULL" };
     pub const OCCURRENCES: Claimable = Claimable {

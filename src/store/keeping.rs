@@ -132,6 +132,29 @@ async fn settle(tx: &Tx, kept: &[Kept]) -> Result<HashSet<i64>, StoreError> {
     Ok(accepted)
 }
 
+/// Sets customers aside who can't be kept, each with why. A new fact lets the keeper try again.
+pub async fn set_aside(tx: &Tx, broken: &[(Claimed, String)]) -> Result<(), StoreError> {
+    let sql = "UPDATE customer_due SET failed = $1, leased_until = NULL, lease_owner = NULL \
+               WHERE customer_id = $2 AND fence = $3";
+    for (claimed, why) in broken {
+        tx.exec(sql, args![why, claimed.key, claimed.fence]).await?;
+    }
+    Ok(())
+}
+
+/// Lets the keeper try those again that were set aside. Gives how many there were.
+pub async fn try_again(tx: &Tx) -> Result<u64, StoreError> {
+    tx.exec("UPDATE customer_due SET failed = NULL WHERE failed IS NOT NULL", vec![]).await
+}
+
+/// Who is set aside and why, by id.
+pub async fn list_set_aside(db: &Db, limit: i64) -> Result<Vec<(CustomerId, String)>, StoreError> {
+    let sql = "SELECT customer_id, failed FROM customer_due WHERE failed IS NOT NULL \
+               ORDER BY customer_id LIMIT $1";
+    let rows = db.all(sql, args![limit]).await?;
+    rows.iter().map(|row| Ok((CustomerId(row.int("customer_id")?), row.text("failed")?))).collect()
+}
+
 const PROFILE: [&str; 14] = [
     "customer_id",
     "kept_at",

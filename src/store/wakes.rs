@@ -36,7 +36,7 @@ pub async fn set_due(
     let rows = customers.iter().map(|id| args![*id, due_at, 1_i64, epoch, 0_i64]).collect();
     let columns = ["customer_id", "due_at", "fact_rev", "rule_epoch", "fence"];
     let tail = format!(
-        "ON CONFLICT (customer_id) DO UPDATE SET due_at = {rule}, fact_rev = customer_due.fact_rev + 1"
+        "ON CONFLICT (customer_id) DO UPDATE SET due_at = {rule}, fact_rev = customer_due.fact_rev + 1, failed = NULL"
     );
     tx.insert_many("customer_due", &columns, rows, &tail).await.map(drop)
 }

@@ -16,6 +16,7 @@ use Takes::{Anybody, Keys};
 
 const READERS: &[Role] = &[Agent, Supervisor, Marketer, Analyst, Admin];
 const CALLERS: &[Role] = &[Agent, Supervisor];
+const ADMINS: &[Role] = &[Admin];
 
 /// Every route but `/openapi.json`.
 const ROUTES: &[(&str, &str, Takes)] = &[
@@ -32,6 +33,10 @@ const ROUTES: &[(&str, &str, Takes)] = &[
     ("post", "/api/v1/callbacks/{id}/outcome", Keys(CALLERS)),
     ("get", "/api/v1/customers/{id}", Keys(READERS)),
     ("get", "/api/v1/customers/by/{kind}/{value}", Keys(READERS)),
+    ("get", "/api/v1/quarantine", Keys(ADMINS)),
+    ("get", "/api/v1/quarantine/{id}", Keys(ADMINS)),
+    ("post", "/api/v1/quarantine/{id}/retry", Keys(ADMINS)),
+    ("post", "/api/v1/quarantine/{id}/discard", Keys(ADMINS)),
 ];
 
 /// Stands in a path for what is in braces.

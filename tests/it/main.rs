@@ -17,6 +17,7 @@ mod imports;
 mod ingest;
 mod licences;
 mod profile;
+mod quarantine;
 mod sdk;
 mod segment;
 mod store_claims;

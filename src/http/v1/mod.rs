@@ -3,6 +3,8 @@
 
 mod callbacks;
 mod customers;
+mod quarantine;
+mod request;
 
 use super::auth::{Role, guard};
 use super::{AppState, Problem};
@@ -30,6 +32,9 @@ const READERS: &[Role] = &[Role::Agent, Role::Supervisor, Role::Marketer, Role::
 /// Who calls customers.
 const CALLERS: &[Role] = &[Role::Agent, Role::Supervisor];
 
+/// Who runs the daemon.
+const ADMINS: &[Role] = &[Role::Admin];
+
 /// Every route of the API. One that isn't here takes nobody.
 pub const ACCESS: &[Access] = &[
     access(Method::GET, "/api/v1/callbacks", READERS),
@@ -39,6 +44,10 @@ pub const ACCESS: &[Access] = &[
     access(Method::POST, "/api/v1/callbacks/{id}/outcome", CALLERS),
     access(Method::GET, "/api/v1/customers/{id}", READERS),
     access(Method::GET, "/api/v1/customers/by/{kind}/{value}", READERS),
+    access(Method::GET, "/api/v1/quarantine", ADMINS),
+    access(Method::GET, "/api/v1/quarantine/{id}", ADMINS),
+    access(Method::POST, "/api/v1/quarantine/{id}/retry", ADMINS),
+    access(Method::POST, "/api/v1/quarantine/{id}/discard", ADMINS),
 ];
 
 pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
@@ -50,5 +59,9 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(callbacks::outcome))
         .routes(routes!(customers::show))
         .routes(routes!(customers::show_by))
+        .routes(routes!(quarantine::list))
+        .routes(routes!(quarantine::show))
+        .routes(routes!(quarantine::retry))
+        .routes(routes!(quarantine::discard))
         .layer(from_fn_with_state(state.clone(), guard))
 }

@@ -3,6 +3,7 @@
 use super::read::Slice;
 use crate::store::customers::{self, Named};
 use crate::store::facts::{self, EffectKey, NewEvent, Taken};
+use crate::store::quarantine::Came;
 use crate::store::{StoreError, Tx};
 use domain::event::{Fact, Said, occurred_at, refund_key};
 use domain::ids::{CustomerId, EventId};
@@ -40,11 +41,12 @@ pub(super) async fn append<'a>(
         .map(|new| Named { user_id: new.said.user_id.clone(), anonymous_id: new.said.anonymous_id.clone() })
         .collect();
     let people = customers::resolve(tx, shop, &named, received_at).await?;
+    let came = slice.first_came.unwrap_or(Came { received_at, machine_at: machine });
     let mut logged: Vec<Logged<'_>> = fresh
         .into_iter()
         .zip(people)
         .map(|(New { place, id, message_id, said }, customer)| {
-            let occurred_at = occurred_at(said.timestamp, said.sent_at, received_at, machine);
+            let occurred_at = occurred_at(said.timestamp, said.sent_at, came.received_at, came.machine_at);
             let (order_key, ref_key) = keys(said, occurred_at, &shop.shop.key);
             let effective = true;
             Logged { place, said, id, message_id, customer, occurred_at, order_key, ref_key, effective }

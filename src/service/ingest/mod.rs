@@ -11,6 +11,7 @@ mod read;
 pub(super) use read::{Origin, Slice};
 
 use super::ServiceError;
+use crate::store::quarantine::Came;
 use crate::store::wakes::Due;
 use crate::store::{Lane, Store, StoreError, Tx, quarantine};
 use domain::ids::SourceId;
@@ -76,7 +77,8 @@ pub async fn accept(store: &Store, batch: Batch) -> Result<Receipt, ServiceError
             Box::pin(async move {
                 let received_at = stamp.received_at(tx, slice.received_at).await?;
                 let receipt = take_in(tx, &slice, received_at, stamp).await?.receipt;
-                quarantine::add(tx, slice.origin.source.id, received_at, slice.refused).await?;
+                let came = Came { received_at, machine_at: stamp.machine };
+                quarantine::add(tx, slice.origin.source.id, came, slice.refused).await?;
                 Ok(receipt)
             })
         })
@@ -110,7 +112,7 @@ impl Stamp {
         Ok(Self { kind: store.clock_kind(), machine: store.machine_now().await? })
     }
 
-    async fn received_at(self, tx: &Tx, given: Option<Instant>) -> Result<Instant, StoreError> {
+    pub async fn received_at(self, tx: &Tx, given: Option<Instant>) -> Result<Instant, StoreError> {
         match given {
             Some(at) => Ok(at),
             None => crate::store::clock::business_now(tx, self.kind, self.machine).await,

@@ -3,7 +3,7 @@
 use super::{Batch, Rejected};
 use crate::service::ServiceError;
 use crate::store::Store;
-use crate::store::quarantine::Refused;
+use crate::store::quarantine::{Came, Refused};
 use crate::store::shops::{self, ShopRow};
 use crate::store::sources::{self, SourceRow};
 use crate::store::wakes::Due;
@@ -36,6 +36,8 @@ impl Origin {
 pub(in crate::service) struct Slice {
     pub origin: Origin,
     pub received_at: Option<Instant>,
+    /// When these events first came, if that wasn't now: their times are as of then.
+    pub first_came: Option<Came>,
     pub historical: bool,
     pub due: Due,
     /// In the batch's order. Shared: a lost race tries the same slice again.
@@ -56,7 +58,17 @@ impl Slice {
     pub fn of(origin: Origin, historical: bool, due: Due, said: Vec<Said>) -> Self {
         let said = Arc::new(said);
         let (rejected, refused) = (Vec::new(), Vec::new());
-        Self { origin, received_at: None, historical, due, said, browsing: 0, rejected, refused }
+        Self {
+            origin,
+            received_at: None,
+            first_came: None,
+            historical,
+            due,
+            said,
+            browsing: 0,
+            rejected,
+            refused,
+        }
     }
 
     pub fn read(origin: Origin, batch: &Batch, due: Due) -> Self {
@@ -83,6 +95,7 @@ impl Slice {
         Self {
             origin,
             received_at: batch.received_at,
+            first_came: None,
             historical: batch.historical,
             due,
             said: Arc::new(said),

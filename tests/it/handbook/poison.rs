@@ -191,6 +191,30 @@ stories! {
         assert_eq!(book.slots("festival").await[0], "2026-12-25T10:00:00 done");
     }
 
+    async fn a_customer_who_cannot_be_kept_is_set_aside_alone(book: live "2026-12-01 00:00") {
+        book.people("
+            ann | Asia/Shanghai | - | - | 2026-11-10 12:00 500
+            bea | Asia/Shanghai | - | - | 2026-11-10 12:00 500
+        ").await;
+        let ann = id(book, "ann").await;
+        let unread = "UPDATE event SET order_key = NULL WHERE order_key IS NOT NULL AND customer_id = $1";
+        book.change(unread, vec![ann.clone()]).await;
+        for name in ["ann", "bea"] {
+            book.at("2026-12-02 10:00").orders(name, &format!("{name}-big"), "12000");
+        }
+        book.walk_to("2026-12-03 00:00").await;
+        let tier = "SELECT value FROM tag_current WHERE key = 'value_tier' ORDER BY customer_id";
+        assert_eq!(texts(book, tier).await, ["diamond"], "only Bea is kept");
+        let why = texts(book, "SELECT failed FROM customer_due WHERE failed IS NOT NULL").await;
+        assert!(why.len() == 1 && why[0].contains("event.order_key of row "), "{why:?}");
+        // Mended; the next fact lets the keeper look again.
+        let mended = "UPDATE event SET order_key = 'shop:' || id WHERE kind = 'Order Completed' AND customer_id = $1";
+        book.change(mended, vec![ann]).await;
+        book.at("2026-12-04 10:00").orders("ann", "small", "1");
+        book.walk_to("2026-12-05 00:00").await;
+        assert_eq!(texts(book, tier).await, ["diamond", "diamond"]);
+    }
+
     async fn a_customer_whose_facts_cannot_be_read_hurts_nobody_else(book: live "2026-12-20 00:00") {
         book.people("
             ann | Asia/Shanghai | own | yes | 2026-11-20 12:00 300

@@ -1,7 +1,7 @@
 //! Reading the bodies agents send: each problem with its field and a remedy, all of them at once.
 
+use super::super::request::{invalid, object};
 use crate::http::Problem;
-use crate::service::ServiceError;
 use crate::service::callbacks::Outcome;
 use domain::callback::Unreached;
 use domain::callback::result::{CallResult, ChurnReason, Feedback, Next, Resolved, Satisfaction, Verified};
@@ -11,15 +11,6 @@ use serde_json::{Map, Value};
 
 /// Most characters of a reason.
 const REASON: usize = 200;
-
-/// A body that may be left out altogether.
-pub fn read<T: DeserializeOwned + Default>(sent: &[u8]) -> Result<T, Problem> {
-    if sent.iter().all(u8::is_ascii_whitespace) {
-        return Ok(T::default());
-    }
-    let value = Value::Object(object(sent)?);
-    serde_json::from_value(value).map_err(|e| invalid(vec![Fault::new("", "unreadable", e.to_string())]))
-}
 
 /// A reason of a few words, or none.
 pub fn short_reason(given: Option<String>) -> Result<Option<String>, Problem> {
@@ -164,18 +155,6 @@ impl Fields {
     }
 }
 
-fn object(sent: &[u8]) -> Result<Map<String, Value>, Problem> {
-    match serde_json::from_slice(sent) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(_) => Err(Problem::bad_request("not_an_object", "send a JSON object: {\"…\": …}")),
-        Err(error) => Err(Problem::bad_request("bad_json", format!("the body is no JSON: {error}"))),
-    }
-}
-
-fn invalid(faults: Vec<Fault>) -> Problem {
-    ServiceError::Invalid(faults).into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,7 +209,6 @@ mod tests {
     fn what_is_no_object_is_no_body() {
         let code = |sent: &[u8]| read_outcome(sent).unwrap_err().code;
         assert_eq!((code(b""), code(b"{"), code(b"[]")), ("bad_json", "bad_json", "not_an_object"));
-        assert!(read::<Vec<u8>>(b" \n").is_ok_and(|none| none.is_empty()));
         assert_eq!(short_reason(Some("  ".to_owned())).unwrap(), None);
         assert_eq!(short_reason(Some("x".repeat(201))).unwrap_err().errors[0].at, "reason");
     }

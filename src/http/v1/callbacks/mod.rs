@@ -4,7 +4,7 @@
 mod body;
 mod wire;
 
-use super::{AppState, Problem};
+use super::{AppState, Problem, request};
 use crate::http::auth::Principal;
 use crate::service::callbacks::{self, Claim, Filter, Pulled, Which};
 use axum::Json;
@@ -15,7 +15,6 @@ use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use domain::callback::State as CallbackState;
 use domain::ids::{CallbackId, StaffId};
-use domain::problem::nearest;
 use wire::{CallbackBody, CallbackPage, ClaimBody, DeclineBody, OutcomeBody};
 
 /// Why a pull came to nothing, on a 204.
@@ -72,7 +71,7 @@ pub async fn start(
     sent: Bytes,
 ) -> Result<Json<CallbackBody>, Problem> {
     let (id, agent) = (callback(id)?, agent(&principal)?);
-    let body: ClaimBody = body::read(&sent)?;
+    let body: ClaimBody = request::body(&sent)?;
     let view = callbacks::start(&state.book, Claim { id, agent, fence: body.fence }).await?;
     state.alarm.ring();
     Ok(Json(view.into()))
@@ -103,7 +102,7 @@ pub async fn decline(
     sent: Bytes,
 ) -> Result<StatusCode, Problem> {
     let (id, agent) = (callback(id)?, agent(&principal)?);
-    let body: DeclineBody = body::read(&sent)?;
+    let body: DeclineBody = request::body(&sent)?;
     let claim = Claim { id, agent, fence: body.fence };
     callbacks::decline(&state.book, claim, body::short_reason(body.reason)?).await?;
     state.alarm.ring();
@@ -178,29 +177,17 @@ pub async fn list(
     State(state): State<AppState>,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<CallbackPage>, Problem> {
-    let Query(query) = query.map_err(|e| Problem::bad_request("bad_query", e.body_text()))?;
-    let wanted = query.state.as_deref().map(known_state).transpose()?;
+    let query = request::query(query)?;
+    let known = || CallbackState::ALL.iter().map(|s| s.as_str());
+    let read = |given| request::word(given, "state of a callback", known(), CallbackState::parse);
+    let wanted = query.state.as_deref().map(read).transpose()?;
     let filter =
         Filter { which: wanted.map_or(Which::All, Which::In), after: query.cursor, limit: query.limit };
     Ok(Json(callbacks::list(&state.book, filter).await?.into()))
 }
 
-fn known_state(given: &str) -> Result<CallbackState, Problem> {
-    let known = || CallbackState::ALL.iter().map(|s| s.as_str());
-    CallbackState::parse(given).ok_or_else(|| {
-        let remedy = match nearest(given, known()) {
-            Some(near) => format!("did you mean {near}?"),
-            None => format!("there are {}", known().collect::<Vec<_>>().join(", ")),
-        };
-        Problem::bad_request("bad_state", format!("\"{given}\" is no state of a callback; {remedy}"))
-    })
-}
-
 fn callback(id: Result<Path<String>, PathRejection>) -> Result<CallbackId, Problem> {
-    let Path(given) = id.map_err(|e| Problem::bad_request("bad_path", e.body_text()))?;
-    given.parse().map_err(|_| {
-        Problem::bad_request("bad_id", format!("\"{given}\" is no callback's id; one looks like cb_7"))
-    })
+    request::id(id, "a callback", "cb_7")
 }
 
 /// Whom the key acts for.

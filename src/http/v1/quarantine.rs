@@ -1,0 +1,250 @@
+//! Refused events, for whoever repairs what senders send. What they say is personal: for admins alone.
+
+use super::{AppState, Problem, request};
+use crate::http::auth::Principal;
+use crate::service::quarantine::{self, Line, Outcome, Retried, Shown, State as Stands, Which};
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use domain::ids::QuarantineId;
+use domain::time::Instant;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::{IntoParams, ToSchema};
+
+const WHAT: &str = "a refused event";
+const LIKE: &str = "qua_3";
+
+/// Which refused events.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListQuery {
+    /// open, retried or discarded; open if left out.
+    state: Option<String>,
+    /// Only those with this code.
+    #[param(example = "amount_not_a_number")]
+    code: Option<String>,
+    /// 1 to 200; 50 if left out.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// A page of refused events.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RefusedPage {
+    items: Vec<RefusedLine>,
+    next_cursor: Option<String>,
+}
+
+/// A refused event: what is wrong with it, and what became of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RefusedLine {
+    id: String,
+    /// Where it came from.
+    source: String,
+    message_id: Option<String>,
+    /// Of the first thing wrong with it.
+    code: String,
+    /// Everything wrong with it: where and why, and what would help.
+    detail: String,
+    /// open, retried or discarded
+    state: &'static str,
+    #[schema(value_type = String, format = DateTime)]
+    received_at: Instant,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    decided_at: Option<Instant>,
+    decided_by: Option<String>,
+    /// Why it was discarded.
+    reason: Option<String>,
+}
+
+impl From<Line> for RefusedLine {
+    fn from(line: Line) -> Self {
+        Self {
+            id: line.id.to_string(),
+            source: line.source,
+            message_id: line.message_id,
+            code: line.code,
+            detail: line.detail,
+            state: line.state,
+            received_at: line.received_at,
+            decided_at: line.decided_at,
+            decided_by: line.decided_by,
+            reason: line.reason,
+        }
+    }
+}
+
+/// A refused event, whole.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RefusedEvent {
+    #[serde(flatten)]
+    line: RefusedLine,
+    /// As received; a text where only its beginning was kept.
+    event: Value,
+}
+
+impl From<Shown> for RefusedEvent {
+    fn from(shown: Shown) -> Self {
+        Self { line: shown.line.into(), event: shown.event }
+    }
+}
+
+/// Refused events, oldest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/quarantine",
+    tag = "quarantine",
+    params(ListQuery),
+    responses(
+        (status = 200, body = RefusedPage),
+        (status = 400, body = Problem, description = "no such state, limit, cursor or parameter"),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+    ),
+    security(("key" = []))
+)]
+pub async fn list(
+    State(state): State<AppState>,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<RefusedPage>, Problem> {
+    let query = request::query(query)?;
+    let given = query.state.as_deref().unwrap_or("open");
+    let known = Stands::ALL.iter().map(|s| s.as_str());
+    let stands = request::word(given, "state of a refused event", known, Stands::parse)?;
+    let limit = request::limit(query.limit, 50, 1..=quarantine::PAGE)?;
+    let after = query.cursor.as_deref().map(|id| request::read_id(id, WHAT, LIKE)).transpose()?;
+    let which = Which { state: Some(stands), code: query.code };
+    let page = quarantine::list(&state.book, &which, after, limit).await?;
+    Ok(Json(RefusedPage {
+        items: page.items.into_iter().map(Into::into).collect(),
+        next_cursor: page.next.map(|id| id.to_string()),
+    }))
+}
+
+/// One, as it came.
+#[utoipa::path(
+    get,
+    path = "/api/v1/quarantine/{id}",
+    tag = "quarantine",
+    params(("id" = String, Path, description = "qua_ with a number behind it", example = "qua_3")),
+    responses(
+        (status = 200, body = RefusedEvent),
+        (status = 400, body = Problem, description = "not an id of a refused event"),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+    ),
+    security(("key" = []))
+)]
+pub async fn show(
+    State(state): State<AppState>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Json<RefusedEvent>, Problem> {
+    Ok(Json(quarantine::show(&state.book, refused(id)?).await?.into()))
+}
+
+/// What to try again.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetryBody {
+    /// The event as it should have come; as it came, if left out.
+    #[schema(value_type = Option<Object>)]
+    event: Option<Map<String, Value>>,
+}
+
+/// What became of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RetriedBody {
+    id: String,
+    /// taken_in, or known_already: its message id had been taken in meanwhile
+    outcome: &'static str,
+}
+
+/// Tries it again, as it came or repaired. Its times are as of when it first came. What is still refused
+/// answers 422 and stays open.
+#[utoipa::path(
+    post,
+    path = "/api/v1/quarantine/{id}/retry",
+    tag = "quarantine",
+    params(("id" = String, Path, description = "qua_ with a number behind it", example = "qua_3")),
+    request_body(content = Option<RetryBody>),
+    responses(
+        (status = 200, body = RetriedBody, example = json!({"id": "qua_3", "outcome": "taken_in"})),
+        (status = 400, body = Problem, description = "not JSON, or not an id of a refused event"),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem, description = "somebody has decided about it already"),
+        (status = 422, body = Problem, description = "still refused"),
+    ),
+    security(("key" = []))
+)]
+pub async fn retry(
+    State(state): State<AppState>,
+    principal: Principal,
+    id: Result<Path<String>, PathRejection>,
+    sent: Bytes,
+) -> Result<Json<RetriedBody>, Problem> {
+    let id = refused(id)?;
+    let body: RetryBody = request::body(&sent)?;
+    let repaired = body.event.map(Value::Object);
+    let Retried { id, outcome } = quarantine::retry(&state.book, id, repaired, &principal.actor()).await?;
+    let outcome = match outcome {
+        Outcome::TakenIn => "taken_in",
+        Outcome::KnownAlready => "known_already",
+        Outcome::StillRefused { code, detail } => {
+            let detail = format!("still refused ({code}): {detail}");
+            return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "still_refused", detail));
+        }
+    };
+    state.alarm.ring();
+    Ok(Json(RetriedBody { id: id.to_string(), outcome }))
+}
+
+/// Why it is put away.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DiscardBody {
+    /// For those who will ask.
+    #[serde(default)]
+    reason: String,
+}
+
+/// Puts it away for good. It stays readable, with who did it and why.
+#[utoipa::path(
+    post,
+    path = "/api/v1/quarantine/{id}/discard",
+    tag = "quarantine",
+    params(("id" = String, Path, description = "qua_ with a number behind it", example = "qua_3")),
+    request_body(content = DiscardBody, example = json!({"reason": "a test of the web shop"})),
+    responses(
+        (status = 204, description = "put away"),
+        (status = 400, body = Problem, description = "not JSON, or not an id of a refused event"),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 409, body = Problem, description = "somebody has decided about it already"),
+        (status = 422, body = Problem, description = "no reason"),
+    ),
+    security(("key" = []))
+)]
+pub async fn discard(
+    State(state): State<AppState>,
+    principal: Principal,
+    id: Result<Path<String>, PathRejection>,
+    sent: Bytes,
+) -> Result<StatusCode, Problem> {
+    let id = refused(id)?;
+    let body: DiscardBody = request::body(&sent)?;
+    quarantine::discard(&state.book, id, &body.reason, &principal.actor()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn refused(id: Result<Path<String>, PathRejection>) -> Result<QuarantineId, Problem> {
+    request::id(id, WHAT, LIKE)
+}
