@@ -22,6 +22,7 @@ use domain::time::{Instant, Span};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -59,6 +60,7 @@ pub struct App {
     pub settings: Arc<Settings>,
     pub book: Arc<Book>,
     pub alarm: Alarm,
+    limiter: Arc<http::Limiter>,
     channels: Vec<Arc<dyn Channel>>,
 }
 
@@ -105,7 +107,13 @@ impl App {
             tracing::warn!(setting = differs.at, "{}", differs.detail);
         }
         let channels = channels(&settings, book.store.clock_kind())?;
-        Ok(Self { settings: Arc::new(settings), book: Arc::new(book), alarm: Alarm::default(), channels })
+        Ok(Self {
+            limiter: Arc::new(limiter(&settings)),
+            settings: Arc::new(settings),
+            book: Arc::new(book),
+            alarm: Alarm::default(),
+            channels,
+        })
     }
 
     /// The workers, in the order in which one's work becomes the next one's.
@@ -132,7 +140,8 @@ impl App {
 
     /// All routes on this book.
     pub fn router(&self) -> axum::Router {
-        http::router(http::AppState::new(self.book.clone(), self.alarm.clone(), recorder()))
+        let limiter = self.limiter.clone();
+        http::router(http::AppState::new(self.book.clone(), self.alarm.clone(), limiter, recorder()))
     }
 
     /// [`lock_workers`] for this book.
@@ -165,11 +174,7 @@ impl App {
         ready(address);
         let router = self.router();
         let closing = stop.clone();
-        let web = async move {
-            axum::serve(listener, router)
-                .with_graceful_shutdown(async move { closing.cancelled().await })
-                .await
-        };
+        let web = http::serve(listener, router, closing);
         let alarm = self.alarm.run(seconds(self.settings.workers.poll_seconds), stop.clone());
         let work = async { tokio::join!(web, alarm, self.work(stop.clone()), self.watch_imports(&stop)) };
         let deadline = async {
@@ -177,12 +182,11 @@ impl App {
             tokio::time::sleep(GRACE).await;
         };
         tokio::select! {
-            (web, alarm, worked, ()) = work => {
+            ((), alarm, worked, ()) = work => {
                 if let Err(error) = alarm {
                     tracing::warn!(%error, "the alarm clock failed; workers went on by polling");
                 }
-                worked?;
-                web.map_err(|e| ServiceError::Internal(e.to_string()))
+                worked
             }
             () = deadline => {
                 tracing::warn!("stopped before everything begun was finished; leases bring the rest back");
@@ -225,6 +229,14 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// How often a write key may send, by the machine's clock.
+fn limiter(settings: &Settings) -> http::Limiter {
+    let at_least_one = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+    let (per_second, burst) =
+        (at_least_one(settings.http.ingest_rate), at_least_one(settings.http.ingest_burst));
+    http::Limiter::new(http::Rate { per_second, burst }, Arc::new(SystemClock))
 }
 
 fn seconds(n: u32) -> Duration {

@@ -2,14 +2,19 @@
 //! nothing here reaches the store.
 
 mod auth;
+mod limits;
+mod listen;
 mod problem;
 mod public;
+mod rate;
 mod segment_spec;
 mod system;
 mod trace;
 mod v1;
 
+pub use listen::serve;
 pub use problem::Problem;
+pub use rate::{Limiter, Rate};
 
 use crate::service::Book;
 use crate::worker::Alarm;
@@ -31,12 +36,14 @@ pub struct AppState {
     pub book: Arc<Book>,
     /// Rung after a request made work, so that nobody waits for the next poll.
     pub alarm: Alarm,
+    /// How often a write key may send.
+    limiter: Arc<Limiter>,
     metrics: PrometheusHandle,
 }
 
 impl AppState {
-    pub fn new(book: Arc<Book>, alarm: Alarm, metrics: PrometheusHandle) -> Self {
-        Self { book, alarm, metrics }
+    pub fn new(book: Arc<Book>, alarm: Alarm, limiter: Arc<Limiter>, metrics: PrometheusHandle) -> Self {
+        Self { book, alarm, limiter, metrics }
     }
 }
 
@@ -90,6 +97,7 @@ pub fn router(state: AppState) -> Router {
                 "this is our fault; the daemon's log says more",
             ))
         }))
+        .layer(axum::middleware::from_fn(limits::keep))
         .layer(axum::middleware::from_fn_with_state(state.clone(), trace::follow))
         .with_state(state)
 }

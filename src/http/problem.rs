@@ -27,6 +27,26 @@ pub struct Problem {
     #[serde(skip)]
     #[schema(ignore)]
     pub retry_after_seconds: Option<u64>,
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub reader: Reader,
+}
+
+/// Who is to understand a problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reader {
+    Anybody,
+    /// The SDKs of Segment and RudderStack, which look for the detail under `message`. Without it RudderStack's takes
+    /// a refusal for a broken network, and sends again for minutes.
+    Sdks,
+}
+
+/// As [`Reader::Sdks`] has it.
+#[derive(Serialize)]
+struct WithMessage<'a> {
+    #[serde(flatten)]
+    problem: &'a Problem,
+    message: &'a str,
 }
 
 /// One problem with one place of the input.
@@ -48,7 +68,14 @@ impl Problem {
             trace_id: TraceId,
             errors: Vec::new(),
             retry_after_seconds: None,
+            reader: Reader::Anybody,
         }
+    }
+
+    /// As the SDKs of Segment and RudderStack read it.
+    #[must_use]
+    pub fn for_sdks(self) -> Self {
+        Self { reader: Reader::Sdks, ..self }
     }
 
     pub fn unauthorized(detail: &str) -> Self {
@@ -106,7 +133,13 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let retry_after = self.retry_after_seconds;
-        let mut response = (status, axum::Json(self)).into_response();
+        let mut response = match self.reader {
+            Reader::Anybody => (status, axum::Json(self)).into_response(),
+            Reader::Sdks => {
+                let with_message = WithMessage { problem: &self, message: &self.detail };
+                (status, axum::Json(with_message)).into_response()
+            }
+        };
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = retry_after {

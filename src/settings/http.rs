@@ -10,6 +10,10 @@ pub struct HttpSettings {
     pub public_url: String,
     /// A proxy in front does TLS.
     pub behind_proxy: bool,
+    /// Requests with facts a write key may send a second.
+    pub ingest_rate: u32,
+    /// And at once.
+    pub ingest_burst: u32,
 }
 
 impl HttpSettings {
@@ -21,6 +25,8 @@ impl HttpSettings {
         });
         let public_url = r.parsed("http.public_url", web_address);
         let behind_proxy = r.switch("http.behind_proxy");
+        let ingest_rate = r.number("http.ingest_rate", 1..=100_000);
+        let ingest_burst = r.number("http.ingest_burst", 1..=1_000_000);
         let (listen, behind_proxy) = (listen?, behind_proxy?);
         if !listen.ip().is_loopback() && !behind_proxy {
             r.problem(
@@ -34,7 +40,13 @@ impl HttpSettings {
         }
         let public_url = public_url?;
         let public_url = if public_url.is_empty() { format!("http://{listen}") } else { public_url };
-        Some(Self { listen, public_url, behind_proxy })
+        Some(Self {
+            listen,
+            public_url,
+            behind_proxy,
+            ingest_rate: ingest_rate?,
+            ingest_burst: ingest_burst?,
+        })
     }
 }
 

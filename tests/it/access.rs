@@ -21,6 +21,7 @@ const ADMINS: &[Role] = &[Admin];
 /// Every route but `/openapi.json`.
 const ROUTES: &[(&str, &str, Takes)] = &[
     ("post", "/v1/{call}", Keys(&[Ingest])),
+    ("post", "/api/public/apps/{call}", Keys(&[Ingest])),
     ("get", "/healthz", Anybody),
     ("get", "/readyz", Anybody),
     ("get", "/metrics", Anybody),

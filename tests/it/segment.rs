@@ -20,7 +20,12 @@ struct Door {
 
 impl Door {
     async fn open(database: TestDatabase) -> Self {
-        let house = House::open(database, &["clock=2011-12-01T00:00:00Z"]).await;
+        Self::open_with(database, &[]).await
+    }
+
+    async fn open_with(database: TestDatabase, settings: &[&str]) -> Self {
+        let settings = [&["clock=2011-12-01T00:00:00Z"], settings].concat();
+        let house = House::open(database, &settings).await;
         let key = key(&house.app, "ingest").await;
         Self { house, key }
     }
@@ -160,9 +165,9 @@ async fn a_request_that_cant_be_taken_says_why() {
     check(door.post("/v1/batch", "[]").await, 400, "not_an_object");
     check(door.post("/v1/batch", "{}").await, 400, "no_batch");
     check(
-        door.post("/v1/batch", format!("{{\"batch\":{}1{}}}", "[".repeat(200), "]".repeat(200))).await,
+        door.post("/v1/batch", format!("{}1{}", "[".repeat(200), "]".repeat(200))).await,
         400,
-        "not_json",
+        "not_an_object",
     );
     check(door.post("/v1/nothing", batch.clone()).await, 404, "not_found");
     check(door.send("/v1/batch", &[], batch.clone()).await, 401, "unauthorized");
@@ -199,4 +204,119 @@ async fn large_and_deep_events_are_refused_by_themselves() {
         (answer.body["accepted"].clone(), codes),
         (json!(1), vec![json!("too_large"), json!("too_deep")])
     );
+}
+
+on_both_databases! {
+    async fn one_that_cant_be_read_is_kept_and_fails_nobody(database) {
+        let door = Door::open(database).await;
+        let fine: Vec<String> = (0..499).map(|n| order(&format!("o{n}"), json!(1)).to_string()).collect();
+        let halved = r#"{"type":"track","messageId":"half","userId":"u1","event":"Said","properties":{"text":"\ud83d"}}"#;
+        let body = format!("{{\"batch\":[{},{halved},{}]}}", fine[..250].join(","), fine[250..].join(","));
+        for (accepted, duplicate) in [(499, 0), (0, 499)] {
+            let answer = door.post("/v1/batch", body.clone()).await;
+            assert_eq!(answer.status, StatusCode::OK);
+            let counts = (answer.body["accepted"].as_u64(), answer.body["duplicate"].as_u64());
+            assert_eq!(counts, (Some(accepted), Some(duplicate)));
+            let rejected = &answer.body["rejected"][0];
+            assert_eq!((rejected["index"].as_u64(), rejected["code"].as_str()), (Some(250), Some("lone_surrogate")));
+            assert_eq!((door.count("event").await, door.count("quarantine").await), (499, 1));
+        }
+        let db = door.house.app.book.store.reader();
+        let sql = "SELECT payload FROM quarantine WHERE message_id = 'half'";
+        let kept = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await;
+        assert_eq!(kept.expect("read").expect("kept").try_get::<String>("", "payload").expect("text"), halved);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dittofeeds_sdk_is_answered_as_it_expects() {
+    let door = Door::open(TestDatabase::migrated_sqlite().await).await;
+    let batch = json!({"batch": [order("d1", json!(1)), order("d2", json!("free"))]}).to_string();
+    // Its write key is the whole header.
+    let basic =
+        format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{}:", door.key)));
+    for key in [basic.as_str(), &door.key, &format!("Basic {}", door.key)] {
+        let answer = door.send("/api/public/apps/batch", &[("authorization", key)], batch.clone()).await;
+        assert_eq!((answer.status, answer.body), (StatusCode::NO_CONTENT, Value::Null), "{key}");
+        assert_eq!(answer.headers["access-control-allow-origin"], "*");
+    }
+    let person = json!({"userId": "u1", "traits": {"email": "rosa@example.com"}}).to_string();
+    assert_eq!(door.post("/api/public/apps/identify", person).await.status, StatusCode::NO_CONTENT);
+    for unknown in ["alias", "b", "import", "nothing"] {
+        assert_eq!(
+            door.post(&format!("/api/public/apps/{unknown}"), "{}").await.status,
+            StatusCode::NOT_FOUND
+        );
+    }
+    let counts =
+        (door.count("orders").await, door.count("quarantine").await, door.count("contact_point").await);
+    assert_eq!(counts, (1, 1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_may_send_from_any_page_and_read_the_answer() {
+    let door = Door::open(TestDatabase::migrated_sqlite().await).await;
+    for path in ["/v1/track", "/api/public/apps/batch"] {
+        let request = Request::builder()
+            .method("OPTIONS")
+            .uri(path)
+            .header("origin", "https://shop.example")
+            .header("access-control-request-method", "POST")
+            // RudderStack's SDK for browsers sets the first of these.
+            .header("access-control-request-headers", "anonymousid,authorization,content-type");
+        let request = request.body(Body::empty()).expect("a request");
+        let answer = door.house.app.router().oneshot(request).await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+        let header = |name: &str| answer.headers()[name].to_str().expect("text").to_owned();
+        assert_eq!(header("access-control-allow-origin"), "*");
+        assert_eq!(header("access-control-allow-methods"), "POST");
+        assert_eq!(header("access-control-allow-headers"), "anonymousid,authorization,content-type");
+    }
+    let too_large = "x".repeat(2 << 20);
+    let length = too_large.len().to_string();
+    let refused = door.send("/v1/batch", &[("content-length", &length)], too_large).await;
+    assert_eq!((refused.status.as_u16(), refused.body["code"].as_str()), (413, Some("too_large")));
+    assert_eq!(refused.headers["access-control-allow-origin"], "*");
+    assert!(refused.headers["access-control-expose-headers"].to_str().expect("text").contains("Retry-After"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_sends_too_fast_is_told_when_to_come_back() {
+    let settings = ["http.ingest_rate=1", "http.ingest_burst=2"];
+    let door = Door::open_with(TestDatabase::migrated_sqlite().await, &settings).await;
+    let batch = |n: u32| json!({"batch": [order(&format!("o{n}"), json!(1))]}).to_string();
+    // However slow this machine is, it sends more in a row than one a second and two at once let through.
+    let mut refused = None;
+    for n in 0..200 {
+        let answer = door.post("/v1/batch", batch(n)).await;
+        if answer.status != StatusCode::OK {
+            refused = Some((n, answer));
+            break;
+        }
+    }
+    let (n, answer) = refused.expect("refused in the end");
+    assert!(n >= 2, "the burst goes through");
+    assert_eq!((answer.status.as_u16(), answer.body["code"].as_str()), (429, Some("too_many_requests")));
+    assert_eq!(answer.headers["retry-after"], "1");
+    assert_eq!(answer.body["message"], answer.body["detail"], "where the SDKs look for it");
+    assert_eq!(door.count("event").await, i64::from(n), "and nothing of it was taken in");
+    let other = key(&door.house.app, "ingest").await;
+    let bearer = format!("Bearer {other}");
+    let answer = door.send("/v1/batch", &[("authorization", &bearer)], batch(n)).await;
+    assert_eq!(answer.status, StatusCode::OK, "another key has its own measure");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_or_packed_otherwise_is_said_in_our_words() {
+    let door = Door::open(TestDatabase::migrated_sqlite().await).await;
+    let huge = "x".repeat(17 * 1024);
+    let refused = door.send("/v1/batch", &[("x-huge", &huge)], "{}").await;
+    assert_eq!((refused.status.as_u16(), refused.body["code"].as_str()), (431, Some("headers_too_large")));
+    let bearer = format!("Bearer {}", door.key);
+    let packed = [("authorization", bearer.as_str()), ("content-encoding", "br")];
+    let refused = door.send("/v1/batch", &packed, "{}").await;
+    assert_eq!((refused.status.as_u16(), refused.body["code"].as_str()), (415, Some("unknown_encoding")));
+    let most: Vec<Value> =
+        (0..2_500).map(|n| json!({"type": "track", "messageId": n, "userId": "u", "event": "E"})).collect();
+    assert_eq!(door.post("/v1/batch", json!({"batch": most}).to_string()).await.body["accepted"], 2_500);
 }

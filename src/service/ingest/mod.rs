@@ -67,10 +67,29 @@ impl Rejected {
     }
 }
 
+/// An event of a batch that couldn't even be read; its place among the events holds null.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    pub index: usize,
+    pub message_id: Option<String>,
+    /// As it was sent, without secrets.
+    pub raw: String,
+    pub problem: Problem,
+}
+
 /// Takes a batch in. It is committed before this answers.
 pub async fn accept(store: &Store, batch: Batch) -> Result<Receipt, ServiceError> {
+    accept_with(store, batch, Vec::new()).await
+}
+
+/// As [`accept`], with events that couldn't be read: they go to quarantine with the others that are refused.
+pub async fn accept_with(
+    store: &Store,
+    batch: Batch,
+    unreadable: Vec<Unreadable>,
+) -> Result<Receipt, ServiceError> {
     let origin = Origin::find(store, batch.source).await?;
-    let slice = Slice::read(origin, &batch, Due::AtOnce);
+    let slice = Slice::read_with(origin, &batch, unreadable, Due::AtOnce);
     let stamp = Stamp::of(store).await?;
     let taken = store
         .write(Lane::People, move |tx| {

@@ -1,6 +1,6 @@
 //! A batch read before its transaction: what can be parsed, and what can't with its reason.
 
-use super::{Batch, Rejected};
+use super::{Batch, Rejected, Unreadable};
 use crate::service::ServiceError;
 use crate::store::Store;
 use crate::store::quarantine::{Came, Refused};
@@ -12,6 +12,7 @@ use domain::ids::SourceId;
 use domain::problem::{Problem, together};
 use domain::time::Instant;
 use serde_json::{Map, Value};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Where a batch comes from.
@@ -72,11 +73,24 @@ impl Slice {
     }
 
     pub fn read(origin: Origin, batch: &Batch, due: Due) -> Self {
+        Self::read_with(origin, batch, Vec::new(), due)
+    }
+
+    /// As [`Slice::read`], with those that nobody could read.
+    pub fn read_with(origin: Origin, batch: &Batch, unreadable: Vec<Unreadable>, due: Due) -> Self {
+        let mut unreadable: HashMap<usize, Unreadable> =
+            unreadable.into_iter().map(|event| (event.index, event)).collect();
         let shop = &origin.shop.shop;
         let context = Context { zone: shop.zone, currency: shop.currency, clock: batch.received_at };
         let (mut said, mut browsing) = (Vec::with_capacity(batch.events.len()), 0);
         let (mut rejected, mut refused) = (Vec::new(), Vec::new());
         for (index, json) in batch.events.iter().enumerate() {
+            if let Some(Unreadable { message_id, raw, problem, .. }) = unreadable.remove(&index) {
+                let problems = [problem];
+                rejected.push(Rejected::new(index, &problems));
+                refused.push(keep_text(raw, message_id.as_deref(), &problems));
+                continue;
+            }
             match parse(json, &context) {
                 Ok(Reading::Event(event)) => {
                     if let Some(part) = &event.refused {
@@ -131,14 +145,18 @@ const LONGEST_ID: usize = 100;
 
 fn keep(json: &Value, problems: &[Problem]) -> Refused {
     let message_id = json.get("messageId").or_else(|| json.get("message_id")).and_then(Value::as_str);
+    keep_text(json.to_string(), message_id, problems)
+}
+
+fn keep_text(payload: String, message_id: Option<&str>, problems: &[Problem]) -> Refused {
     let storable = |text: &str| text.replace('\0', "\u{fffd}");
-    let mut payload = json.to_string().replace("\\u0000", "\\ufffd");
+    let mut payload = payload.replace("\\u0000", "\\ufffd");
     if payload.len() > KEPT {
         let end = (0..=KEPT).rev().find(|end| payload.is_char_boundary(*end)).unwrap_or(0);
         payload.truncate(end);
     }
     Refused {
-        message_id: message_id.filter(|id| !id.is_empty() && id.len() <= 100).map(storable),
+        message_id: message_id.filter(|id| !id.is_empty() && id.len() <= LONGEST_ID).map(storable),
         code: problems.first().map_or("", |problem| problem.code).to_owned(),
         detail: storable(&together(problems)),
         payload,
