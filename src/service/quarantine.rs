@@ -139,8 +139,13 @@ pub async fn retry(
         None => match serde_json::from_str(&found.refused.payload) {
             Ok(event) => event,
             Err(_) => {
-                let detail = "only its beginning was kept, as it was too large; send it repaired";
-                let (code, detail) = (found.refused.code, detail.to_owned());
+                let code = found.refused.code;
+                let detail = match code.as_str() {
+                    "too_large" => {
+                        "only its beginning was kept, as it was too large; send it repaired".to_owned()
+                    }
+                    _ => format!("{}; send it repaired", found.refused.detail),
+                };
                 return Ok(Retried { id, outcome: Outcome::StillRefused { code, detail } });
             }
         },
