@@ -1,23 +1,68 @@
-//! A whole shop's book through the official segment-analytics-python, unmodified, into the real binary, compared
-//! customer by customer with the oracle. What is sent and compared stands in `tests/sdk/check.py`.
+//! Four official SDKs, unmodified, into the real binary. A whole shop's book through segment-analytics-python, compared
+//! customer by customer with the oracle (`tests/sdk/check.py`); and through each of the four people, orders and large
+//! batches over a network that fails (`tests/sdk/suites.py`). What is sent and compared stands there.
 //!
-//! `scripts/test sdk` installs the SDK and runs this. Without the SDK it fails: it is never left out in silence.
+//! `scripts/test sdk` installs the SDKs and runs this. Without them it fails: it is never left out in silence.
 
 use crate::support::{TestDatabase, on_both_databases};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Where `scripts/test sdk` puts the SDK: beside what cargo builds.
+/// Where `scripts/test sdk` puts the SDKs: beside what cargo builds.
+fn installed(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it lies in the target folder").join(name)
+}
+
 fn python() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("it lies in the target folder");
-    let python = target.join("sdk/bin/python");
-    let known = Command::new(&python).args(["-c", "import segment.analytics"]).output();
+    let python = installed("sdk/bin/python");
+    let known =
+        Command::new(&python).args(["-c", "import segment.analytics, rudderstack.analytics"]).output();
     assert!(
         known.is_ok_and(|output| output.status.success()),
-        "the official SDK isn't in {}. Run: scripts/test sdk",
-        target.join("sdk").display()
+        "the official SDKs for Python aren't in {}. Run: scripts/test sdk",
+        installed("sdk").display()
     );
     python
+}
+
+/// The suite of one SDK.
+fn suite(sdk: &str) {
+    let packages = installed("sdk-node");
+    let there = packages.join("node_modules/@segment/analytics-node/package.json").exists();
+    assert!(there, "the official SDKs for Node aren't in {}. Run: scripts/test sdk", packages.display());
+    let output = Command::new(python())
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/suites.py"))
+        .args([sdk, "--binary", env!("CARGO_BIN_EXE_kinkeeper"), "--node-modules"])
+        .arg(packages)
+        // Neither settings nor a proxy from outside; where node is, has to be known.
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .output()
+        .expect("python runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("suite passed"), "{said}");
+    println!("{said}");
+}
+
+#[test]
+fn segments_sdk_for_python_loses_and_doubles_nothing() {
+    suite("segment");
+}
+
+#[test]
+fn rudderstacks_sdk_for_python_loses_and_doubles_nothing() {
+    suite("rudder");
+}
+
+#[test]
+fn segments_sdk_for_node_loses_and_doubles_nothing() {
+    suite("node");
+}
+
+#[test]
+fn dittofeeds_sdk_for_node_loses_and_doubles_nothing() {
+    suite("dittofeed");
 }
 
 fn check(database: &TestDatabase) {

@@ -163,17 +163,25 @@ fn event(kind: &str, envelope: Fields<'_>, context: &Context, problems: &mut Pro
             split(problems.note(object(envelope, "traits")).unwrap_or(&Map::new()), &mut said);
         }
     }
-    if let Some(Value::Object(about)) = envelope.get("context") {
-        // Only what the sender knows of the person; its library, address and device are dropped.
-        if let Some(traits @ Value::Object(_)) = about.get("traits") {
-            said.personal.insert("context_traits".to_owned(), traits.clone());
-        }
+    // Only what the sender knows of the person; its library, address and device are dropped.
+    if let Some(traits) = context_traits(envelope).filter(|_| kind != "identify" || has_traits(envelope)) {
+        said.personal.insert("context_traits".to_owned(), Value::Object(traits.clone()));
     }
     said
 }
 
+fn has_traits(envelope: Fields<'_>) -> bool {
+    matches!(envelope.get("traits"), Some(Value::Object(traits)) if !traits.is_empty())
+}
+
+fn context_traits(envelope: Fields<'_>) -> Option<&Map<String, Value>> {
+    envelope.get("context")?.get("traits")?.as_object()
+}
+
 fn identify(said: &mut Said, envelope: Fields<'_>, context: &Context) -> Result<(), Problem> {
-    let Some(given) = object(envelope, "traits")? else { return Ok(()) };
+    // RudderStack's server-side SDKs put what an identify says into its context.
+    let given = object(envelope, "traits")?.filter(|_| has_traits(envelope)).or(context_traits(envelope));
+    let Some(given) = given else { return Ok(()) };
     let read = person::read(given, said.timestamp, context, consents)?;
     for name in ["timezone", "locale"] {
         if let Some(value) = read.traits.get(name) {

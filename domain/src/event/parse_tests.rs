@@ -47,6 +47,38 @@ fn an_order_is_read_with_its_total_by_any_of_three_ways() {
 }
 
 #[test]
+fn an_identify_may_say_it_in_its_context() {
+    let about =
+        json!({"library": {"name": "x"}, "traits": {"email": "rosa@example.com", "firstName": "Rosa"}});
+    for traits in [json!(null), json!({})] {
+        let said = said(json!({"type": "identify", "userId": "u", "traits": traits, "context": about}));
+        assert_eq!(said.traits["email"], "rosa@example.com");
+        assert!(!said.personal.contains_key("context_traits"), "once is enough");
+    }
+    let both = said(json!({"type": "identify", "userId": "u", "traits": {"name": "R"}, "context": about}));
+    assert_eq!((both.traits.len(), both.traits["name"].as_str()), (1, Some("R")), "its own come first");
+    assert!(both.personal.contains_key("context_traits"));
+    let odd = said(json!({"type": "identify", "userId": "u", "context": {"traits": [1]}}));
+    assert!(odd.traits.is_empty());
+}
+
+#[test]
+fn an_id_that_lost_digits_on_its_way_is_refused() {
+    let read = |text: &str| parse(&serde_json::from_str(text).unwrap(), &context());
+    let with = |id: &str| {
+        read(&format!(
+            r#"{{"userId":"u","event":"Order Completed","properties":{{"total":1,"order_id":{id}}}}}"#
+        ))
+    };
+    for whole in ["18446744073709551615", "-5", "1.5", "1e3"] {
+        assert!(with(whole).is_ok(), "{whole}");
+    }
+    for lost in ["123456789012345678901234", "1.23E+18"] {
+        assert_eq!(with(lost).unwrap_err()[0].code, "digits_lost", "{lost}");
+    }
+}
+
+#[test]
 fn who_and_what_must_be_there() {
     assert_eq!(code(json!({"type": "track", "event": "X"})), "nobody");
     assert_eq!(code(json!({"type": "track", "event": "X", "userId": null, "anonymousId": ""})), "nobody");

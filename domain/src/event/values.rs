@@ -46,6 +46,11 @@ impl<'a> Fields<'a> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let text = match value {
             Value::String(text) => text.trim().to_owned(),
+            // Beyond 64 bits a number is kept as a fraction, and the id's last digits with it are gone.
+            Value::Number(number) if number.is_f64() && number.to_string().contains('e') => {
+                let detail = format!("reads as {number}, which has lost digits; send it as text in quotes");
+                return Err(self.problem(name, "digits_lost", detail));
+            }
             Value::Number(number) => number.to_string(),
             _ => return Err(self.problem(name, "not_text", "must be text or a number")),
         };
