@@ -26,6 +26,12 @@ pub struct Model {
     pub amount_minor: Option<i64>,
     #[sea_orm(column_type = "Text")]
     pub properties: String,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub fact: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub foreign_currency: Option<String>,
+    pub foreign_minor: Option<i64>,
+    pub rate: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -24,6 +24,15 @@ pub struct Model {
     pub version_at: i64,
     #[sea_orm(column_type = "Text")]
     pub version_id: String,
+    pub placed_at: Option<i64>,
+    pub pay_by: Option<i64>,
+    pub lines_at: Option<i64>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub lines_id: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub foreign_currency: Option<String>,
+    pub foreign_minor: Option<i64>,
+    pub rate: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

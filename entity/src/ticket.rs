@@ -32,6 +32,13 @@ pub struct Model {
     pub version_at: i64,
     #[sea_orm(column_type = "Text")]
     pub version_id: String,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub sku: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub theme: Option<String>,
+    pub first_reply_at: Option<i64>,
+    pub chased: Option<i64>,
+    pub escalated: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -16,6 +16,7 @@ mod m20261122_000005_care;
 mod m20261122_000006_people;
 mod m20261122_000007_imports;
 mod m20261122_000008_set_aside;
+mod m20261122_000010_facts;
 mod m20261122_000013_repair;
 
 /// All migrations, oldest first.
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000006_people::Migration),
             Box::new(m20261122_000007_imports::Migration),
             Box::new(m20261122_000008_set_aside::Migration),
+            Box::new(m20261122_000010_facts::Migration),
             Box::new(m20261122_000013_repair::Migration),
         ]
     }

@@ -126,7 +126,8 @@ pub async fn open_complaints(
     Ok(open)
 }
 
-/// The contacts after `since` that count.
+/// The contacts after `since` that count: the daemon's own, and those other tools made (`Contact Made`). Calls
+/// people logged don't: nothing says which of them were courtesy.
 pub async fn contacts(
     db: &Db,
     customers: &[CustomerId],
@@ -134,11 +135,15 @@ pub async fn contacts(
 ) -> Result<HashMap<CustomerId, Vec<Contact>>, StoreError> {
     let sql = "SELECT customer_id, touchpoint_id, counted_at FROM contact_ledger WHERE counted_at > $1 \
                AND customer_id IN ({in})";
+    let others = "SELECT customer_id, CAST(NULL AS BIGINT) AS touchpoint_id, made_at AS counted_at FROM contact_made \
+                  WHERE made_at > $1 AND kind = 'contact' AND inbound = 0 AND customer_id IN ({in})";
     let mut contacts: HashMap<_, Vec<Contact>> = HashMap::new();
-    for row in all_in(db, sql, args![since], customers_of(customers)).await? {
-        let touchpoint_id = row.opt_int("touchpoint_id")?.map(TouchpointId);
-        let contact = Contact { at: row.at("counted_at")?, touchpoint_id };
-        contacts.entry(CustomerId(row.int("customer_id")?)).or_default().push(contact);
+    for sql in [sql, others] {
+        for row in all_in(db, sql, args![since], customers_of(customers)).await? {
+            let touchpoint_id = row.opt_int("touchpoint_id")?.map(TouchpointId);
+            let contact = Contact { at: row.at("counted_at")?, touchpoint_id };
+            contacts.entry(CustomerId(row.int("customer_id")?)).or_default().push(contact);
+        }
     }
     Ok(contacts)
 }

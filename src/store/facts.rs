@@ -2,9 +2,10 @@
 //! business key. Reading it back as facts lives here too; what facts amount to is the domain's.
 
 use super::in_list::{all_in, fresh_ids};
+use super::orders::Foreign;
 use super::sql::{Arg, Row, args, json};
 use super::{Db, StoreError, Tx};
-use domain::event::{Event, Fact, TicketPatch, TicketStep};
+use domain::event::{ConsentSaid, Detail, Event, Fact, TicketPatch, TicketStep};
 use domain::ids::{CustomerId, EventId, ShopId, SourceId};
 use domain::problem::together;
 use domain::time::Instant;
@@ -26,7 +27,12 @@ pub struct NewEvent {
     pub order_key: Option<String>,
     /// The refund's key within its order, or `<shop key>:<ticket id>`.
     pub ref_key: Option<String>,
+    /// In the base currency.
     pub amount_minor: Option<i64>,
+    /// The amount as said in another currency.
+    pub foreign: Option<Foreign>,
+    /// The typed part, as JSON.
+    pub fact: Option<String>,
     /// JSON object of what isn't personal.
     pub properties: String,
     /// JSON object of what is; kept apart.
@@ -46,7 +52,7 @@ pub struct Taken {
 pub struct EffectKey {
     /// `''` for an unlinked refund.
     pub order_key: String,
-    /// `completed`, `cancelled` or `refunded`.
+    /// `placed`, `completed`, `cancelled` or `refunded`.
     pub kind: &'static str,
     /// The refund's key; `''` otherwise.
     pub ref_key: String,
@@ -102,7 +108,7 @@ pub async fn claim_effects(
     mine.iter().map(|row| row.int("event_id").map(EventId)).collect()
 }
 
-const LOG_COLUMNS: [&str; 14] = [
+const LOG_COLUMNS: [&str; 18] = [
     "id",
     "customer_id",
     "origin_customer_id",
@@ -116,6 +122,10 @@ const LOG_COLUMNS: [&str; 14] = [
     "order_key",
     "ref_key",
     "amount_minor",
+    "foreign_currency",
+    "foreign_minor",
+    "rate",
+    "fact",
     "properties",
 ];
 
@@ -127,6 +137,10 @@ pub async fn append(tx: &Tx, taken: Taken, events: Vec<NewEvent>) -> Result<(), 
         if let Some(payload) = event.personal {
             personal.push(args![event.id, event.customer, payload]);
         }
+        let (currency, minor, rate) = match event.foreign {
+            Some(foreign) => (Some(foreign.currency), Some(foreign.minor), Some(foreign.rate)),
+            None => (None, None, None),
+        };
         rows.push(args![
             event.id,
             event.customer,
@@ -141,6 +155,10 @@ pub async fn append(tx: &Tx, taken: Taken, events: Vec<NewEvent>) -> Result<(), 
             event.order_key,
             event.ref_key,
             event.amount_minor,
+            currency,
+            minor,
+            rate,
+            event.fact,
             event.properties,
         ]);
     }
@@ -158,9 +176,11 @@ pub async fn events_of(
     customers: &[CustomerId],
     until: Instant,
 ) -> Result<HashMap<CustomerId, Vec<Event>>, StoreError> {
-    // Properties are wide and only tickets and consents are read out of them.
+    // Of the typed parts only tickets' and consents' are read; raw properties, which are wide, only where an
+    // event was logged before its typed part was.
     let sql = "SELECT id, customer_id, occurred_at, received_at, message_id, historical, kind, order_key, ref_key, \
-               amount_minor, CASE WHEN kind LIKE 'Ticket %' OR kind = 'Consent Changed' THEN properties END AS properties \
+               amount_minor, CASE WHEN kind LIKE 'Ticket %' OR kind = 'Consent Changed' THEN fact END AS fact, \
+               CASE WHEN fact IS NULL AND (kind LIKE 'Ticket %' OR kind = 'Consent Changed') THEN properties END AS properties \
                FROM event WHERE received_at <= $1 AND effective = 1 AND customer_id IN ({in})";
     let ids = customers.iter().map(|id| id.arg()).collect();
     let mut found: HashMap<CustomerId, Vec<(Event, TicketPatch)>> = HashMap::new();
@@ -176,7 +196,9 @@ fn complete(mut events: Vec<(Event, TicketPatch)>) -> Vec<Event> {
     events.sort_by(|(a, _), (b, _)| (a.occurred_at, &a.message_id).cmp(&(b.occurred_at, &b.message_id)));
     let mut known: HashMap<String, TicketPatch> = HashMap::new();
     for (event, patch) in &mut events {
-        if let Fact::TicketOpened(ticket) | Fact::TicketUpdated(ticket) = &mut event.fact {
+        if let Fact::TicketOpened(ticket) | Fact::TicketUpdated(ticket) | Fact::TicketEscalated(ticket) =
+            &mut event.fact
+        {
             let said = known.entry(ticket.ticket_id.clone()).or_default();
             said.overlay(patch);
             *ticket = said.ticket(&ticket.ticket_id);
@@ -219,6 +241,7 @@ fn fact(row: &Row, kind: String, patch: &TicketPatch) -> Result<Fact, StoreError
         },
         "Ticket Opened" => Fact::TicketOpened(patch.ticket(&reference()?)),
         "Ticket Updated" => Fact::TicketUpdated(patch.ticket(&reference()?)),
+        "Ticket Escalated" => Fact::TicketEscalated(patch.ticket(&reference()?)),
         "Ticket Resolved" => Fact::TicketResolved { ticket_id: reference()? },
         "Ticket Reopened" => Fact::TicketReopened { ticket_id: reference()? },
         "Identify" => Fact::Identified,
@@ -228,17 +251,28 @@ fn fact(row: &Row, kind: String, patch: &TicketPatch) -> Result<Fact, StoreError
 }
 
 /// The ticket fields an event said.
-pub(super) fn patch(row: &Row) -> Result<TicketPatch, StoreError> {
-    let properties = properties(row)?;
-    let mut patch = TicketPatch::read(&properties).map_err(|problems| StoreError::Corrupt {
+fn patch(row: &Row) -> Result<TicketPatch, StoreError> {
+    let mut patch = match detail(row)? {
+        Some(Detail::Ticket(patch)) => patch,
+        _ => older_patch(row)?,
+    };
+    patch.amount_minor = row.opt_int("amount_minor")?;
+    patch.order_id = row.opt_text("order_key")?;
+    Ok(patch)
+}
+
+fn detail(row: &Row) -> Result<Option<Detail>, StoreError> {
+    row.opt_text("fact")?.map(|text| json("event", "fact", row.int("id")?, &text)).transpose()
+}
+
+/// As it was said, of an event that was logged before typed parts were: those had no instants.
+fn older_patch(row: &Row) -> Result<TicketPatch, StoreError> {
+    TicketPatch::read(&properties(row)?, chrono_tz::UTC).map_err(|problems| StoreError::Corrupt {
         table: "event".to_owned(),
         column: "properties".to_owned(),
         row: row.int("id").unwrap_or_default().to_string(),
         detail: together(&problems),
-    })?;
-    patch.amount_minor = row.opt_int("amount_minor")?;
-    patch.order_id = row.opt_text("order_key")?;
-    Ok(patch)
+    })
 }
 
 fn properties(row: &Row) -> Result<Map<String, Value>, StoreError> {
@@ -249,6 +283,9 @@ fn properties(row: &Row) -> Result<Map<String, Value>, StoreError> {
 }
 
 fn consent(row: &Row) -> Result<Fact, StoreError> {
+    if let Some(Detail::Consent(ConsentSaid { channel, purpose, granted })) = detail(row)? {
+        return Ok(Fact::ConsentChanged { channel, purpose, granted });
+    }
     let properties = properties(row)?;
     let word = |name: &str| properties.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let granted = properties.get("granted").and_then(Value::as_bool).unwrap_or_default();

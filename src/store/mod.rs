@@ -34,6 +34,7 @@ pub mod overview;
 pub mod people;
 pub mod profile_page;
 pub mod profiles;
+pub mod projections;
 pub mod quarantine;
 pub mod report;
 pub mod send_gate;

@@ -5,34 +5,71 @@ use super::in_list::{all_in, exec_in};
 use super::shops::ShopRow;
 use super::sql::{Arg, args};
 use super::{Db, StoreError, Tx};
+use domain::event::OrderLine;
 use domain::ids::{CustomerId, ShopId};
 use domain::time::Instant;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// What events of one batch say about one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderChange {
     pub customer: CustomerId,
+    /// As resolved when it was said.
+    pub origin: CustomerId,
+    pub placed: Option<Placed>,
     pub paid_at: Option<Instant>,
     pub cancelled_at: Option<Instant>,
     /// Its total as of the greatest `(occurred_at, message_id)`.
-    pub version: Option<(Instant, String, i64)>,
+    pub version: Option<Version>,
+    /// Its lines as of the greatest `(occurred_at, message_id)` that said any.
+    pub lines: Option<(Instant, String, Vec<OrderLine>)>,
+}
+
+/// That an order was placed, and until when it may be paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placed {
+    pub at: Instant,
+    pub pay_by: Option<Instant>,
+}
+
+/// An order's total in one version.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version {
+    pub at: Instant,
+    pub message_id: String,
+    /// In the base currency.
+    pub total_minor: i64,
+    pub foreign: Option<Foreign>,
+}
+
+/// An amount as said in another currency, and the rate it was taken at (1e-12 base a unit).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Foreign {
+    pub currency: String,
+    pub minor: i64,
+    pub rate: i64,
 }
 
 impl OrderChange {
     /// Nothing but that somebody named the order: a refund does.
-    pub fn named_by(customer: CustomerId) -> Self {
-        Self { customer, paid_at: None, cancelled_at: None, version: None }
+    pub fn named_by(customer: CustomerId, origin: CustomerId) -> Self {
+        let (placed, paid_at, cancelled_at, version, lines) = (None, None, None, None, None);
+        Self { customer, origin, placed, paid_at, cancelled_at, version, lines }
     }
 
     /// Takes in what another event of the batch says about the same order.
     pub fn join(&mut self, other: Self) {
-        if other.paid_at.is_some() {
-            self.customer = other.customer;
+        if other.paid_at.is_some() || (self.paid_at.is_none() && other.origin < self.origin) {
+            (self.customer, self.origin) = (other.customer, other.origin);
         }
+        self.placed = self.placed.or(other.placed);
         self.paid_at = self.paid_at.or(other.paid_at);
         self.cancelled_at = self.cancelled_at.or(other.cancelled_at);
         self.version = self.version.take().max(other.version);
+        let newer = |(at, id, _): &(Instant, String, Vec<OrderLine>)| (*at, id.clone());
+        if other.lines.as_ref().map(newer) > self.lines.as_ref().map(newer) {
+            self.lines = other.lines;
+        }
     }
 }
 
@@ -56,11 +93,17 @@ pub async fn apply(
     refunds: Vec<NewRefund>,
 ) -> Result<(), StoreError> {
     for refund in refunds.iter().filter(|refund| !refund.order_key.is_empty()) {
-        let named = OrderChange::named_by(refund.customer);
-        changes.entry(refund.order_key.clone()).or_insert(named);
+        let named = OrderChange::named_by(refund.customer, refund.customer);
+        match changes.get_mut(&refund.order_key) {
+            Some(known) => known.join(named),
+            None => drop(changes.insert(refund.order_key.clone(), named)),
+        }
     }
     let keys: Vec<_> = changes.keys().map(Arg::arg).collect();
+    let lines =
+        changes.iter_mut().filter_map(|(key, change)| Some((key.clone(), change.lines.clone()?))).collect();
     upsert(tx, shop, changes).await?;
+    write_lines(tx, shop, lines).await?;
     let rows = refunds
         .into_iter()
         .map(|r| args![shop.id, r.order_key, r.ref_key, r.customer, r.occurred_at, r.amount_minor])
@@ -79,65 +122,149 @@ pub async fn apply(
     exec_in(tx, &sql, args![shop.id], keys).await.map(drop)
 }
 
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 18] = [
     "shop_id",
     "order_key",
     "customer_id",
     "origin_customer_id",
+    "placed_at",
+    "pay_by",
     "paid_at",
     "cancelled_at",
     "total_minor",
     "refunded_minor",
     "currency",
+    "foreign_currency",
+    "foreign_minor",
+    "rate",
     "version_at",
     "version_id",
+    "lines_at",
+    "lines_id",
 ];
 
-async fn upsert(tx: &Tx, shop: &ShopRow, changes: BTreeMap<String, OrderChange>) -> Result<(), StoreError> {
+/// What happens to an order that is known. Gives the same row in whatever order batches come.
+fn on_conflict(tx: &Tx) -> String {
     // Message ids compare by their bytes everywhere, as the fold in memory does.
     let bytes = if tx.is_postgres() { " COLLATE \"C\"" } else { "" };
-    let newer = format!(
-        "(excluded.version_at > orders.version_at OR (excluded.version_at = orders.version_at \
-         AND excluded.version_id{bytes} > orders.version_id))"
-    );
-    let take_newer = |column: &str| {
-        format!("{column} = CASE WHEN {newer} THEN excluded.{column} ELSE orders.{column} END")
-    };
-    let take_payer = |column: &str| {
+    let newer = |at: &str, id: &str| {
         format!(
-            "{column} = CASE WHEN excluded.paid_at IS NOT NULL THEN excluded.{column} ELSE orders.{column} END"
+            "(excluded.{at} > orders.{at} OR (excluded.{at} = orders.{at} AND excluded.{id}{bytes} > orders.{id}))"
         )
     };
-    let tail = format!(
-        "ON CONFLICT (shop_id, order_key) DO UPDATE SET {}, {}, {}, {}, {}, \
+    let version = newer("version_at", "version_id");
+    let lines = format!(
+        "(excluded.lines_at IS NOT NULL AND (orders.lines_at IS NULL OR {}))",
+        newer("lines_at", "lines_id")
+    );
+    // Whoever paid it; until somebody did, one of those who named it, whichever comes first.
+    let owner = "(excluded.paid_at IS NOT NULL OR (orders.paid_at IS NULL \
+                 AND excluded.origin_customer_id < orders.origin_customer_id))";
+    let take = |when: &str, columns: &[&str]| {
+        let one = |c: &&str| format!("{c} = CASE WHEN {when} THEN excluded.{c} ELSE orders.{c} END");
+        columns.iter().map(one).collect::<Vec<_>>().join(", ")
+    };
+    let versioned = ["total_minor", "foreign_currency", "foreign_minor", "rate", "version_at", "version_id"];
+    format!(
+        "ON CONFLICT (shop_id, order_key) DO UPDATE SET {}, {}, {}, \
+         placed_at = COALESCE(orders.placed_at, excluded.placed_at), \
+         pay_by = COALESCE(orders.pay_by, excluded.pay_by), \
          paid_at = COALESCE(orders.paid_at, excluded.paid_at), \
          cancelled_at = COALESCE(orders.cancelled_at, excluded.cancelled_at)",
-        take_payer("customer_id"),
-        take_payer("origin_customer_id"),
-        take_newer("total_minor"),
-        take_newer("version_at"),
-        take_newer("version_id"),
-    );
+        take(owner, &["customer_id", "origin_customer_id"]),
+        take(&version, &versioned),
+        take(&lines, &["lines_at", "lines_id"]),
+    )
+}
+
+async fn upsert(tx: &Tx, shop: &ShopRow, changes: BTreeMap<String, OrderChange>) -> Result<(), StoreError> {
     let rows = changes
         .into_iter()
         .map(|(key, change)| {
-            let (version_at, version_id, total) = change.version.unwrap_or((Instant::MIN, String::new(), 0));
+            let none = Version { at: Instant::MIN, message_id: String::new(), total_minor: 0, foreign: None };
+            let version = change.version.unwrap_or(none);
+            let (foreign_currency, foreign_minor, rate) = match version.foreign {
+                Some(foreign) => (Some(foreign.currency), Some(foreign.minor), Some(foreign.rate)),
+                None => (None, None, None),
+            };
             args![
                 shop.id,
                 key,
                 change.customer,
-                change.customer,
+                change.origin,
+                change.placed.map(|placed| placed.at),
+                change.placed.and_then(|placed| placed.pay_by),
                 change.paid_at,
                 change.cancelled_at,
-                total,
+                version.total_minor,
                 0_i64,
                 shop.shop.currency.as_str(),
-                version_at,
-                version_id,
+                foreign_currency,
+                foreign_minor,
+                rate,
+                version.at,
+                version.message_id,
+                change.lines.as_ref().map(|(at, ..)| *at),
+                change.lines.map(|(_, id, _)| id),
             ]
         })
         .collect();
-    tx.insert_many("orders", &COLUMNS, rows, &tail).await.map(drop)
+    tx.insert_many("orders", &COLUMNS, rows, &on_conflict(tx)).await.map(drop)
+}
+
+const LINE: [&str; 12] = [
+    "shop_id",
+    "order_key",
+    "line_no",
+    "sku",
+    "product_id",
+    "name",
+    "category",
+    "style",
+    "brand",
+    "quantity_milli",
+    "price_minor",
+    "amount_minor",
+];
+
+/// Replaces the lines of the orders whose greatest version these are of.
+async fn write_lines(
+    tx: &Tx,
+    shop: &ShopRow,
+    said: BTreeMap<String, (Instant, String, Vec<OrderLine>)>,
+) -> Result<(), StoreError> {
+    let sql = "SELECT order_key, lines_at, lines_id FROM orders WHERE shop_id = $1 AND order_key IN ({in})";
+    let mut current = HashSet::new();
+    for row in all_in(tx, sql, args![shop.id], said.keys().map(Arg::arg).collect()).await? {
+        let key = row.text("order_key")?;
+        let (at, id) = (row.opt_at("lines_at")?, row.opt_text("lines_id")?);
+        if said.get(&key).is_some_and(|(of, by, _)| Some(*of) == at && Some(by) == id.as_ref()) {
+            current.insert(key);
+        }
+    }
+    let sql = "DELETE FROM order_line WHERE shop_id = $1 AND order_key IN ({in})";
+    exec_in(tx, sql, args![shop.id], current.iter().map(Arg::arg).collect()).await?;
+    let mut rows = Vec::new();
+    for (key, (.., lines)) in said.into_iter().filter(|(key, _)| current.contains(key)) {
+        for (n, line) in lines.into_iter().enumerate() {
+            let amount = line.amount_minor();
+            rows.push(args![
+                shop.id,
+                &key,
+                n as i64 + 1,
+                line.sku,
+                line.product_id,
+                line.name,
+                line.category,
+                line.style,
+                line.brand,
+                line.quantity_milli,
+                line.price_minor,
+                amount
+            ]);
+        }
+    }
+    tx.insert_many("order_line", &LINE, rows, "").await.map(drop)
 }
 
 /// A paid order as it stands.

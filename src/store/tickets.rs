@@ -1,105 +1,22 @@
-//! Tickets as projected from the log: each touched one is folded anew from all of its events, so that the
+//! Tickets as they stand. Each touched one is folded anew from all of its events (`projections`), so that the
 //! order of arrival can't matter.
 
 use super::in_list::all_in;
-use super::shops::ShopRow;
+use super::projections::{self, Projection};
 use super::sql::{Arg, Row, args, word};
-use super::{Db, StoreError, Tx, facts};
-use domain::event::{TicketPatch, TicketSaid, TicketState, TicketStep};
+use super::{Db, StoreError, Tx};
+use domain::event::TicketSaid;
 use domain::ids::{CustomerId, ShopId};
 use domain::time::Instant;
-use sea_orm::Value;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
-/// Folds the tickets with these keys (each with the customer the batch saw it with) and writes their rows.
-/// The customers' due rows are locked by the caller, so no event of theirs can slip in between.
+/// Folds the tickets with these keys from the log and writes their rows; gives what was said of each.
 pub async fn apply(
     tx: &Tx,
-    shop: &ShopRow,
-    touched: &BTreeMap<String, CustomerId>,
+    touched: &BTreeSet<String>,
 ) -> Result<HashMap<String, Vec<TicketSaid>>, StoreError> {
-    let customers: BTreeSet<CustomerId> = touched.values().copied().collect();
-    let sql = "SELECT id, ref_key, order_key, amount_minor, message_id, occurred_at, kind, properties FROM event \
-               WHERE effective = 1 AND customer_id IN ({in}) \
-               AND kind IN ('Ticket Opened', 'Ticket Updated', 'Ticket Resolved', 'Ticket Reopened')";
-    let mut said: HashMap<String, Vec<TicketSaid>> = HashMap::new();
-    for row in all_in(tx, sql, vec![], customers.into_iter().map(Arg::arg).collect()).await? {
-        let Some(key) = row.opt_text("ref_key")?.filter(|key| touched.contains_key(key)) else { continue };
-        said.entry(key).or_default().push(read_said(&row)?);
-    }
-    let mut rows = Vec::with_capacity(said.len());
-    for (key, customer) in touched {
-        let state = TicketState::fold(said.get(key).cloned().unwrap_or_default());
-        rows.push(row_of(shop, key, *customer, state));
-    }
-    let updates: Vec<String> = COLUMNS[2..].iter().map(|c| format!("{c} = excluded.{c}")).collect();
-    let tail = format!("ON CONFLICT (shop_id, ticket_key) DO UPDATE SET {}", updates.join(", "));
-    tx.insert_many("ticket", &COLUMNS, rows, &tail).await?;
-    Ok(said)
-}
-
-fn read_said(row: &Row) -> Result<TicketSaid, StoreError> {
-    let kind = row.text("kind")?;
-    Ok(TicketSaid {
-        at: row.at("occurred_at")?,
-        message_id: row.text("message_id")?,
-        step: word("event", "kind", row.int("id")?, &kind, TicketStep::of_event)?,
-        patch: facts::patch(row)?,
-    })
-}
-
-const COLUMNS: [&str; 17] = [
-    "shop_id",
-    "ticket_key",
-    "customer_id",
-    "order_key",
-    "state",
-    "opened_at",
-    "resolved_at",
-    "reopened",
-    "complaint",
-    "important",
-    "complex",
-    "amount_minor",
-    "category",
-    "severity",
-    "channel",
-    "version_at",
-    "version_id",
-];
-
-fn row_of(shop: &ShopRow, key: &str, customer: CustomerId, state: TicketState) -> Vec<Value> {
-    let TicketPatch {
-        order_id,
-        complaint,
-        important,
-        complex,
-        amount_minor,
-        category,
-        severity,
-        channel,
-        ..
-    } = state.fields;
-    let (version_at, version_id) = state.version.unwrap_or((Instant::MIN, String::new()));
-    args![
-        shop.id,
-        key,
-        customer,
-        order_id,
-        if state.open { "open" } else { "closed" },
-        state.opened_at,
-        state.resolved_at,
-        state.reopened,
-        complaint.unwrap_or_default(),
-        important.unwrap_or_default(),
-        complex.unwrap_or_default(),
-        amount_minor,
-        category,
-        severity,
-        channel,
-        version_at,
-        version_id,
-    ]
+    let groups = projections::apply(tx, Projection::Tickets, touched).await?;
+    Ok(groups.into_values().map(|group| (group.key.clone(), projections::ticket_said(&group))).collect())
 }
 
 /// A ticket as it stands.

@@ -11,6 +11,7 @@ mod declaring;
 mod delivery;
 mod dispatch;
 mod engine;
+mod facts;
 mod handbook;
 mod harness;
 mod imports;

@@ -95,7 +95,7 @@ impl CustomerFacts {
                 known.opened_at = earliest(known.opened_at, at);
                 known.complaint.insert(stamped(event, ticket.complaint));
             }
-            Fact::TicketUpdated(ticket) => {
+            Fact::TicketUpdated(ticket) | Fact::TicketEscalated(ticket) => {
                 let known = self.tickets.entry(ticket.ticket_id.clone()).or_default();
                 known.complaint.insert(stamped(event, ticket.complaint));
             }

@@ -1,25 +1,43 @@
 //! Known event names to facts: orders and tickets, in Segment's e-commerce spelling.
 
+use super::detail::{self, Detail, OrderDetail, OrderLine};
 use super::values::Fields;
 use super::{Fact, Said, TicketPatch, TicketStep};
 use crate::money::Currency;
 use crate::problem::{Problem, Problems};
 use crate::time::Instant;
-use serde_json::Value;
+use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
 /// Names with a meaning of their own; every other name is a custom event.
-const KNOWN: [&str; 9] = [
+pub(super) const KNOWN: [&str; 26] = [
+    "Order Placed",
     "Order Completed",
     "Order Updated",
     "Order Cancelled",
     "Order Refunded",
+    "Order Delivered",
+    "Shipment Updated",
+    "Shipment Exception",
+    "Product Reviewed",
+    "Coupon Entered",
+    "Coupon Applied",
+    "Coupon Denied",
+    "Coupon Removed",
+    "Coupon Redeemed",
     "Ticket Opened",
     "Ticket Updated",
+    "Ticket Escalated",
     "Ticket Resolved",
     "Ticket Reopened",
+    "Handoff Requested",
+    "CSAT Submitted",
+    "NPS Submitted",
+    "Call Logged",
+    "Contact Made",
     "Consent Changed",
+    "Complaint Closed",
 ];
 
 /// The known spelling of a name written with other capitals; other names as written.
@@ -27,35 +45,75 @@ pub(super) fn canonical(name: &str) -> &str {
     KNOWN.iter().find(|known| known.eq_ignore_ascii_case(name)).copied().unwrap_or(name)
 }
 
-/// The fact of a track event and, for tickets, the fields it says. Void where it kept problems.
+/// A track event, read.
+pub(super) struct Track {
+    pub fact: Fact,
+    /// What makes it one of its kind by the sender's word: the id of its order …
+    pub order_id: Option<String>,
+    /// … and of the ticket, shipment, review, … it is about.
+    pub subject_id: Option<String>,
+    pub detail: Option<Detail>,
+}
+
+/// The fact of a track event and what it says beside it. Void where it kept problems.
 pub(super) fn fact(
     name: &str,
     fields: Fields<'_>,
     base: Currency,
+    zone: Tz,
     problems: &mut Problems,
-) -> (Fact, Option<TicketPatch>) {
+) -> Track {
+    if let Some(step) = TicketStep::of_event(name) {
+        note_currency(fields, base, problems);
+        return ticket(step, fields, base, zone, problems);
+    }
+    if let Some((subject_id, detail)) = detail::read(name, fields, zone, problems) {
+        let order_id = problems.note(fields.word("order_id"));
+        return Track {
+            fact: Fact::Custom { name: name.to_owned() },
+            order_id,
+            subject_id,
+            detail: Some(detail),
+        };
+    }
+    if !name.starts_with("Order ") || !KNOWN.contains(&name) {
+        // Ids of things that don't concern it are nobody's problem.
+        let fact = Fact::Custom { name: name.to_owned() };
+        return Track { fact, order_id: None, subject_id: None, detail: None };
+    }
+    if name == "Order Refunded" {
+        return refund(fields, base, problems);
+    }
+    order(name, fields, base, zone, problems)
+}
+
+fn order(name: &str, fields: Fields<'_>, base: Currency, zone: Tz, problems: &mut Problems) -> Track {
+    let order_id = problems.note(fields.required("order_id", "an order event needs its order's id"));
+    let mut said = OrderDetail::default();
+    let mut sold = |problems: &mut Problems| {
+        note_currency(fields, base, problems);
+        let (total_minor, lines) = total(fields, base, problems);
+        said.lines = lines;
+        total_minor
+    };
+    let id = order_id.clone();
+    let fact = match name {
+        "Order Completed" => Fact::OrderCompleted { order_id: id, total_minor: sold(problems) },
+        "Order Updated" => Fact::OrderUpdated { order_id: id, total_minor: sold(problems) },
+        "Order Cancelled" => Fact::OrderCancelled { order_id: id },
+        placed => {
+            said.pay_by = problems.note(fields.instant("pay_by", zone));
+            Fact::Custom { name: placed.to_owned() }
+        }
+    };
+    let detail = (said != OrderDetail::default()).then_some(Detail::Order(said));
+    Track { fact, order_id: Some(order_id), subject_id: None, detail }
+}
+
+fn note_currency(fields: Fields<'_>, base: Currency, problems: &mut Problems) {
     if let Err(problem) = check_currency(fields, base) {
         problems.push(problem);
     }
-    if let Some(step) = TicketStep::of_event(name) {
-        return ticket(step, fields, base, problems);
-    }
-    let mut order_id = || {
-        let id = fields.required("order_id", "an order event needs its order's id");
-        problems.note(id)
-    };
-    let fact = match name {
-        "Order Completed" => {
-            Fact::OrderCompleted { order_id: order_id(), total_minor: total(fields, base, problems) }
-        }
-        "Order Updated" => {
-            Fact::OrderUpdated { order_id: order_id(), total_minor: total(fields, base, problems) }
-        }
-        "Order Cancelled" => Fact::OrderCancelled { order_id: order_id() },
-        "Order Refunded" => refund(fields, base, problems),
-        other => Fact::Custom { name: other.to_owned() },
-    };
-    (fact, None)
 }
 
 /// Until rates are kept, nothing but the base currency can be added up.
@@ -71,28 +129,30 @@ fn check_currency(fields: Fields<'_>, base: Currency) -> Result<(), Problem> {
     Ok(())
 }
 
-/// `total`, else revenue + shipping + tax, else Σ price·quantity − discount.
-fn total(fields: Fields<'_>, currency: Currency, problems: &mut Problems) -> i64 {
+/// `total`, else revenue + shipping + tax, else Σ price·quantity − discount; and the lines.
+fn total(fields: Fields<'_>, currency: Currency, problems: &mut Problems) -> (i64, Option<Vec<OrderLine>>) {
     let before = problems.clone();
     let mut amount = |name| problems.note(fields.amount(name, currency));
-    // Only what is counted is read: a discount in words beside a total is nobody's problem.
-    let total = match (amount("total"), amount("revenue")) {
-        (Some(total), _) => total,
+    // Only what is counted must be readable: a discount in words beside a total is nobody's problem.
+    let mut unread = Problems::default();
+    let (total, lines) = match (amount("total"), amount("revenue")) {
+        (Some(total), _) => (total, detail::lines(fields, currency, &mut unread)),
         (None, Some(revenue)) => {
             let extra =
                 amount("shipping").unwrap_or_default().saturating_add(amount("tax").unwrap_or_default());
-            revenue.saturating_add(extra)
+            (revenue.saturating_add(extra), detail::lines(fields, currency, &mut unread))
         }
-        (None, None) => match fields.get("products") {
-            Some(Value::Array(lines)) if !lines.is_empty() => {
-                let discount = amount("discount").unwrap_or_default();
-                sum_of_lines(lines, currency, problems).saturating_sub(discount).max(0)
+        (None, None) => match detail::lines(fields, currency, problems).filter(|lines| !lines.is_empty()) {
+            Some(lines) => {
+                let discount = problems.note(fields.amount("discount", currency)).unwrap_or_default();
+                let sum = lines.iter().fold(0_i64, |sum, line| sum.saturating_add(line.amount_minor()));
+                (sum.saturating_sub(discount).max(0), Some(lines))
             }
-            _ if *problems != before => 0,
-            _ => {
+            None if *problems != before => (0, None),
+            None => {
                 let detail = "is missing; an order needs total, revenue, or products with price and quantity";
                 problems.push(fields.problem("total", "missing_field", detail));
-                0
+                (0, None)
             }
         },
     };
@@ -100,37 +160,11 @@ fn total(fields: Fields<'_>, currency: Currency, problems: &mut Problems) -> i64
         let detail = "is below 0; send a refund as Order Refunded";
         problems.push(fields.problem("total", "amount_negative", detail));
     }
-    total
+    (total, lines)
 }
 
-fn sum_of_lines(lines: &[Value], currency: Currency, problems: &mut Problems) -> i64 {
-    let mut sum: i64 = 0;
-    for (n, line) in lines.iter().enumerate() {
-        let at = format!("properties.products[{n}]");
-        let Value::Object(map) = line else {
-            problems.push(Problem::new(at, "not_an_object", "must be an object with price and quantity"));
-            continue;
-        };
-        let line = Fields { map, at: &at };
-        let price = problems.note(line.amount("price", currency)).unwrap_or_default();
-        // Quantities may be fractions (weights): counted in thousandths, rounded half-up per line.
-        let thousandths = problems.note(thousandths(line)).unwrap_or(1_000);
-        let exact = i128::from(price) * i128::from(thousandths);
-        let rounded = (exact.abs() + 500) / 1_000 * exact.signum();
-        sum = sum.saturating_add(i64::try_from(rounded).unwrap_or(i64::MAX));
-    }
-    sum
-}
-
-fn thousandths(line: Fields<'_>) -> Result<Option<i64>, Problem> {
-    let Some(text) = line.word("quantity")? else { return Ok(None) };
-    crate::money::parse_minor(&text, 3)
-        .filter(|q| (0..=1_000_000_000_000).contains(q))
-        .map(Some)
-        .ok_or_else(|| line.problem("quantity", "amount_not_a_number", "must be a plain number"))
-}
-
-fn refund(fields: Fields<'_>, currency: Currency, problems: &mut Problems) -> Fact {
+fn refund(fields: Fields<'_>, currency: Currency, problems: &mut Problems) -> Track {
+    note_currency(fields, currency, problems);
     let before = problems.clone();
     let (order_id, refund_id) =
         (problems.note(fields.word("order_id")), problems.note(fields.word("refund_id")));
@@ -142,25 +176,30 @@ fn refund(fields: Fields<'_>, currency: Currency, problems: &mut Problems) -> Fa
     for name in ["total", "revenue", "amount"] {
         amount = amount.or(problems.note(fields.amount(name, currency)));
     }
-    Fact::OrderRefunded { order_id, refund_id, amount_minor: amount.map(i64::abs) }
+    let (order, subject_id) = (order_id.clone(), refund_id.clone());
+    let fact = Fact::OrderRefunded { order_id, refund_id, amount_minor: amount.map(i64::abs) };
+    Track { fact, order_id: order, subject_id, detail: None }
 }
 
 fn ticket(
     step: TicketStep,
     fields: Fields<'_>,
     currency: Currency,
+    zone: Tz,
     problems: &mut Problems,
-) -> (Fact, Option<TicketPatch>) {
+) -> Track {
     let ticket_id = problems.note(fields.required("ticket_id", "a ticket event needs its ticket's id"));
-    let mut patch = TicketPatch::note(fields.map, problems);
+    let mut patch = TicketPatch::note(fields.map, zone, problems);
     patch.amount_minor = problems.note(fields.amount("amount", currency)).map(i64::abs);
+    let subject_id = Some(ticket_id.clone());
     let fact = match step {
         TicketStep::Opened => Fact::TicketOpened(patch.ticket(&ticket_id)),
         TicketStep::Updated => Fact::TicketUpdated(patch.ticket(&ticket_id)),
+        TicketStep::Escalated => Fact::TicketEscalated(patch.ticket(&ticket_id)),
         TicketStep::Resolved => Fact::TicketResolved { ticket_id },
         TicketStep::Reopened => Fact::TicketReopened { ticket_id },
     };
-    (fact, Some(patch))
+    Track { fact, order_id: patch.order_id.clone(), subject_id, detail: Some(Detail::Ticket(patch)) }
 }
 
 /// What makes a refund one refund within its order: its refund_id, else the fingerprint of instant, amount

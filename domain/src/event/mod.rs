@@ -5,6 +5,7 @@
 //! ineffective, is decided at ingest and stands beside it in the log.
 
 mod commerce;
+mod detail;
 mod parse;
 mod person;
 mod ticket;
@@ -12,6 +13,7 @@ mod traits;
 mod values;
 
 pub use commerce::refund_key;
+pub use detail::{ContactSaid, Detail, FeedbackSaid, OrderDetail, OrderLine, ReviewSaid, ShipmentSaid};
 pub use parse::{ConsentSaid, Context, Reading, RefusedTraits, Said, occurred_at, parse};
 pub use ticket::{TicketPatch, TicketSaid, TicketState, TicketStep};
 pub use traits::TraitBook;
@@ -49,6 +51,8 @@ pub enum Fact {
     TicketOpened(Ticket),
     /// `Ticket Updated`: a newer version of the ticket's own fields.
     TicketUpdated(Ticket),
+    /// `Ticket Escalated`: passed on to somebody above; may carry the ticket's fields.
+    TicketEscalated(Ticket),
     /// `Ticket Resolved`: closed until reopened. Carries the ticket's fields where the sender gave them.
     TicketResolved { ticket_id: String },
     /// `Ticket Reopened`.
@@ -57,7 +61,8 @@ pub enum Fact {
     Identified,
     /// `Consent Changed`.
     ConsentChanged { channel: String, purpose: String, granted: bool },
-    /// Anything else, usable in rules by its name.
+    /// Anything else, usable in rules by its name. Where the name is known (shipments, reviews, …) its
+    /// [`Detail`] stands beside it in the log.
     Custom { name: String },
 }
 
@@ -90,6 +95,7 @@ impl Fact {
             Self::OrderRefunded { .. } => "Order Refunded",
             Self::TicketOpened(_) => "Ticket Opened",
             Self::TicketUpdated(_) => "Ticket Updated",
+            Self::TicketEscalated(_) => "Ticket Escalated",
             Self::TicketResolved { .. } => "Ticket Resolved",
             Self::TicketReopened { .. } => "Ticket Reopened",
             Self::Identified => "Identify",

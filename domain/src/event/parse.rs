@@ -3,12 +3,14 @@
 //! Takes the Segment spec's shapes (`identify`, `track`, …). What happened when is settled later, by
 //! [`occurred_at`], since only the door knows when it was received.
 
+use super::commerce::Track;
 use super::values::{Fields, LONGEST_WORD, flag, instant, snake, sound};
-use super::{Fact, TicketPatch, commerce, person};
+use super::{Detail, Fact, commerce, person};
 use crate::money::Currency;
 use crate::problem::{Problem, Problems};
 use crate::time::{Instant, MachineInstant, Span};
 use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// What the shop adds to what its senders leave out.
@@ -41,8 +43,12 @@ pub struct Said {
     pub sent_at: Option<MachineInstant>,
     /// Order and ticket ids are the sender's own; amounts in minor units.
     pub fact: Fact,
-    /// A ticket event's fields, as far as said.
-    pub ticket: Option<TicketPatch>,
+    /// The sender's ids of the order …
+    pub order_id: Option<String>,
+    /// … and of the refund, ticket, shipment, review, answer or contact it is about.
+    pub subject_id: Option<String>,
+    /// What it says beside name, instant and amount, where its name is known.
+    pub detail: Option<Detail>,
     /// An identify's traits, reserved ones in snake_case.
     pub traits: Map<String, Value>,
     pub consents: Vec<ConsentSaid>,
@@ -64,7 +70,7 @@ pub struct RefusedTraits {
 }
 
 /// One consent given or refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ConsentSaid {
     pub channel: String,
     pub purpose: String,
@@ -78,7 +84,7 @@ const LARGEST: usize = 32 * 1024;
 const LONGEST_MESSAGE_ID: usize = 100;
 const PURPOSES: [&str; 4] = ["service", "marketing", "survey", "personalization"];
 /// Properties that hold personal values or free text.
-const PERSONAL: [&str; 18] = [
+const PERSONAL: [&str; 24] = [
     "email",
     "phone",
     "mobile",
@@ -97,6 +103,12 @@ const PERSONAL: [&str; 18] = [
     "text",
     "body",
     "description",
+    "content",
+    "feedback",
+    "recipient",
+    "review_body",
+    "share_message",
+    "transcript",
 ];
 
 /// Reads one event, or says everything that keeps it from being taken in.
@@ -147,7 +159,9 @@ fn event(kind: &str, envelope: Fields<'_>, context: &Context, problems: &mut Pro
         timestamp,
         sent_at: sent_at.map(|at| MachineInstant::from_micros(at.micros())),
         fact: Fact::Identified,
-        ticket: None,
+        order_id: None,
+        subject_id: None,
+        detail: None,
         traits: Map::new(),
         consents: Vec::new(),
         properties: Map::new(),
@@ -211,10 +225,13 @@ fn track(said: &mut Said, envelope: Fields<'_>, context: &Context, problems: &mu
                 purpose: consent.purpose.clone(),
                 granted: consent.granted,
             };
+            said.detail = Some(Detail::Consent(consent.clone()));
             said.consents.push(consent);
         }
     } else {
-        (said.fact, said.ticket) = commerce::fact(name, fields, context.currency, problems);
+        let Track { fact, order_id, subject_id, detail } =
+            commerce::fact(name, fields, context.currency, context.zone, problems);
+        (said.fact, said.order_id, said.subject_id, said.detail) = (fact, order_id, subject_id, detail);
     }
     split(properties, said);
 }

@@ -217,7 +217,7 @@ fn personal_properties_are_kept_apart() {
 #[test]
 fn a_ticket_says_only_what_it_says() {
     let said = said(track("Ticket Updated", json!({"ticket_id": "t", "important": "yes", "amount": 500})));
-    let patch = said.ticket.unwrap();
+    let Some(Detail::Ticket(patch)) = said.detail else { panic!("{:?}", said.detail) };
     assert_eq!((patch.important, patch.complaint, patch.amount_minor), (Some(true), None, Some(50_000)));
     assert_eq!(code(track("Ticket Opened", json!({"complaint": true}))), "missing_field");
     assert_eq!(code(track("Ticket Opened", json!({"ticket_id": "t", "complaint": "perhaps"}))), "not_a_flag");

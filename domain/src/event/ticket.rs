@@ -5,21 +5,40 @@ use super::Ticket;
 use super::values::Fields;
 use crate::problem::{Problem, Problems};
 use crate::time::Instant;
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// What one event says about a ticket. `None` says nothing, so a partial update leaves the rest alone.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TicketPatch {
+    /// In the log in a column of its own, as the amount is.
+    #[serde(skip)]
     pub order_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub complaint: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub important: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub complex: Option<bool>,
+    #[serde(skip)]
     pub amount_minor: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub severity: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub theme: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sku: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_reply_at: Option<Instant>,
+    /// How often the customer asked after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chased: Option<i64>,
 }
 
 /// What an event does to a ticket, besides its fields.
@@ -27,6 +46,7 @@ pub struct TicketPatch {
 pub enum TicketStep {
     Opened,
     Updated,
+    Escalated,
     Resolved,
     Reopened,
 }
@@ -37,6 +57,7 @@ impl TicketStep {
         Some(match name {
             "Ticket Opened" => Self::Opened,
             "Ticket Updated" => Self::Updated,
+            "Ticket Escalated" => Self::Escalated,
             "Ticket Resolved" => Self::Resolved,
             "Ticket Reopened" => Self::Reopened,
             _ => return None,
@@ -62,6 +83,8 @@ pub struct TicketState {
     pub resolved_at: Option<Instant>,
     /// How often it was reopened.
     pub reopened: i64,
+    /// How often it was escalated.
+    pub escalated: i64,
     pub fields: TicketPatch,
     /// `(occurred_at, message_id)` of the latest event.
     pub version: Option<(Instant, String)>,
@@ -70,13 +93,13 @@ pub struct TicketState {
 impl TicketPatch {
     /// Reads the fields of a ticket event's properties; the amount, being money, is read apart. Each field that
     /// can't be read is a problem.
-    pub fn read(properties: &Map<String, Value>) -> Result<Self, Vec<Problem>> {
+    pub fn read(properties: &Map<String, Value>, zone: Tz) -> Result<Self, Vec<Problem>> {
         let mut problems = Problems::default();
-        let patch = Self::note(properties, &mut problems);
+        let patch = Self::note(properties, zone, &mut problems);
         problems.or(patch)
     }
 
-    pub(super) fn note(properties: &Map<String, Value>, problems: &mut Problems) -> Self {
+    pub(super) fn note(properties: &Map<String, Value>, zone: Tz, problems: &mut Problems) -> Self {
         let fields = Fields { map: properties, at: "properties" };
         Self {
             order_id: problems.note(fields.word("order_id")),
@@ -89,6 +112,8 @@ impl TicketPatch {
             channel: problems.note(fields.word("channel")),
             theme: problems.note(fields.word("theme")),
             sku: problems.note(fields.word("sku")),
+            first_reply_at: problems.note(fields.instant("first_reply_at", zone)),
+            chased: problems.note(chased(fields)),
         }
     }
 
@@ -109,6 +134,8 @@ impl TicketPatch {
         take(&mut self.channel, &newer.channel);
         take(&mut self.theme, &newer.theme);
         take(&mut self.sku, &newer.sku);
+        take(&mut self.first_reply_at, &newer.first_reply_at);
+        take(&mut self.chased, &newer.chased);
     }
 
     /// The ticket these fields make; what was never said is false or absent.
@@ -129,6 +156,14 @@ impl TicketPatch {
     }
 }
 
+/// A count, or just that they did.
+fn chased(fields: Fields<'_>) -> Result<Option<i64>, Problem> {
+    match fields.get("chased") {
+        Some(Value::Bool(did)) => Ok(Some(i64::from(*did))),
+        _ => fields.whole("chased", 0..=1_000),
+    }
+}
+
 impl TicketState {
     /// Folds a ticket's events, in any order. A ticket is open from its first mention until the latest
     /// resolution without a later reopening.
@@ -142,6 +177,7 @@ impl TicketState {
                     state.opened_at.get_or_insert(event.at);
                 }
                 TicketStep::Updated => {}
+                TicketStep::Escalated => state.escalated += 1,
                 TicketStep::Resolved => {
                     state.open = false;
                     state.resolved_at = Some(event.at);

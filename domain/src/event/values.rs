@@ -76,6 +76,24 @@ impl<'a> Fields<'a> {
         read.map(Some).ok_or_else(|| self.problem(name, "not_a_flag", "must be true or false"))
     }
 
+    /// An instant; without offset in `zone`.
+    pub fn instant(self, name: &str, zone: Tz) -> Result<Option<Instant>, Problem> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let place = self.problem(name, "", "");
+        instant(value, &place.at, zone).map(Some)
+    }
+
+    /// A whole number within `range`.
+    pub fn whole(self, name: &str, range: std::ops::RangeInclusive<i64>) -> Result<Option<i64>, Problem> {
+        let Some(text) = self.word(name)? else { return Ok(None) };
+        // `4.0` is what some languages make of 4.
+        let number = text.strip_suffix(".0").unwrap_or(&text).parse().ok();
+        number.filter(|n| range.contains(n)).map(Some).ok_or_else(|| {
+            let detail = format!("must be a whole number from {} to {}", range.start(), range.end());
+            self.problem(name, "not_in_range", detail)
+        })
+    }
+
     /// A decimal amount in minor units of `currency`, as signed by the sender.
     pub fn amount(self, name: &str, currency: Currency) -> Result<Option<i64>, Problem> {
         let Some(value) = self.get(name) else { return Ok(None) };

@@ -248,6 +248,7 @@ impl Origin {
             if !matches!(score, "1" | "2" | "3" | "4" | "5") {
                 let detail = format!("\"{score}\" is no score from 1 to 5; correct it, or leave it empty");
                 problems.push(row.problem("csat", "bad_score", detail));
+                return events;
             }
             let mut said = only_ticket;
             said.insert("score".to_owned(), json!(score));

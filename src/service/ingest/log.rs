@@ -5,7 +5,7 @@ use crate::store::customers::{self, Named};
 use crate::store::facts::{self, EffectKey, NewEvent, Taken};
 use crate::store::quarantine::Came;
 use crate::store::{StoreError, Tx};
-use domain::event::{Fact, Said, occurred_at, refund_key};
+use domain::event::{Detail, Fact, Said, occurred_at, refund_key};
 use domain::ids::{CustomerId, EventId};
 use domain::time::{Instant, MachineInstant};
 use serde_json::{Map, Value, json};
@@ -22,7 +22,7 @@ pub(super) struct Logged<'a> {
     pub occurred_at: Instant,
     /// `<shop key>:<order id>`.
     pub order_key: Option<String>,
-    /// A refund's key, or `<shop key>:<ticket id>`.
+    /// A refund's key, or `<shop key>:<id>` of the ticket, shipment, review, answer or contact.
     pub ref_key: Option<String>,
     pub effective: bool,
 }
@@ -47,7 +47,8 @@ pub(super) async fn append<'a>(
         .zip(people)
         .map(|(New { place, id, message_id, said }, customer)| {
             let occurred_at = occurred_at(said.timestamp, said.sent_at, came.received_at, came.machine_at);
-            let (order_key, ref_key) = keys(said, occurred_at, &shop.shop.key);
+            let message = (slice.origin.source.key.as_str(), message_id.as_str());
+            let (order_key, ref_key) = keys(said, occurred_at, message, &shop.shop.key);
             let effective = true;
             Logged { place, said, id, message_id, customer, occurred_at, order_key, ref_key, effective }
         })
@@ -94,34 +95,37 @@ fn within(shop: &str, id: &str) -> String {
     format!("{shop}:{id}")
 }
 
-fn keys(said: &Said, occurred_at: Instant, shop: &str) -> (Option<String>, Option<String>) {
-    match &said.fact {
-        Fact::OrderCompleted { order_id, .. }
-        | Fact::OrderUpdated { order_id, .. }
-        | Fact::OrderCancelled { order_id } => (Some(within(shop, order_id)), None),
-        Fact::OrderRefunded { order_id, .. } => {
-            (order_id.as_ref().map(|id| within(shop, id)), refund_key(said, occurred_at))
+/// What an event is about, by which it is found again: its order, and the refund, ticket, shipment, review,
+/// answer or contact. Answers, reviews and contacts without an id of their own are named by their message.
+fn keys(
+    said: &Said,
+    occurred_at: Instant,
+    message: (&str, &str),
+    shop: &str,
+) -> (Option<String>, Option<String>) {
+    let order = said.order_id.as_ref().map(|id| within(shop, id));
+    let subject = said.subject_id.as_ref().map(|id| within(shop, id));
+    let reference = match (&said.fact, &said.detail) {
+        (Fact::OrderRefunded { .. }, _) => refund_key(said, occurred_at),
+        (_, Some(Detail::Review(_) | Detail::Feedback(_) | Detail::Contact(_))) => {
+            let (source, message_id) = message;
+            subject.or_else(|| Some(within(shop, &format!("~{source}:{message_id}"))))
         }
-        Fact::TicketOpened(ticket) | Fact::TicketUpdated(ticket) => {
-            (ticket.order_id.as_ref().map(|id| within(shop, id)), Some(within(shop, &ticket.ticket_id)))
-        }
-        Fact::TicketResolved { ticket_id } | Fact::TicketReopened { ticket_id } => {
-            let order = said.ticket.as_ref().and_then(|patch| patch.order_id.as_ref());
-            (order.map(|id| within(shop, id)), Some(within(shop, ticket_id)))
-        }
-        Fact::Identified | Fact::ConsentChanged { .. } | Fact::Custom { .. } => (None, None),
-    }
+        _ => subject,
+    };
+    (order, reference)
 }
 
 /// The business key of facts that count once.
 fn effect(event: &Logged<'_>) -> Option<EffectKey> {
-    let kind = match event.said.fact {
+    let kind = match &event.said.fact {
+        Fact::Custom { name } if name == "Order Placed" => "placed",
         Fact::OrderCompleted { .. } => "completed",
         Fact::OrderCancelled { .. } => "cancelled",
         Fact::OrderRefunded { .. } => "refunded",
         _ => return None,
     };
-    let ref_key = event.ref_key.clone().unwrap_or_default();
+    let ref_key = if kind == "refunded" { event.ref_key.clone().unwrap_or_default() } else { String::new() };
     Some(EffectKey { order_key: event.order_key.clone().unwrap_or_default(), kind, ref_key })
 }
 
@@ -132,7 +136,10 @@ fn row(event: &Logged<'_>) -> NewEvent {
             Some(*total_minor)
         }
         Fact::OrderRefunded { amount_minor, .. } => *amount_minor,
-        _ => said.ticket.as_ref().and_then(|patch| patch.amount_minor),
+        _ => match &said.detail {
+            Some(Detail::Ticket(patch)) => patch.amount_minor,
+            _ => None,
+        },
     };
     let mut properties = said.properties.clone();
     if let Fact::ConsentChanged { channel, purpose, granted } = &said.fact {
@@ -151,6 +158,8 @@ fn row(event: &Logged<'_>) -> NewEvent {
         order_key: event.order_key.clone(),
         ref_key: event.ref_key.clone(),
         amount_minor,
+        foreign: None,
+        fact: said.detail.as_ref().map(|detail| json!(detail).to_string()),
         properties: text(properties),
         personal: (!said.personal.is_empty()).then(|| text(said.personal.clone())),
     }

@@ -4,11 +4,12 @@
 use super::log::Logged;
 use super::read::Slice;
 use crate::service::planning;
-use crate::store::orders::{self, NewRefund, OrderChange};
+use crate::store::orders::{self, NewRefund, OrderChange, Placed, Version};
 use crate::store::people::{self, Identified, NewConsent};
+use crate::store::projections::{self, Projection};
 use crate::store::wakes::{self, EventTrigger};
 use crate::store::{StoreError, Tx, meta, tickets};
-use domain::event::{Fact, TicketSaid, TicketState, TicketStep};
+use domain::event::{Detail, Fact, TicketSaid, TicketState, TicketStep};
 use domain::ids::CustomerId;
 use domain::time::Instant;
 use serde_json::{Value, json};
@@ -41,11 +42,14 @@ pub(super) async fn apply(
     if !(changes.is_empty() && refunds.is_empty()) {
         orders::apply(tx, shop, changes, refunds).await?;
     }
-    let touched = touched_tickets(&effective);
-    let tickets = match touched.is_empty() {
-        true => HashMap::new(),
-        false => tickets::apply(tx, shop, &touched).await?,
-    };
+    let mut tickets = HashMap::new();
+    for (projection, keys) in touched(&effective) {
+        match projection {
+            Projection::Orders | Projection::UnlinkedRefunds => {}
+            Projection::Tickets => tickets = tickets::apply(tx, &keys).await?,
+            other => drop(projections::apply(tx, other, &keys).await?),
+        }
+    }
     start(tx, slice, received_at, &effective, &tickets).await?;
     wake(tx, received_at, &effective, &tickets).await
 }
@@ -78,28 +82,17 @@ fn said_of_orders(events: &[&Logged<'_>]) -> (BTreeMap<String, OrderChange>, Vec
     let mut changes: BTreeMap<String, OrderChange> = BTreeMap::new();
     let mut refunds = Vec::new();
     for event in events {
-        let mut change = OrderChange::named_by(event.customer);
-        let version = |total| Some((event.occurred_at, event.message_id.clone(), total));
-        match &event.said.fact {
-            Fact::OrderCompleted { total_minor, .. } => {
-                change.paid_at = Some(event.occurred_at);
-                change.version = version(*total_minor);
-            }
-            Fact::OrderUpdated { total_minor, .. } => change.version = version(*total_minor),
-            Fact::OrderCancelled { .. } => change.cancelled_at = Some(event.occurred_at),
-            Fact::OrderRefunded { amount_minor, .. } => {
-                refunds.push(NewRefund {
-                    order_key: event.order_key.clone().unwrap_or_default(),
-                    ref_key: event.ref_key.clone().unwrap_or_default(),
-                    customer: event.customer,
-                    occurred_at: event.occurred_at,
-                    amount_minor: *amount_minor,
-                });
-                continue;
-            }
-            _ => continue,
+        if let Fact::OrderRefunded { amount_minor, .. } = &event.said.fact {
+            refunds.push(NewRefund {
+                order_key: event.order_key.clone().unwrap_or_default(),
+                ref_key: event.ref_key.clone().unwrap_or_default(),
+                customer: event.customer,
+                occurred_at: event.occurred_at,
+                amount_minor: *amount_minor,
+            });
+            continue;
         }
-        let Some(key) = event.order_key.clone() else { continue };
+        let (Some(key), Some(change)) = (event.order_key.clone(), change(event)) else { continue };
         match changes.get_mut(&key) {
             Some(known) => known.join(change),
             None => drop(changes.insert(key, change)),
@@ -108,13 +101,52 @@ fn said_of_orders(events: &[&Logged<'_>]) -> (BTreeMap<String, OrderChange>, Vec
     (changes, refunds)
 }
 
+/// What an event changes of its order, if it is one of an order's own.
+fn change(event: &Logged<'_>) -> Option<OrderChange> {
+    let mut change = OrderChange::named_by(event.customer, event.customer);
+    let version = |total_minor| {
+        let message_id = event.message_id.clone();
+        Some(Version { at: event.occurred_at, message_id, total_minor, foreign: None })
+    };
+    let said = match &event.said.detail {
+        Some(Detail::Order(said)) => Some(said),
+        _ => None,
+    };
+    match &event.said.fact {
+        Fact::OrderCompleted { total_minor, .. } => {
+            change.paid_at = Some(event.occurred_at);
+            change.version = version(*total_minor);
+        }
+        Fact::OrderUpdated { total_minor, .. } => change.version = version(*total_minor),
+        Fact::OrderCancelled { .. } => change.cancelled_at = Some(event.occurred_at),
+        Fact::Custom { name } if name == "Order Placed" => {
+            let pay_by = said.and_then(|said| said.pay_by);
+            change.placed = Some(Placed { at: event.occurred_at, pay_by });
+        }
+        _ => return None,
+    }
+    let lines = said.and_then(|said| said.lines.clone());
+    change.lines = lines.map(|lines| (event.occurred_at, event.message_id.clone(), lines));
+    Some(change)
+}
+
 fn step(event: &Logged<'_>) -> Option<TicketStep> {
     TicketStep::of_event(event.said.fact.name())
 }
 
-fn touched_tickets(events: &[&Logged<'_>]) -> BTreeMap<String, CustomerId> {
-    let tickets = events.iter().filter(|event| step(event).is_some());
-    tickets.filter_map(|event| Some((event.ref_key.clone()?, event.customer))).collect()
+fn of_an_order(event: &Logged<'_>) -> bool {
+    let known = Projection::of_event(event.said.fact.name(), event.order_key.as_deref());
+    event.order_key.is_some() && known == Some(Projection::Orders)
+}
+
+/// What the events are about, by the tables it stands in.
+fn touched(events: &[&Logged<'_>]) -> projections::Keys {
+    let mut keys = projections::Keys::new();
+    for event in events {
+        let kind = event.said.fact.name();
+        projections::note_key(&mut keys, kind, event.order_key.clone(), event.ref_key.clone());
+    }
+    keys
 }
 
 /// Queues what starts campaigns. Nothing that was taken in after the fact, or happened before the book went
@@ -171,10 +203,16 @@ fn cause(event: &Logged<'_>, source: &str, tickets: &HashMap<String, Vec<TicketS
             format!("order:{order}")
         }
         (Fact::OrderCancelled { .. }, _) => format!("order:{order}"),
+        (Fact::Custom { name }, None) if name == "Order Placed" => format!("order:{order}"),
         (Fact::OrderRefunded { amount_minor, .. }, reference) => {
             payload["amount_minor"] = json!(amount_minor);
             format!("refund:{order}:{}", reference.as_deref().unwrap_or_default())
         }
+        (_, Some(key)) => match &event.said.detail {
+            Some(Detail::Shipment(_)) => format!("shipment:{key}"),
+            Some(Detail::Review(_)) => format!("review:{key}"),
+            _ => format!("event:{source}:{}", event.message_id),
+        },
         _ => format!("event:{source}:{}", event.message_id),
     };
     (origin_key, payload)
@@ -202,7 +240,8 @@ async fn wake(
         as_of(event, said).fields.complaint == Some(true)
     };
     let ends_journeys = of(&|event| match step(event) {
-        None => event.order_key.is_some() || !event.said.consents.is_empty(),
+        // Somebody who buys or takes back; a parcel on its way is nobody's decision.
+        None => of_an_order(event) || !event.said.consents.is_empty(),
         Some(step) => step != TicketStep::Resolved && complaint(event),
     });
     wakes::wake_enrollments(tx, &ends_journeys, received_at).await?;
