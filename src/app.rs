@@ -12,7 +12,7 @@ use crate::service::dispatch::Dispatch;
 use crate::service::secrets::Secrets;
 use crate::service::{Book, ServiceError, StaffingMemory, defaults, import, shop};
 use crate::settings::{DatabaseSettings, MailChannel, Settings};
-use crate::store::{ClockKind, Lease, MachineTime, Open, Store, Timeouts};
+use crate::store::{ClockKind, Lease, MachineTime, Open, Schema, Store, Timeouts};
 use crate::system::{self, Entropy, SystemClock, SystemEntropy};
 use crate::worker::{
     Alarm, Budget, Dispatcher, Engine, Hired, Journeys, Keeper, NoFeed, Planner, Router, Worker,
@@ -70,8 +70,21 @@ impl App {
         Self::open_with(settings, Arc::new(SystemEntropy)).await
     }
 
+    /// As [`App::open`], bringing an older schema up to date on PostgreSQL too.
+    pub async fn migrate(settings: Settings) -> Result<Self, ServiceError> {
+        Self::assemble(settings, Arc::new(SystemEntropy), Schema::BringUpToDate).await
+    }
+
     /// As [`App::open`], with randomness from elsewhere: a seed, in tests and the demo.
     pub async fn open_with(settings: Settings, entropy: Arc<dyn Entropy>) -> Result<Self, ServiceError> {
+        Self::assemble(settings, entropy, Schema::MustBeCurrent).await
+    }
+
+    async fn assemble(
+        settings: Settings,
+        entropy: Arc<dyn Entropy>,
+        schema: Schema,
+    ) -> Result<Self, ServiceError> {
         std::fs::create_dir_all(&settings.data_dir)
             .map_err(|e| cannot("data_dir", &settings.data_dir, &e))?;
         if let Some(folder) = settings.database.sqlite_file().and_then(|file| Path::new(file).parent()) {
@@ -89,6 +102,9 @@ impl App {
                 statement: seconds(settings.database.statement_timeout_seconds),
                 lock: seconds(settings.database.lock_timeout_seconds),
             },
+            refusals: Some(settings.refusals_log.clone()),
+            schema,
+            backups: settings.backup_dir.clone(),
         })
         .await?;
         let book = Book {

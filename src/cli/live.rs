@@ -54,6 +54,15 @@ fn status_text(status: &Status, zone: Tz) -> String {
             lines.push(format!("{name:<12} {}", parts.join(", ")));
         }
     }
+    if status.set_aside > 0 {
+        lines.push(format!("set aside    {} that can't be worked on: kinkeeper doctor", status.set_aside));
+    }
+    if status.clock == "real" {
+        lines.push(match status.backup_age_hours {
+            Some(hours) => format!("last copy    {}", age(hours)),
+            None => "last copy    none yet: kinkeeper backup FILE".to_owned(),
+        });
+    }
     lines.extend(status.unfinished_imports.iter().map(|left| format!("unfinished   {}", unfinished(left))));
     if status.keys == 0 {
         lines.push("no API key yet: kinkeeper key create --role ingest".to_owned());
@@ -66,6 +75,15 @@ fn status_text(status: &Status, zone: Tz) -> String {
         ));
     }
     lines.join("\n")
+}
+
+fn age(hours: i64) -> String {
+    match hours {
+        0 => "less than an hour old".to_owned(),
+        1 => "an hour old".to_owned(),
+        2..48 => format!("{hours} hours old"),
+        _ => format!("{} days old", hours / 24),
+    }
 }
 
 /// What to do about an import that was begun and not ended.

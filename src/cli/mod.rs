@@ -2,11 +2,13 @@
 //! decide nothing.
 
 mod apply;
+mod backup;
 mod callback;
 mod campaign;
 mod config;
 mod customer;
 pub mod demo;
+mod doctor;
 mod drain;
 mod explain_text;
 mod export;
@@ -72,6 +74,10 @@ enum Command {
     Staff(staff::Staff),
     #[command(subcommand)]
     Config(config::Config),
+    Doctor(doctor::Doctor),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
+    Migrate(backup::Migrate),
 }
 
 /// Runs the command line of this process.
@@ -110,6 +116,10 @@ async fn run(Cli { global, command }: Cli) -> Outcome {
         Command::Key(command) => command.run(&global).await,
         Command::Staff(command) => command.run(&global).await,
         Command::Config(command) => command.run(&global),
+        Command::Doctor(command) => command.run(&global).await,
+        Command::Backup(command) => command.run(&global).await,
+        Command::Restore(command) => command.run(&global).await,
+        Command::Migrate(command) => command.run(&global).await,
     }
 }
 

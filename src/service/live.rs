@@ -5,7 +5,8 @@ use super::{Book, ServiceError};
 use crate::store::overview::{self, Counts, SlotAhead};
 use crate::store::stops::{self, StopRow, StopScope};
 use crate::store::{
-    ClockKind, Lane, StoreError, Tx, audit, campaigns, clock, keys, meta, send_gate, shifts, waiting,
+    ClockKind, Lane, StoreError, Tx, audit, campaigns, clock, keys, meta, send_gate, set_aside, shifts,
+    waiting,
 };
 use domain::campaign::definition::Channel;
 use domain::problem::nearest;
@@ -194,6 +195,12 @@ pub struct Status {
     pub unfinished_imports: Vec<Unfinished>,
     /// API keys in force.
     pub keys: i64,
+    /// Customers and triggers that can't be worked on and wait for a person.
+    pub set_aside: i64,
+    /// When the last copy of the book was made, by the machine's clock.
+    pub backed_up_at: Option<String>,
+    /// How old that copy is, in whole hours.
+    pub backup_age_hours: Option<i64>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -215,6 +222,7 @@ pub async fn status(book: &Book) -> Result<Status, ServiceError> {
     let db = book.store.reader();
     let now = book.now().await?;
     let live_since = meta::go_live_at(db).await?;
+    let (machine, backed_up_at) = (book.store.machine_now().await?, meta::backed_up_at(db).await?);
     let stops = stops::list_in_force(db).await?;
     let state = match live_since {
         None => "onboarding",
@@ -243,6 +251,9 @@ pub async fn status(book: &Book) -> Result<Status, ServiceError> {
         last_fact_received_at: overview::last_fact_at(db).await?,
         unfinished_imports: list_unfinished(&book.store).await?,
         keys: keys::count(db).await?,
+        set_aside: set_aside::count(db).await?,
+        backed_up_at: backed_up_at.map(|at| at.to_rfc3339()),
+        backup_age_hours: backed_up_at.map(|at| (machine - at).as_minutes() / 60),
     })
 }
 

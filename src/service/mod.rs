@@ -3,12 +3,14 @@
 pub mod access;
 pub mod apply;
 pub mod approval;
+pub mod backup;
 pub mod book;
 pub mod callbacks;
 pub mod campaigns;
 pub mod defaults;
 pub mod definitions;
 pub mod dispatch;
+pub mod doctor;
 pub mod eligibility;
 mod error;
 pub mod import;

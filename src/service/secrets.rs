@@ -24,6 +24,8 @@ pub enum Purpose {
     CouponSeal,
     /// Links in `/u/…`.
     Unsubscribe,
+    /// Telling this key file from another one.
+    Check,
 }
 
 impl Purpose {
@@ -33,6 +35,7 @@ impl Purpose {
             Self::CouponHash => b"kinkeeper coupon hash v1",
             Self::CouponSeal => b"kinkeeper coupon seal v1",
             Self::Unsubscribe => b"kinkeeper unsubscribe v1",
+            Self::Check => b"kinkeeper check v1",
         }
     }
 }
@@ -98,6 +101,11 @@ impl Secrets {
     /// A keyed hash, base64url: the same input gives the same hash within one book and no other.
     pub fn hash(&self, purpose: Purpose, value: &str) -> String {
         URL_SAFE_NO_PAD.encode(mac(&self.key(purpose), value.as_bytes()))
+    }
+
+    /// What tells this key file from any other, and nothing else about it.
+    pub fn check(&self) -> String {
+        self.hash(Purpose::Check, "key file")
     }
 
     /// The hash under which a contact point stands in suppressions and touchpoints. `value` is normalised already.

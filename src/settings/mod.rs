@@ -44,6 +44,10 @@ pub struct Settings {
     pub http: HttpSettings,
     pub mail: MailSettings,
     pub secrets: SecretSettings,
+    /// Where refusals are put down outside the database.
+    pub refusals_log: PathBuf,
+    /// Where copies of a SQLite book go before its schema is changed.
+    pub backup_dir: PathBuf,
     pub workers: WorkerSettings,
     pub log: LogSettings,
     /// Combinations that work but are seldom meant; to be logged at start.
@@ -83,6 +87,8 @@ impl Settings {
         let http = HttpSettings::read(r);
         let mail = MailSettings::read(r, shop.as_ref().map_or("", |s| &s.sender_address));
         let secrets = r.path("secrets.key_file").map(|key_file| SecretSettings { key_file });
+        let refusals_log = r.path("backup.refusals_log");
+        let backup_dir = r.path("backup.dir");
         let workers = WorkerSettings::read(r);
         let log = LogSettings::read(r);
         let mut settings = Self {
@@ -93,6 +99,8 @@ impl Settings {
             http: http?,
             mail: mail?,
             secrets: secrets?,
+            refusals_log: refusals_log?,
+            backup_dir: backup_dir?,
             workers: workers?,
             log: log?,
             warnings: Vec::new(),

@@ -142,19 +142,6 @@ pub async fn set_aside(tx: &Tx, broken: &[(Claimed, String)]) -> Result<(), Stor
     Ok(())
 }
 
-/// Lets the keeper try those again that were set aside. Gives how many there were.
-pub async fn try_again(tx: &Tx) -> Result<u64, StoreError> {
-    tx.exec("UPDATE customer_due SET failed = NULL WHERE failed IS NOT NULL", vec![]).await
-}
-
-/// Who is set aside and why, by id.
-pub async fn list_set_aside(db: &Db, limit: i64) -> Result<Vec<(CustomerId, String)>, StoreError> {
-    let sql = "SELECT customer_id, failed FROM customer_due WHERE failed IS NOT NULL \
-               ORDER BY customer_id LIMIT $1";
-    let rows = db.all(sql, args![limit]).await?;
-    rows.iter().map(|row| Ok((CustomerId(row.int("customer_id")?), row.text("failed")?))).collect()
-}
-
 const PROFILE: [&str; 14] = [
     "customer_id",
     "kept_at",

@@ -12,6 +12,8 @@ mod key {
     pub const RULE_EPOCH: &str = "rule_epoch";
     pub const MACHINE_HIGH_WATER: &str = "machine_high_water";
     pub const STAFFING_EPOCH: &str = "staffing_epoch";
+    pub const RESTORE_EPOCH: &str = "restore_epoch";
+    pub const BACKED_UP_AT: &str = "backed_up_at";
 }
 
 /// A book is born real or virtual and stays so.
@@ -121,6 +123,23 @@ pub async fn staffing_epoch(db: &Db) -> Result<i64, StoreError> {
 
 pub(super) async fn raise_staffing_epoch(tx: &Tx) -> Result<(), StoreError> {
     raise(tx, key::STAFFING_EPOCH).await.map(drop)
+}
+
+/// Rises with every restore: whoever compares two states of the book sees that time went back.
+pub(super) async fn raise_restore_epoch(tx: &Tx) -> Result<(), StoreError> {
+    raise(tx, key::RESTORE_EPOCH).await.map(drop)
+}
+
+/// When the last copy of the book was made, by the machine's clock.
+pub async fn backed_up_at(db: &Db) -> Result<Option<MachineInstant>, StoreError> {
+    let stored = get(db, key::BACKED_UP_AT).await?;
+    stored.map(|text| number(key::BACKED_UP_AT, &text).map(MachineInstant::from_micros)).transpose()
+}
+
+pub async fn set_backed_up_at(tx: &Tx, at: MachineInstant) -> Result<(), StoreError> {
+    let sql = "INSERT INTO meta (key, value) VALUES ($1, $2) \
+               ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    tx.exec(sql, args![key::BACKED_UP_AT, at.micros().to_string()]).await.map(drop)
 }
 
 pub(super) async fn raise(tx: &Tx, key: &str) -> Result<i64, StoreError> {

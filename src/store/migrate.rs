@@ -2,16 +2,28 @@
 //! stands in the `migration` crate.
 
 use super::connect::{Purpose, connect};
-use super::{StoreError, Timeouts, writer};
+use super::{Schema, StoreError, Timeouts, backup, writer};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{DatabaseConnection, DbErr};
+use std::path::Path;
 use std::time::Duration;
 
 /// In one transaction under the file's write lock: a process killed half-way leaves what there was, and a
-/// second process waits.
-pub(super) async fn sqlite(conn: &DatabaseConnection) -> Result<(), StoreError> {
+/// second process waits. A book that has a schema already is copied to `backups` first.
+pub(super) async fn sqlite(conn: &DatabaseConnection, backups: &Path) -> Result<(), StoreError> {
     if Migrator::get_pending_migrations(conn).await.map_err(refused)?.is_empty() {
         return Ok(());
+    }
+    if let Some(last) = Migrator::get_applied_migrations(conn).await.map_err(refused)?.last() {
+        std::fs::create_dir_all(backups).map_err(|e| backup::cannot(backups, &e))?;
+        let copy = backups.join(format!("before-migration-of-{}.db", last.name()));
+        let part = backup::part_of(&copy);
+        backup::forget(&part)?;
+        backup::vacuum_into(conn, &part).await?;
+        // One that an interrupted migration left is of an older state.
+        backup::forget(&copy)?;
+        backup::settle(&part, &copy)?;
+        tracing::info!(copy = %copy.display(), "the book was copied before its schema is changed");
     }
     let tx = writer::begin(conn).await?;
     Migrator::up(&tx, None).await.map_err(refused)?;
@@ -19,7 +31,7 @@ pub(super) async fn sqlite(conn: &DatabaseConnection) -> Result<(), StoreError> 
 }
 
 /// Under an advisory lock, however many daemons start at once, on connections that wait as long as it takes.
-pub(super) async fn postgres(url: &str) -> Result<(), StoreError> {
+pub(super) async fn postgres(url: &str, schema: Schema) -> Result<(), StoreError> {
     use sea_orm::sqlx;
     const LOCK: i64 = 0x6b69_6e6b_6565_7065;
     let patient = Timeouts { statement: Duration::ZERO, lock: Duration::ZERO };
@@ -27,15 +39,31 @@ pub(super) async fn postgres(url: &str) -> Result<(), StoreError> {
     let unavailable = |e: sqlx::Error| StoreError::Unavailable(e.to_string());
     let mut guard = pool.get_postgres_connection_pool().acquire().await.map_err(unavailable)?.detach();
     sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK).execute(&mut guard).await.map_err(unavailable)?;
-    let outcome = Migrator::up(&pool, None).await.map_err(refused);
+    let outcome = match judge(&pool, schema).await {
+        Ok(()) => Migrator::up(&pool, None).await.map_err(refused),
+        Err(error) => Err(error),
+    };
     // Closing the session gives the lock back, whatever the migration came to.
     sqlx::Connection::close(guard).await.map_err(unavailable)?;
     pool.close().await?;
     outcome
 }
 
+/// Whether a schema may be changed now: a new book's may, an older one's when a person says so.
+async fn judge(pool: &DatabaseConnection, schema: Schema) -> Result<(), StoreError> {
+    let pending = Migrator::get_pending_migrations(pool).await.map_err(refused)?.len();
+    let applied = Migrator::get_applied_migrations(pool).await.map_err(refused)?.len();
+    if pending == 0 || applied == 0 || schema == Schema::BringUpToDate {
+        return Ok(());
+    }
+    Err(StoreError::WrongBook(format!(
+        "this book's schema is older than this program ({pending} changes are missing); make a copy \
+         (`kinkeeper backup FILE` with the older program), stop the older daemons, then run `kinkeeper migrate`"
+    )))
+}
+
 /// A schema of a newer build is refused; nothing is changed in it.
-fn refused(error: DbErr) -> StoreError {
+pub(super) fn refused(error: DbErr) -> StoreError {
     match error {
         DbErr::Custom(detail) => StoreError::WrongBook(format!(
             "this book's schema is of another build than this program; use that build or a newer one ({detail})"

@@ -5,6 +5,7 @@
 
 pub mod agent_loads;
 pub mod audit;
+mod backup;
 pub mod calendars;
 pub mod callbacks;
 pub mod campaigns;
@@ -24,6 +25,7 @@ pub mod facts;
 pub mod held;
 pub mod imports;
 mod in_list;
+pub mod invariants;
 pub mod keeping;
 pub mod keys;
 pub mod meta;
@@ -36,8 +38,11 @@ pub mod profile_page;
 pub mod profiles;
 pub mod projections;
 pub mod quarantine;
+pub mod refusals;
 pub mod report;
+pub mod restore;
 pub mod send_gate;
+pub mod set_aside;
 pub mod shifts;
 pub mod shops;
 pub mod sources;
@@ -45,6 +50,7 @@ mod sql;
 pub mod staff;
 pub mod stops;
 pub mod suppressions;
+mod tables;
 pub mod templates;
 pub mod tickets;
 pub mod touchpoints;
@@ -63,6 +69,8 @@ pub use writer::Lane;
 use connect::{Purpose, connect};
 use domain::time::{Clock, Instant, MachineInstant};
 use futures::future::BoxFuture;
+use refusals::RefusalLog;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -81,6 +89,19 @@ pub struct Open {
     pub virtual_at: Option<Instant>,
     pub machine_time: MachineTime,
     pub timeouts: Timeouts,
+    /// The file outside the database that remembers refusals; `None` for a book that isn't for keeps.
+    pub refusals: Option<PathBuf>,
+    pub schema: Schema,
+    /// The folder for the copy of a SQLite book made before its schema is changed.
+    pub backups: PathBuf,
+}
+
+/// What to do about a PostgreSQL book whose schema is older than this program's. A SQLite book is brought up to
+/// date by whoever opens it; a database that several daemons share, by a person who has stopped the older ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schema {
+    MustBeCurrent,
+    BringUpToDate,
 }
 
 /// Where machine time comes from.
@@ -114,6 +135,8 @@ pub struct Store {
 }
 
 struct Inner {
+    /// To open further connections with; may hold a password.
+    url: String,
     reader: Db,
     writer: Writer,
     clock_kind: ClockKind,
@@ -125,22 +148,24 @@ impl Store {
     /// Opens the book, bringing its schema up to date first. A new book becomes real or virtual here, for good.
     pub async fn open(open: Open) -> Result<Self, StoreError> {
         let timeouts = open.timeouts;
+        let refusals = open.refusals.as_deref().map(open_refusals).transpose()?;
         let (reader, writer) = if is_sqlite(&open.url) {
             let write = connect(&open.url, Purpose::Write, 1, timeouts).await?;
-            migrate::sqlite(&write).await?;
+            migrate::sqlite(&write, &open.backups).await?;
             let read = connect(&open.url, Purpose::Read, open.pool.max(1), timeouts).await?;
-            (read, Writer::sqlite(write))
+            (read, Writer::sqlite(write, refusals))
         } else {
-            migrate::postgres(&open.url).await?;
+            migrate::postgres(&open.url, open.schema).await?;
             let people = connect(&open.url, Purpose::Pool, open.pool.max(2), timeouts).await?;
             let work = connect(&open.url, Purpose::Pool, open.work_pool.max(2), timeouts).await?;
-            (people.clone(), Writer::Postgres { people, work })
+            (people.clone(), Writer::Postgres { people, work, refusals })
         };
         let reader = Db::pool(reader);
         let clock_kind = birth(&writer, open.virtual_at).await?;
         let high_water = meta::machine_high_water(&reader).await?;
         Ok(Self {
             inner: Arc::new(Inner {
+                url: open.url,
                 reader,
                 writer,
                 clock_kind,
@@ -178,6 +203,11 @@ impl Store {
         let before = self.inner.machine_high_water.fetch_max(reading.micros(), Ordering::Relaxed);
         MachineInstant::from_micros(reading.micros().max(before))
     }
+}
+
+fn open_refusals(path: &Path) -> Result<Arc<RefusalLog>, StoreError> {
+    let opened = RefusalLog::open(path).map(Arc::new);
+    opened.map_err(|e| StoreError::WrongBook(format!("the log of refusals {}: {e}", path.display())))
 }
 
 fn is_sqlite(url: &str) -> bool {

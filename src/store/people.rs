@@ -4,7 +4,7 @@
 use super::in_list::{all_in, exec_in};
 use super::shops::ShopRow;
 use super::sql::{Arg, args, json, word};
-use super::{Db, StoreError, Tx};
+use super::{Db, StoreError, Tx, refusals};
 use chrono_tz::Tz;
 use domain::contact::{self, Address, Class};
 use domain::customer::Birthday;
@@ -215,6 +215,9 @@ pub struct NewConsent {
 
 /// Appends to the ledger.
 pub async fn add_consents(tx: &Tx, recorded_at: Instant, said: Vec<NewConsent>) -> Result<(), StoreError> {
+    let denied = said.iter().filter(|c| !c.granted);
+    let denied = denied.map(|c| (c.occurred_at, c.customer, c.channel.clone(), c.purpose.clone())).collect();
+    refusals::remember_consents(tx, denied).await?;
     let rows = said
         .into_iter()
         .map(|c| {

@@ -2,11 +2,13 @@
 //! parameters work on both databases. No table is named here.
 
 use super::StoreError;
+use super::refusals::RefusalLog;
 use domain::time::{Instant, MachineInstant};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
     Statement, Value,
 };
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A connection to read with: the pool, or the transaction one is in.
@@ -21,24 +23,32 @@ enum Conn {
 }
 
 /// A transaction to write in. Only [`super::Store::write`] makes one.
-pub struct Tx(Db);
+pub struct Tx {
+    db: Db,
+    refusals: Option<Arc<RefusalLog>>,
+}
 
 impl std::ops::Deref for Tx {
     type Target = Db;
     fn deref(&self) -> &Db {
-        &self.0
+        &self.db
     }
 }
 
 impl Tx {
-    pub(super) fn new(tx: DatabaseTransaction) -> Self {
-        Self(Db { conn: Conn::Tx(tx), asked: AtomicU64::new(0) })
+    pub(super) fn new(tx: DatabaseTransaction, refusals: Option<Arc<RefusalLog>>) -> Self {
+        Self { db: Db { conn: Conn::Tx(tx), asked: AtomicU64::new(0) }, refusals }
     }
     pub(super) fn into_inner(self) -> Option<DatabaseTransaction> {
-        match self.0.conn {
+        match self.db.conn {
             Conn::Tx(tx) => Some(tx),
             Conn::Pool(_) => None,
         }
+    }
+
+    /// Where refusals are put down before they are committed, if anywhere.
+    pub(super) fn refusals(&self) -> Option<&RefusalLog> {
+        self.refusals.as_deref()
     }
 
     /// Runs a statement and gives the number of rows it changed.

@@ -1,6 +1,7 @@
 //! The list of refusals (拒收名单), by keyed hash of the contact point, so that it outlives erasure and holds
 //! for everybody who shares the point. The hash is made by whoever holds the key; no address comes here.
 
+use super::refusals::{self, Refused};
 use super::sql::{args, places};
 use super::{Db, StoreError, Tx};
 use domain::time::Instant;
@@ -36,6 +37,14 @@ pub async fn add(tx: &Tx, rows: Vec<SuppressionRow>) -> Result<u64, StoreError> 
             Entry::Occupied(_) => {}
         }
     }
+    let lines = points.values().map(|r| Refused::Contact {
+        at: r.created_at,
+        channel: r.channel.clone(),
+        hash: r.value_hash.clone(),
+        scope: r.scope.clone(),
+        reason: r.reason.clone(),
+    });
+    refusals::remember_contacts(tx, lines).await?;
     let values = points
         .into_values()
         .map(|r| args![r.channel, r.value_hash, r.scope, r.reason, r.actor, r.created_at])

@@ -7,6 +7,7 @@
 //! PostgreSQL: every unit runs in its own spawned task, so that a caller who goes away can't cancel a
 //! half-open `begin` and leave a connection inside a transaction nobody commits.
 
+use super::refusals::RefusalLog;
 use super::{StoreError, Tx};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -16,6 +17,7 @@ use sea_orm::{
 };
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant as Elapsed;
@@ -44,15 +46,15 @@ const GROUP_TIME: Duration = Duration::from_millis(20);
 #[derive(Clone)]
 pub(super) enum Writer {
     Sqlite { people: mpsc::Sender<Unit>, work: mpsc::Sender<Unit> },
-    Postgres { people: DatabaseConnection, work: DatabaseConnection },
+    Postgres { people: DatabaseConnection, work: DatabaseConnection, refusals: Option<Arc<RefusalLog>> },
 }
 
 impl Writer {
     /// Starts the writing task on its own connection.
-    pub(super) fn sqlite(conn: DatabaseConnection) -> Self {
+    pub(super) fn sqlite(conn: DatabaseConnection, refusals: Option<Arc<RefusalLog>>) -> Self {
         let (people, people_units) = mpsc::channel(1_024);
         let (work, work_units) = mpsc::channel(64);
-        tokio::spawn(run_sqlite(conn, people_units, work_units));
+        tokio::spawn(run_sqlite(Target { conn, refusals }, people_units, work_units));
         Self::Sqlite { people, work }
     }
 
@@ -79,9 +81,10 @@ impl Writer {
                 queue.send(Unit { body, answer }).await.map_err(|_| gone())?;
                 waiting.await.map_err(|_| gone())?
             }
-            Self::Postgres { people, work } => {
-                let pool = if lane == Lane::People { people.clone() } else { work.clone() };
-                match tokio::spawn(run_postgres(pool, body)).await {
+            Self::Postgres { people, work, refusals } => {
+                let conn = if lane == Lane::People { people.clone() } else { work.clone() };
+                let target = Target { conn, refusals: refusals.clone() };
+                match tokio::spawn(run_postgres(target, body)).await {
                     Ok(outcome) => outcome,
                     Err(e) => Err(StoreError::Panicked(e.to_string())),
                 }
@@ -95,8 +98,20 @@ impl Writer {
     }
 }
 
-async fn run_postgres(pool: DatabaseConnection, body: UnitBody) -> Result<UnitResult, StoreError> {
-    let tx = Tx::new(begin(&pool).await?);
+/// What is written to: the database, and the log of refusals beside it.
+struct Target {
+    conn: DatabaseConnection,
+    refusals: Option<Arc<RefusalLog>>,
+}
+
+impl Target {
+    async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(Tx::new(begin(&self.conn).await?, self.refusals.clone()))
+    }
+}
+
+async fn run_postgres(target: Target, body: UnitBody) -> Result<UnitResult, StoreError> {
+    let tx = target.begin().await?;
     let outcome = guarded(&tx, body).await;
     let inner = tx.into_inner().expect("made from a transaction above");
     match outcome {
@@ -136,11 +151,7 @@ async fn guarded(tx: &Tx, body: UnitBody) -> Result<UnitResult, StoreError> {
     })
 }
 
-async fn run_sqlite(
-    conn: DatabaseConnection,
-    mut people: mpsc::Receiver<Unit>,
-    mut work: mpsc::Receiver<Unit>,
-) {
+async fn run_sqlite(target: Target, mut people: mpsc::Receiver<Unit>, mut work: mpsc::Receiver<Unit>) {
     loop {
         let first = tokio::select! {
             biased;
@@ -148,7 +159,7 @@ async fn run_sqlite(
             Some(unit) = work.recv() => unit,
             else => return,
         };
-        run_group(&conn, first, &mut people, &mut work).await;
+        run_group(&target, first, &mut people, &mut work).await;
     }
 }
 
@@ -163,13 +174,13 @@ enum Ran {
 }
 
 async fn run_group(
-    conn: &DatabaseConnection,
+    target: &Target,
     first: Unit,
     people: &mut mpsc::Receiver<Unit>,
     work: &mut mpsc::Receiver<Unit>,
 ) {
-    let tx = match begin(conn).await {
-        Ok(inner) => Tx::new(inner),
+    let tx = match target.begin().await {
+        Ok(tx) => tx,
         Err(error) => return drop(first.answer.send(Err(error))),
     };
     let started = Elapsed::now();

@@ -455,3 +455,22 @@ fn a_customer_is_shown_and_explained_by_any_name() {
     assert!(typo.stderr.contains("did you mean churn_risk?"), "{}", typo.stderr);
     home.run(&["customer", "explain", &id]).ended(2);
 }
+
+#[test]
+fn the_doctor_names_what_is_wrong_and_what_would_help() {
+    let home = Home::new();
+    let well = home.run(&["doctor", "--invariants", "--format", "json"]).ended(0).json();
+    let all = well.as_array().expect("a list");
+    let of = |about: &str| all.iter().filter(|f| f["about"] == about).collect::<Vec<_>>();
+    assert_eq!(of("promises")[0]["grade"], "well", "{well}");
+    for (about, remedy) in
+        [("copies", "kinkeeper backup"), ("keys", "kinkeeper key create"), ("mail", "mail.relays")]
+    {
+        assert!(of(about)[0]["detail"].as_str().expect("a detail").contains(remedy), "{about}: {well}");
+    }
+    use std::os::unix::fs::PermissionsExt;
+    let key = home.path().join("data/secret.key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("changed");
+    let ill = home.run(&["doctor"]).ended(1);
+    assert!(ill.stdout.contains("chmod 600"), "{}", ill.stdout);
+}

@@ -5,7 +5,7 @@
     invariants.py postgres://user@host/db [--at-rest] [NAME…]
 
 Only reads. PostgreSQL goes through `psql`. NAME narrows to files whose name contains it. Files at_rest_* run only with --at-rest:
-they hold while no daemon works. The promises are in invariants/*.sql, not here.
+they hold while no daemon works. The promises are in /invariants/*.sql, not here.
 """
 import argparse
 import csv
@@ -15,7 +15,7 @@ import sqlite3
 import subprocess
 import sys
 
-FOLDER = pathlib.Path(__file__).resolve().parent / "invariants"
+FOLDER = pathlib.Path(__file__).resolve().parents[2] / "invariants"
 
 
 def files(names=(), at_rest=False):

@@ -223,7 +223,7 @@ impl Scene {
     /// What must hold at any time, by SQL written without looking at the code.
     pub async fn invariants_hold(&self) {
         for name in ["g9_callbacks", "g10_one_holder", "g11_vip_level"] {
-            let path = format!("{}/tests/oracle/invariants/{name}.sql", env!("CARGO_MANIFEST_DIR"));
+            let path = format!("{}/invariants/{name}.sql", env!("CARGO_MANIFEST_DIR"));
             let sql = std::fs::read_to_string(&path).expect("the invariant is there");
             let db = self.book.store.reader();
             let statement = Statement::from_string(db.get_database_backend(), sql);

@@ -207,6 +207,8 @@ stories! {
         assert_eq!(texts(book, tier).await, ["diamond"], "only Bea is kept");
         let why = texts(book, "SELECT failed FROM customer_due WHERE failed IS NOT NULL").await;
         assert!(why.len() == 1 && why[0].contains("event.order_key of row "), "{why:?}");
+        let told = kinkeeper::service::doctor::look(book.book()).await.expect("looks");
+        assert!(told.iter().any(|f| f.about == "set aside" && f.detail.contains("event.order_key of row ")), "{told:?}");
         // Mended; the next fact lets the keeper look again.
         let mended = "UPDATE event SET order_key = 'shop:' || id WHERE kind = 'Order Completed' AND customer_id = $1";
         book.change(mended, vec![ann]).await;

@@ -7,7 +7,7 @@ use domain::ids::{ShopId, SourceId};
 use domain::time::{Clock, Instant, MachineInstant, Span};
 use kinkeeper::app::App;
 use kinkeeper::settings::{Settings, Sources};
-use kinkeeper::store::{Lane, MachineTime, Open, Store, StoreError, Timeouts, sources};
+use kinkeeper::store::{Lane, MachineTime, Open, Schema, Store, StoreError, Timeouts, sources};
 use kinkeeper::system::SeededEntropy;
 use migration::MigratorTrait;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, QueryResult, Statement, Value};
@@ -156,6 +156,9 @@ pub fn open_at(url: &str, time: Time, clock: &Arc<TestClock>) -> Open {
         },
         machine_time: MachineTime::Given(clock.clone()),
         timeouts: Timeouts::default(),
+        refusals: None,
+        schema: Schema::MustBeCurrent,
+        backups: std::env::temp_dir(),
     }
 }
 

@@ -280,7 +280,7 @@ impl Care {
 
     /// Every violation the oracle's SQL finds.
     pub async fn violations(&self) -> Vec<String> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/invariants");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("invariants");
         let mut found = Vec::new();
         for file in std::fs::read_dir(folder).expect("the oracle's folder").flatten() {
             if file.path().extension().is_none_or(|e| e != "sql") {

@@ -80,7 +80,7 @@ impl Retail {
 
     /// Every violation of G1 and G2 that the independent SQL finds.
     pub async fn event_key_violations(&self) -> Vec<String> {
-        let sql = include_str!("../../oracle/invariants/g1_event_keys.sql");
+        let sql = include_str!("../../../invariants/g1_event_keys.sql");
         self.lines(sql.trim().trim_end_matches(';')).await
     }
 }
