@@ -15,6 +15,7 @@ pub mod document;
 pub mod entropy;
 pub mod event;
 pub mod ids;
+pub mod import;
 pub mod mask;
 pub mod money;
 mod names;

@@ -1,16 +1,20 @@
-//! `import`: files of customers, orders and tickets, with a progress bar where somebody watches.
+//! `import`: files of customers, orders, tickets and touches, with a progress bar where somebody watches.
+
+mod inspect;
 
 use super::failure::{Failure, Outcome};
 use super::output::FormatArg;
 use super::session::Global;
 use crate::service::ServiceError;
-use crate::service::import::{self, Age, Kind, Later, Mode, Progress, Report, Request, Unknown};
+use crate::service::import::{
+    self, Age, Choice, FormSaid, Kind, Later, Mode, Progress, Report, Request, Unknown,
+};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-/// Take in a CSV file, plain or gzipped
+/// Take in a file of your shop: CSV, XLSX or NDJSON
 ///
 /// Rows that can't be taken in are refused one by one, with line, column and remedy; all others are taken in.
 /// Exit code 0 with a warning on stderr where some rows were refused, 2 where every row was or the file can't
@@ -20,6 +24,8 @@ pub enum Import {
     Customers(CustomersFile),
     Orders(OrdersFile),
     Tickets(TicketsFile),
+    Contacts(ContactsFile),
+    Inspect(inspect::InspectFile),
 }
 
 /// What a cron job needs to know.
@@ -54,9 +60,17 @@ pub struct TicketsFile {
     file: FileArgs,
 }
 
+/// Touches by other tools: who was written to or called, when and how
+#[derive(Debug, Args)]
+#[command(after_help = concat!("Example:\n  kinkeeper import contacts touches.csv --history\n\n", exit_codes!()))]
+pub struct ContactsFile {
+    #[command(flatten)]
+    file: FileArgs,
+}
+
 #[derive(Debug, Args)]
 struct FileArgs {
-    /// CSV file with a header row, gzipped or not
+    /// File with a header row: CSV or NDJSON, gzipped or not, or XLSX
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Read and judge every row, and change nothing
@@ -72,12 +86,58 @@ struct FileArgs {
     #[arg(long, value_name = "FILE")]
     reject: Option<PathBuf>,
     #[command(flatten)]
+    form: FormArgs,
+    #[command(flatten)]
+    profile: ProfileArgs,
+    #[command(flatten)]
     format: FormatArg,
+}
+
+/// What a file's bytes may not tell.
+#[derive(Debug, Args)]
+struct FormArgs {
+    /// Encoding of a text file, such as utf-8, gb18030 or utf-16le; told by the file's bytes otherwise
+    #[arg(long, value_name = "LABEL")]
+    encoding: Option<String>,
+    /// Delimiter of a CSV file: one character, or comma, semicolon or tab; told by its header otherwise
+    #[arg(long, value_name = "CHARACTER")]
+    delimiter: Option<String>,
+    /// Sheet of a workbook; the first that isn't empty otherwise
+    #[arg(long, value_name = "NAME")]
+    sheet: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct ProfileArgs {
+    /// Mapping profile: generic, taobao, jd, shopify, douyin or pdd; told by the header otherwise
+    #[arg(long, value_name = "NAME", conflicts_with = "map")]
+    profile: Option<String>,
+    /// Mapping of your own, as `import inspect` proposes one
+    #[arg(long, value_name = "FILE")]
+    map: Option<PathBuf>,
+}
+
+impl From<FormArgs> for FormSaid {
+    fn from(FormArgs { encoding, delimiter, sheet }: FormArgs) -> Self {
+        Self { encoding, delimiter, sheet }
+    }
+}
+
+impl From<ProfileArgs> for Choice {
+    fn from(args: ProfileArgs) -> Self {
+        match (args.profile, args.map) {
+            (Some(name), _) => Self::Named(name),
+            (None, Some(path)) => Self::Map(path),
+            (None, None) => Self::Detect,
+        }
+    }
 }
 
 impl Import {
     pub async fn run(self, global: &Global) -> Outcome {
         let (kind, args) = match self {
+            Self::Inspect(command) => return command.run(global).await,
+            Self::Contacts(ContactsFile { file }) => (Kind::Contacts, file),
             Self::Customers(CustomersFile { file }) => (Kind::Customers, file),
             Self::Orders(OrdersFile { file }) => (Kind::Orders, file),
             Self::Tickets(TicketsFile { file }) => (Kind::Tickets, file),
@@ -85,6 +145,8 @@ impl Import {
         let request = Request {
             kind,
             path: args.file,
+            form: args.form.into(),
+            profile: args.profile.into(),
             mode: if args.dry_run { Mode::DryRun } else { Mode::Import },
             age: if args.history { Age::Historical } else { Age::Current },
             unknown: if args.traits { Unknown::Keep } else { Unknown::Refuse },
@@ -138,6 +200,8 @@ fn shown(report: &Report, request: &Request) -> String {
         counts.rejected,
         counts.without_customer
     )];
+    let profile = report.profile.as_ref().map_or(String::new(), |profile| format!("; profile {profile}"));
+    lines.push(format!("read as {}{profile}", report.form));
     if report.resumed_from > 0 {
         lines.push(format!("went on after row {}, where it was interrupted", report.resumed_from));
     }

@@ -1,324 +1,224 @@
-//! The generic CSV's columns: which there are, which must be there, and reading a row by their names.
+//! A file's header under its profile, and reading a row by our fields' names, in the file's own words where
+//! something is wrong.
 
-use super::Kind;
-use super::rows::MOST_COLUMNS;
-use chrono_tz::Tz;
-use domain::problem::{Problem, nearest};
+use super::reading::Form;
+use domain::import::{Around, Held, Layout, Profile, Table, Unknown, held, is_destroyed};
+use domain::problem::Problem;
 use domain::time::Instant;
-use std::collections::HashMap;
 
-const CUSTOMERS: [&str; 11] = [
-    "customer_id",
-    "shop",
-    "name",
-    "public_tier",
-    "email",
-    "phone",
-    "birthday",
-    "registered_at",
-    "timezone",
-    "locale",
-    "jurisdiction",
-];
-const ORDERS: [&str; 18] = [
-    "order_id",
-    "customer_id",
-    "paid_at",
-    "total",
-    "currency",
-    "kind",
-    "refund_of",
-    "status",
-    "coupon",
-    "shop",
-    "delivered_at",
-    "sku",
-    "product",
-    "category",
-    "style",
-    "brand",
-    "quantity",
-    "price",
-];
-const TICKETS: [&str; 17] = [
-    "ticket_id",
-    "customer_id",
-    "order_id",
-    "opened_at",
-    "resolved_at",
-    "category",
-    "severity",
-    "channel",
-    "complaint",
-    "important",
-    "complex",
-    "amount",
-    "sku",
-    "theme",
-    "status",
-    "csat",
-    "shop",
-];
-
-/// Columns `consent_<channel>_<purpose>`.
-const CONSENT: &str = "consent_";
 /// What a reject file adds; so that a repaired one can be imported as it is.
-pub(super) const REJECT: [&str; 3] = ["reject_line", "reject_code", "reject_reason"];
-
-impl Kind {
-    fn columns(self) -> &'static [&'static str] {
-        match self {
-            Self::Customers => &CUSTOMERS,
-            Self::Orders => &ORDERS,
-            Self::Tickets => &TICKETS,
-        }
-    }
-
-    fn required(self) -> &'static [&'static str] {
-        match self {
-            Self::Customers => &["customer_id"],
-            Self::Orders => &["order_id", "customer_id", "paid_at"],
-            Self::Tickets => &["ticket_id", "customer_id", "opened_at"],
-        }
-    }
-
-    fn knows(self, column: &str) -> bool {
-        self.columns().contains(&column) || REJECT.contains(&column) || consent_of(self, column).is_some()
-    }
-}
-
-/// Channel and purpose of a consent column.
-fn consent_of(kind: Kind, column: &str) -> Option<(&str, &str)> {
-    if kind != Kind::Customers {
-        return None;
-    }
-    column
-        .strip_prefix(CONSENT)?
-        .split_once('_')
-        .filter(|(channel, purpose)| !channel.is_empty() && !purpose.is_empty())
-}
-
-/// What to do with columns the format doesn't know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unknown {
-    Refuse,
-    /// `--traits`: they become traits (customers) or properties.
-    Keep,
-}
+pub(super) const REJECT: [&str; 4] = ["reject_line", "reject_code", "reject_reason", NOT_REPAIRED];
+/// A row as it stood that couldn't be put under the columns; whoever repaired it empties the cell.
+pub(super) const NOT_REPAIRED: &str = "reject_row";
 
 /// A file's header, understood.
 #[derive(Debug, Clone)]
 pub(super) struct Header {
-    pub names: Vec<String>,
-    places: HashMap<String, usize>,
-    /// Columns that are kept without a meaning.
-    extra: Vec<usize>,
-    /// Consent columns: place, channel, purpose.
-    consents: Vec<(usize, String, String)>,
+    pub layout: Layout,
+    pub form: Form,
+    /// `taobao (orders)`; `None` is the generic one.
+    pub profile: Option<String>,
 }
 
 impl Header {
-    /// Understands a header or says everything that is wrong with it.
-    pub fn read(kind: Kind, fields: Vec<String>, unknown: Unknown) -> Result<Self, Vec<Problem>> {
-        let names: Vec<String> = fields.iter().map(|name| name.trim().to_lowercase()).collect();
-        let mut problems = Vec::new();
-        let mut header = Self { names, places: HashMap::new(), extra: Vec::new(), consents: Vec::new() };
-        if header.names.len() > MOST_COLUMNS {
-            problems.push(Problem::new(
-                "line 1",
-                "too_many_columns",
-                format!("at most {MOST_COLUMNS} are taken"),
-            ));
-        }
-        for (place, name) in header.names.iter().enumerate() {
-            let at = format!("line 1, column {}", place + 1);
-            if name.is_empty() {
-                problems.push(Problem::new(at, "unnamed_column", "has no name; name it or remove it"));
-                continue;
-            }
-            if header.places.insert(name.clone(), place).is_some() {
-                let detail = format!("\"{name}\" is there twice; remove or rename one of them");
-                problems.push(Problem::new(at.clone(), "column_twice", detail));
-            }
-            match consent_of(kind, name) {
-                Some((channel, purpose)) => {
-                    header.consents.push((place, channel.to_owned(), purpose.to_owned()));
-                }
-                None if kind.knows(name) => {}
-                None if unknown == Unknown::Keep => header.extra.push(place),
-                None => problems.push(unknown_column(kind, name, at)),
-            }
-        }
-        for name in kind.required() {
-            if !header.places.contains_key(*name) {
-                problems.push(missing_column(kind, name, &header.names));
-            }
-        }
-        if problems.is_empty() { Ok(header) } else { Err(problems) }
+    /// Understands the header row, or says everything that is wrong with it.
+    pub fn read(
+        fit: (&Profile, &Table),
+        names: Vec<String>,
+        line: u64,
+        unknown: Unknown,
+        around: Around,
+        form: Form,
+    ) -> Result<Self, Vec<Problem>> {
+        let (profile, table) = fit;
+        let layout = Layout::of(profile, table, names, &REJECT, unknown, around).map_err(|problems| {
+            let at = |at: &str| match at {
+                "" => form.row(line),
+                at => format!("{}, {at}", form.row(line)),
+            };
+            problems.into_iter().map(|p| Problem { at: at(&p.at), ..p }).collect::<Vec<_>>()
+        })?;
+        let profile = (profile.name != super::profiles::GENERIC).then(|| match table.title.as_str() {
+            "" => profile.name.clone(),
+            title => format!("{} ({title})", profile.name),
+        });
+        Ok(Self { layout, form, profile })
     }
 
-    /// A row by the header's names; refused if its columns aren't the header's.
-    pub fn cells<'a>(&'a self, line: u64, fields: &'a [String]) -> Result<Cells<'a>, Problem> {
-        if fields.len() != self.names.len() {
-            let detail = format!(
-                "the row has {} columns and the header {}; put text with commas in quotes",
-                fields.len(),
-                self.names.len()
-            );
-            return Err(Problem::new(format!("line {line}"), "column_count", detail));
+    pub fn names(&self) -> &[String] {
+        &self.layout.names
+    }
+
+    /// A row by our fields' names; refused if its columns aren't the header's.
+    pub fn cells<'a>(&'a self, line: &'a Line) -> Result<Cells<'a>, Problem> {
+        let (cells, names) = (line.raw.len(), self.names().len());
+        if cells != names {
+            let detail =
+                format!("the row has {cells} columns and the header {names}; put text with commas in quotes");
+            return Err(Problem::new(self.form.row(line.number), "column_count", detail));
         }
-        Ok(Cells { header: self, fields, line })
+        Ok(Cells { header: self, raw: &line.raw, read: &line.read, line: line.number })
     }
 }
 
-fn unknown_column(kind: Kind, name: &str, at: String) -> Problem {
-    let known = kind.columns().iter().copied().chain(["consent_email_marketing", "consent_sms_marketing"]);
-    let hint = match nearest(name, known) {
-        Some(near) => format!("did you mean {near}? Or keep it with --traits"),
-        None => format!("remove it, or keep it with --traits; there are {}", kind.columns().join(", ")),
-    };
-    Problem::new(at, "unknown_column", format!("\"{name}\" is no column of {}; {hint}", kind.as_str()))
+/// One row: as it stands, and by the profile.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    pub number: u64,
+    pub raw: Vec<String>,
+    read: Vec<String>,
 }
 
-fn missing_column(kind: Kind, name: &str, names: &[String]) -> Problem {
-    let unknown = names.iter().map(String::as_str).filter(|other| !kind.knows(other));
-    let hint =
-        nearest(name, unknown).map_or(String::new(), |near| format!("; is it the one called \"{near}\"?"));
-    Problem::new("line 1", "missing_column", format!("the file has no column {name}{hint}"))
+impl Line {
+    pub fn of(number: u64, raw: Vec<String>, header: &Header) -> Self {
+        let whole = raw.len() == header.names().len();
+        let read = if whole { header.layout.read(&raw) } else { Vec::new() };
+        Self { number, raw, read }
+    }
 }
 
-/// One row by column names. Blank is absent.
+/// One row by our fields' names. Blank is absent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Cells<'a> {
     header: &'a Header,
-    fields: &'a [String],
+    raw: &'a [String],
+    read: &'a [String],
     pub line: u64,
 }
 
 impl<'a> Cells<'a> {
-    pub fn get(&self, name: &str) -> Option<&'a str> {
-        let field = self.fields[*self.header.places.get(name)?].trim();
-        (!field.is_empty()).then_some(field)
+    pub fn get(&self, field: &str) -> Option<&'a str> {
+        let value = self.read[self.header.layout.place(field)?].trim();
+        (!value.is_empty()).then_some(value)
     }
 
-    pub fn problem(&self, column: &str, code: &'static str, detail: impl Into<String>) -> Problem {
-        Problem::new(format!("line {}, column {column}", self.line), code, detail)
+    /// The field's cell as it stands in the file.
+    pub fn written(&self, field: &str) -> Option<&'a str> {
+        let cell = self.raw[self.header.layout.column_in(field, self.raw)?].trim();
+        (!cell.is_empty()).then_some(cell)
     }
 
-    pub fn required(&self, column: &str) -> Result<&'a str, Problem> {
-        self.get(column).ok_or_else(|| self.problem(column, "missing_field", "is empty; a row needs it"))
+    pub fn problem(&self, field: &str, code: &'static str, detail: impl Into<String>) -> Problem {
+        let layout = &self.header.layout;
+        let place = layout.column_in(field, self.raw);
+        let name = place.map_or(field, |place| layout.names[place].as_str());
+        let (row, cell) = (self.header.form.row(self.line), self.header.form.cell(self.line, place));
+        Problem::new(format!("{row}, column {name}{cell}"), code, detail)
+    }
+
+    /// A problem of the row as a whole.
+    pub fn of_row(&self, code: &'static str, detail: impl Into<String>) -> Problem {
+        Problem::new(self.header.form.row(self.line), code, detail)
+    }
+
+    pub fn required(&self, field: &str) -> Result<&'a str, Problem> {
+        self.get(field).ok_or_else(|| self.problem(field, "missing_field", "is empty; a row needs it"))
     }
 
     /// An id, unless a spreadsheet has destroyed it.
-    pub fn id(&self, column: &str) -> Result<Option<&'a str>, Problem> {
-        let Some(id) = self.get(column) else { return Ok(None) };
-        let destroyed = id.split_once(['E', 'e']).is_some_and(|(digits, exponent)| {
-            let power = exponent.strip_prefix('+').unwrap_or(exponent);
-            digits.contains('.')
-                && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
-                && !power.is_empty()
-                && power.bytes().all(|b| b.is_ascii_digit())
+    pub fn id(&self, field: &str) -> Result<Option<&'a str>, Problem> {
+        let written = self.written(field).map(|cell| match held(cell, &[]) {
+            Held::Text(text) => text,
+            Held::Nothing => "",
         });
-        if destroyed {
+        if let Some(id) = written.filter(|id| is_destroyed(id)) {
             let detail = format!(
                 "\"{id}\" was a longer number before a spreadsheet rounded it; export the column as text from the shop again"
             );
-            return Err(self.problem(column, "destroyed_id", detail));
+            return Err(self.problem(field, "destroyed_id", detail));
         }
-        Ok(Some(id))
+        if let Some(id) = written.filter(|id| id.starts_with('=')) {
+            let detail = format!("\"{id}\" is a formula; put the id itself");
+            return Err(self.problem(field, "formula", detail));
+        }
+        Ok(self.get(field))
     }
 
-    /// An instant; without offset in the shop's zone.
-    pub fn instant(&self, column: &str, zone: Tz) -> Result<Option<Instant>, Problem> {
-        let Some(text) = self.get(column) else { return Ok(None) };
-        let wrong = || {
-            let detail = format!("\"{text}\" is no instant; write it like 2026-09-25T09:55:00 or 2026-09-25");
-            self.problem(column, "bad_timestamp", detail)
+    /// An instant; without offset in the profile's zone, else the shop's.
+    pub fn instant(&self, field: &str) -> Result<Option<Instant>, Problem> {
+        let Some(text) = self.get(field) else { return Ok(None) };
+        let written = self.written(field).unwrap_or(text);
+        // What could be read at all is in UTC already.
+        let Some(at) = Instant::parse(text, chrono_tz::UTC) else {
+            let detail = match ambiguous(written) {
+                Some(detail) => detail,
+                None => {
+                    format!("\"{written}\" is no instant; write it like 2026-09-25T09:55:00 or 2026-09-25")
+                }
+            };
+            return Err(self.problem(field, "bad_timestamp", detail));
         };
-        let at = Instant::parse(text, zone).ok_or_else(wrong)?;
         if at.micros() < 365 * domain::time::DAY {
             let detail =
-                format!("\"{text}\" is what an empty date becomes; leave it empty or put the true one");
-            return Err(self.problem(column, "accidental_1970", detail));
+                format!("\"{written}\" is what an empty date becomes; leave it empty or put the true one");
+            return Err(self.problem(field, "accidental_1970", detail));
         }
         Ok(Some(at))
     }
 
-    /// Columns without a meaning, as they are.
-    pub fn extra(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let (header, fields) = (self.header, self.fields);
-        let cell = move |&place: &usize| (header.names[place].as_str(), fields[place].trim());
-        header.extra.iter().map(cell).filter(|(_, value)| !value.is_empty())
+    /// A word of those the profile lists.
+    pub fn word(&self, field: &str, ours: &[&str]) -> Result<Option<&'a str>, Problem> {
+        let Some(word) = self.get(field) else { return Ok(None) };
+        match self.header.layout.words(field) {
+            Some(known) if !ours.contains(&word) => {
+                let detail = format!(
+                    "\"{word}\" isn't known; there are {}. Add it to the profile's values and import with --map",
+                    known.join(", ")
+                );
+                Err(self.problem(field, "unknown_word", detail))
+            }
+            _ => Ok(Some(word)),
+        }
     }
 
-    /// Consent cells that say something: column, channel, purpose, what they say.
-    pub fn consents(&self) -> impl Iterator<Item = (&'a str, &'a str, &'a str, &'a str)> {
-        let (header, fields) = (self.header, self.fields);
+    /// Whether the profile lists the words a field's cells may hold.
+    pub fn words_are_listed(&self, field: &str) -> bool {
+        self.header.layout.words(field).is_some()
+    }
+
+    /// The currency of the row's amounts, by itself or by the profile.
+    pub fn currency(&self) -> Option<String> {
+        let named = self.get("currency").map(str::to_owned);
+        named.or_else(|| self.header.layout.currency().map(|currency| currency.to_string()))
+    }
+
+    /// How the profile describes the file.
+    pub fn table(&self) -> &'a Table {
+        &self.header.layout.table
+    }
+
+    /// Columns without a meaning, as they are.
+    pub fn extra(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let (header, raw) = (self.header, self.raw);
         header
-            .consents
+            .layout
+            .extra
             .iter()
-            .map(move |(place, channel, purpose)| {
-                (header.names[*place].as_str(), channel.as_str(), purpose.as_str(), fields[*place].trim())
-            })
-            .filter(|(.., value)| !value.is_empty())
+            .map(move |(place, name)| (name.as_str(), raw[*place].trim()))
+            .filter(|(_, value)| !value.is_empty())
+    }
+
+    /// Consent cells that say something: field, channel, purpose, what they say.
+    pub fn consents(&self) -> impl Iterator<Item = (&'a str, &'a str, &'a str, &'a str)> {
+        let (layout, read) = (&self.header.layout, self.read);
+        layout.taken.iter().enumerate().filter_map(move |(index, taken)| {
+            let (channel, purpose) = domain::import::consent_of(layout.kind, &taken.field)?;
+            let value = read[index].trim();
+            (!value.is_empty()).then_some((taken.field.as_str(), channel, purpose, value))
+        })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn header(kind: Kind, names: &str) -> Vec<String> {
-        let fields = names.split(',').map(str::to_owned).collect();
-        Header::read(kind, fields, Unknown::Refuse).unwrap_err().iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn a_wrong_header_names_the_column_and_the_nearest_known_one() {
-        let problems = header(Kind::Orders, "order_id,custmer_id,paid_at,total,total,elephant");
-        assert_eq!(problems.len(), 4, "{problems:#?}");
-        assert!(problems[0].starts_with(
-            "line 1, column 2: \"custmer_id\" is no column of orders; did you mean customer_id?"
-        ));
-        assert!(problems[1].contains("\"total\" is there twice"));
-        assert!(problems[2].contains("there are order_id, customer_id"));
-        assert_eq!(
-            problems[3],
-            "line 1: the file has no column customer_id; is it the one called \"custmer_id\"?"
-        );
-    }
-
-    #[test]
-    fn unknown_columns_are_kept_on_purpose_only() {
-        let fields =
-            || vec!["customer_id".to_owned(), "hobby".to_owned(), "consent_email_marketing".to_owned()];
-        assert!(Header::read(Kind::Customers, fields(), Unknown::Refuse).is_err());
-        let header = Header::read(Kind::Customers, fields(), Unknown::Keep).unwrap();
-        let row = ["1".to_owned(), "chess".to_owned(), "yes".to_owned()];
-        let cells = header.cells(2, &row).unwrap();
-        assert_eq!(cells.extra().collect::<Vec<_>>(), [("hobby", "chess")]);
-        let consents: Vec<_> = cells.consents().collect();
-        assert_eq!(consents, [("consent_email_marketing", "email", "marketing", "yes")]);
-        assert_eq!(header.cells(2, &row[..2]).unwrap_err().code, "column_count");
-    }
-
-    #[test]
-    fn an_id_a_spreadsheet_rounded_is_refused() {
-        let header = Header::read(Kind::Customers, vec!["customer_id".to_owned()], Unknown::Refuse).unwrap();
-        let id = |text: &str| {
-            let row = [text.to_owned()];
-            header
-                .cells(2, &row)
-                .unwrap()
-                .id("customer_id")
-                .map(|id| id.map(str::to_owned))
-                .map_err(|p| p.code)
-        };
-        assert_eq!(id("1.23E+18"), Err("destroyed_id"));
-        assert_eq!(id("1.5e10"), Err("destroyed_id"));
-        for fine in ["12346", "taobao:x", "A1E5", "E.12"] {
-            assert_eq!(id(fine), Ok(Some(fine.to_owned())));
-        }
-        assert_eq!(id(" "), Ok(None));
-    }
+/// `03/04/2026` says neither day nor month.
+fn ambiguous(text: &str) -> Option<String> {
+    let date = text.split(' ').next().unwrap_or_default();
+    let parts: Vec<&str> = date.split(['/', '.', '-']).collect();
+    let numbers = parts.iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    let shape: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+    let slashed = numbers && matches!(shape[..], [1 | 2, 1 | 2, 2 | 4]);
+    slashed.then(|| {
+        format!(
+            "\"{text}\" doesn't say which is the day; say it in `dates` of a mapping (`import inspect` proposes one), such as \"%d/%m/%Y\""
+        )
+    })
 }

@@ -1,11 +1,13 @@
 //! What a row says, as the events an SDK would have sent: so that files and feeds take one way in.
 //!
 //! Message ids follow from the row's own id, so the same file twice changes nothing. A customer's row has
-//! its file in it too: it says how the person stands now, and a later file may say it otherwise.
+//! its file and its line in it too: it says how the person stands now, and a later row or file may say it
+//! otherwise. Ids that are somebody's contact or nick are hashed there, since message ids outlive an erasure.
 
 use super::Kind;
 use super::columns::Cells;
-use chrono_tz::Tz;
+use domain::contact::Class;
+use domain::money::Currency;
 use domain::problem::{Problem, Problems};
 use domain::time::Instant;
 use serde_json::{Map, Value, json};
@@ -16,7 +18,7 @@ use sha2::{Digest, Sha256};
 pub(super) struct Origin {
     pub kind: Kind,
     pub shop_key: String,
-    pub zone: Tz,
+    pub currency: Currency,
     pub file_hash: String,
 }
 
@@ -54,6 +56,8 @@ impl Origin {
         }
         let customer = match first.id("customer_id") {
             Ok(Some(customer)) => customer,
+            // A touch may name a telephone number instead.
+            Ok(None) if self.kind == Kind::Contacts && first.get("phone").is_some() => "",
             Ok(None) => return Said::NoCustomer,
             Err(problem) => {
                 problems.push(problem);
@@ -65,20 +69,31 @@ impl Origin {
             Kind::Customers => self.customer(first, customer, problems),
             Kind::Orders => self.order(rows, customer, problems),
             Kind::Tickets => self.ticket(first, customer, problems),
+            Kind::Contacts => self.contact(first, customer, problems),
+            Kind::Events => Vec::new(),
         })
     }
 
-    fn message_id(&self, what: &str, id: &str, part: &str) -> String {
+    /// `part` stays as it is, whatever the length: rows of one customer are ordered by it.
+    pub(super) fn message_id(&self, what: &str, id: &str, part: &str) -> String {
         let full = format!("{what}:{}:{id}{part}", self.shop_key);
-        if full.len() <= LONGEST_ID {
+        if full.len() <= LONGEST_ID && !id.contains(':') {
             return full;
         }
-        let hash: String = Sha256::digest(&full).iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{what}:{hash}")
+        let hash: String = Sha256::digest(format!("{}:{id}", self.shop_key))[..16]
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        format!("{what}:{hash}{part}")
+    }
+
+    /// What tells this row of this file from every other, in the order of rows.
+    fn row_of_file(&self, row: &Cells<'_>) -> String {
+        format!("@{}#{:08}", &self.file_hash[..self.file_hash.len().min(12)], row.line)
     }
 
     /// An event at an instant, or at none where that couldn't be read.
-    fn track(
+    pub(super) fn track(
         &self,
         id: String,
         customer: &str,
@@ -94,26 +109,37 @@ impl Origin {
     }
 
     fn customer(&self, row: &Cells<'_>, customer: &str, problems: &mut Problems) -> Vec<Dated> {
-        let registered = problems.note(row.instant("registered_at", self.zone));
+        let registered = problems.note(row.instant("registered_at"));
         let mut traits: Map<String, Value> =
             row.extra().map(|(name, value)| (name.to_owned(), json!(value))).collect();
-        for column in
-            ["name", "public_tier", "email", "phone", "birthday", "timezone", "locale", "jurisdiction"]
-        {
+        for column in [
+            "name",
+            "first_name",
+            "last_name",
+            "gender",
+            "public_tier",
+            "email",
+            "phone",
+            "birthday",
+            "timezone",
+            "locale",
+            "jurisdiction",
+        ] {
             if let Some(value) = row.get(column) {
                 traits.insert(column.to_owned(), json!(value));
             }
         }
+        problems.note(row.id("phone"));
         if let Some(at) = registered {
             traits.insert("created_at".to_owned(), json!(at.to_rfc3339()));
         }
-        let file = &self.file_hash[..self.file_hash.len().min(12)];
-        let id = self.message_id("customers", customer, &format!("@{file}"));
+        let file = self.row_of_file(row);
+        let id = self.message_id("customers", customer, &file);
         let event = json!({"type": "identify", "messageId": id, "userId": customer, "traits": traits});
         let mut events = vec![Dated { at: registered, event }];
         for (column, channel, purpose, text) in row.consents() {
             let Some(granted) = problems.note(consent(row, column, text).map(Some)) else { continue };
-            let part = format!(":{channel}:{purpose}@{file}");
+            let part = format!(":{channel}:{purpose}{file}");
             let id = self.message_id("consents", customer, &part);
             let said = json!({"channel": channel, "purpose": purpose, "granted": granted});
             let mut event = json!({
@@ -128,88 +154,14 @@ impl Origin {
         events
     }
 
-    fn order(&self, rows: &[Cells<'_>], customer: &str, problems: &mut Problems) -> Vec<Dated> {
-        let first = rows.first().expect("a record has a row");
-        let order_id = needed(first, "order_id", problems);
-        for column in [
-            "customer_id",
-            "paid_at",
-            "total",
-            "currency",
-            "kind",
-            "refund_of",
-            "coupon",
-            "status",
-            "delivered_at",
-        ] {
-            if let Some(other) = rows.iter().find(|row| row.get(column) != first.get(column)) {
-                let detail = format!("differs from line {}, a row of the same order {order_id}", first.line);
-                problems.push(other.problem(column, "rows_disagree", detail));
-            }
-        }
-        let paid_at = instant_needed(first, "paid_at", self.zone, problems);
-        let mut properties = Map::new();
-        for column in ["total", "currency", "coupon", "status"] {
-            if let Some(value) = first.get(column) {
-                properties.insert(column.to_owned(), json!(value));
-            }
-        }
-        properties.extend(first.extra().map(|(name, value)| (name.to_owned(), json!(value))));
-        let lines: Vec<Value> = rows.iter().filter_map(line).collect();
-        if !lines.is_empty() {
-            properties.insert("products".to_owned(), json!(lines));
-        }
-        match first.get("kind").unwrap_or("purchase") {
-            "purchase" => {}
-            other => {
-                if other != "refund" {
-                    let detail = format!("\"{other}\" is neither purchase nor refund");
-                    problems.push(first.problem("kind", "bad_kind", detail));
-                }
-                // What is neither is read on as a refund, which needs the least.
-                return self.refund(first, order_id, customer, paid_at, properties, problems);
-            }
-        }
-        properties.insert("order_id".to_owned(), json!(order_id));
-        let id = |part| self.message_id("orders", order_id, part);
-        let mut events = vec![self.track(id(""), customer, "Order Completed", paid_at, properties)];
-        let only_order = Map::from_iter([("order_id".to_owned(), json!(order_id))]);
-        if first.get("status").is_some_and(cancelled) {
-            let cancelled = id(":cancelled");
-            events.push(self.track(cancelled, customer, "Order Cancelled", paid_at, only_order.clone()));
-        }
-        if let Some(at) = problems.note(first.instant("delivered_at", self.zone)) {
-            events.push(self.track(id(":delivered"), customer, "Order Delivered", Some(at), only_order));
-        }
-        events
-    }
-
-    /// A refund row's order_id is its own id; `refund_of` is the order. The sign of the total is ignored.
-    fn refund(
-        &self,
-        row: &Cells<'_>,
-        refund_id: &str,
-        customer: &str,
-        at: Option<Instant>,
-        mut properties: Map<String, Value>,
-        problems: &mut Problems,
-    ) -> Vec<Dated> {
-        properties.insert("refund_id".to_owned(), json!(refund_id));
-        if let Some(order_id) = problems.note(row.id("refund_of")) {
-            properties.insert("order_id".to_owned(), json!(order_id));
-        }
-        let id = self.message_id("refunds", refund_id, "");
-        vec![self.track(id, customer, "Order Refunded", at, properties)]
-    }
-
     fn ticket(&self, row: &Cells<'_>, customer: &str, problems: &mut Problems) -> Vec<Dated> {
         let ticket_id = needed(row, "ticket_id", problems);
-        let opened_at = instant_needed(row, "opened_at", self.zone, problems);
-        let resolved_at = problems.note(row.instant("resolved_at", self.zone));
+        let opened_at = instant_needed(row, "opened_at", problems);
+        let resolved_at = problems.note(row.instant("resolved_at"));
         if let (Some(opened), Some(resolved)) = (opened_at, resolved_at)
             && resolved < opened
         {
-            let cell = |column| row.get(column).unwrap_or_default();
+            let cell = |column| row.written(column).unwrap_or_default();
             let detail = format!(
                 "\"{}\" is before opened_at, \"{}\"; correct the one that is wrong",
                 cell("resolved_at"),
@@ -257,40 +209,53 @@ impl Origin {
         }
         events
     }
+
+    /// A touch by another tool. The same customer, instant, channel and source are the same touch.
+    fn contact(&self, row: &Cells<'_>, customer: &str, problems: &mut Problems) -> Vec<Dated> {
+        let at = instant_needed(row, "at", problems);
+        let channel = problems.note(row.required("channel"));
+        let phone = problems.note(row.id("phone"));
+        let customer = match (customer, phone) {
+            ("", Some(phone)) => phone_user(row, phone, problems),
+            (customer, _) => customer.to_owned(),
+        };
+        let mut said: Map<String, Value> =
+            row.extra().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+        for column in ["channel", "purpose", "source"] {
+            if let Some(value) = row.get(column) {
+                said.insert(column.to_owned(), json!(value));
+            }
+        }
+        let source = row.get("source").unwrap_or_default();
+        let micros = at.map_or(0, Instant::micros);
+        // Hashed whole: it may hold a telephone number.
+        let touch = format!(":{customer}:{micros}:{channel}:{source}");
+        vec![self.track(self.message_id("contacts", &touch, ""), &customer, "Contact Made", at, said)]
+    }
+}
+
+/// Who a telephone number names, as a customer's id.
+fn phone_user(row: &Cells<'_>, phone: &str, problems: &mut Problems) -> String {
+    match domain::contact::phone(phone) {
+        Some(phone) if phone.usable && phone.class == Class::Real => format!("phone:{}", phone.value),
+        _ => {
+            let detail = format!("\"{phone}\" names nobody; put a whole telephone number or a customer_id");
+            problems.push(row.problem("phone", "bad_phone", detail));
+            // Nobody's; only for what else there may be to tell.
+            "?".to_owned()
+        }
+    }
 }
 
 /// An id that must be there; nothing where it isn't.
-fn needed<'a>(row: &Cells<'a>, column: &str, problems: &mut Problems) -> &'a str {
+pub(super) fn needed<'a>(row: &Cells<'a>, column: &str, problems: &mut Problems) -> &'a str {
     let id = row.id(column).and_then(|_| row.required(column));
     problems.note(id)
 }
 
-fn instant_needed(row: &Cells<'_>, column: &str, zone: Tz, problems: &mut Problems) -> Option<Instant> {
-    let at = row.required(column).and_then(|_| row.instant(column, zone));
+pub(super) fn instant_needed(row: &Cells<'_>, column: &str, problems: &mut Problems) -> Option<Instant> {
+    let at = row.required(column).and_then(|_| row.instant(column));
     problems.note(at)
-}
-
-/// The line of an order that a row is, if it says anything about one.
-pub(super) fn line(row: &Cells<'_>) -> Option<Value> {
-    let mut line = Map::new();
-    for (column, name) in [
-        ("sku", "sku"),
-        ("product", "name"),
-        ("category", "category"),
-        ("style", "style"),
-        ("brand", "brand"),
-        ("quantity", "quantity"),
-        ("price", "price"),
-    ] {
-        if let Some(value) = row.get(column) {
-            line.insert(name.to_owned(), json!(value));
-        }
-    }
-    (!line.is_empty()).then_some(Value::Object(line))
-}
-
-fn cancelled(status: &str) -> bool {
-    matches!(status.to_lowercase().as_str(), "cancelled" | "canceled" | "已取消")
 }
 
 fn consent(row: &Cells<'_>, column: &str, text: &str) -> Result<bool, Problem> {

@@ -1,9 +1,11 @@
 //! Judging a record: what it says, or everything it is refused for, with line, column and the cell itself.
 
+use super::Later;
+use super::columns::NOT_REPAIRED;
 use super::columns::{Cells, Header};
-use super::events::{Dated, Origin, Said, line};
+use super::events::{Dated, Origin, Said};
+use super::order::line;
 use super::records::Record;
-use super::{Kind, Later};
 use domain::event::{Context, Reading, parse};
 use domain::problem::{Problem, Problems};
 use domain::time::Instant;
@@ -25,12 +27,17 @@ pub(super) enum Judged {
 
 impl Judge {
     pub fn judge(&self, record: &Record, header: &Header) -> Result<Judged, Vec<Problem>> {
-        if let Some((_, problem)) = &record.unreadable {
+        if let Some(problem) = &record.unreadable {
             return Err(vec![problem.clone()]);
         }
         let cells = record.cells(header).map_err(|problem| vec![problem])?;
         let first = cells.first().expect("a readable record has a row");
         let mut problems = Problems::default();
+        if let Some(row) = cells.iter().find(|row| row.get(NOT_REPAIRED).is_some()) {
+            let detail =
+                "holds the row as it was refused; put its values into their columns and empty this one";
+            return Err(vec![row.problem(NOT_REPAIRED, "not_repaired", detail)]);
+        }
         let Said::Events(dated) = self.origin.read(&cells, &mut problems) else {
             return problems.or(Judged::NoCustomer);
         };
@@ -59,11 +66,11 @@ impl Judge {
 
     fn future(&self, row: &Cells<'_>) -> Problem {
         let column = self.origin.kind.dating_column();
-        let clock = self.clock.local(self.origin.zone).format("%Y-%m-%dT%H:%M:%S");
+        let clock = self.clock.local(self.context.zone).format("%Y-%m-%dT%H:%M:%S");
         let detail = format!(
             "\"{}\" is after the clock, which shows {clock} in {}; correct it, or import it when that has come",
-            row.get(column).unwrap_or_default(),
-            self.origin.zone
+            row.written(column).unwrap_or_default(),
+            self.context.zone
         );
         row.problem(column, "future", detail)
     }
@@ -85,23 +92,12 @@ fn in_cell(cells: &[Cells<'_>], problem: Problem) -> Problem {
     let row = of_line.unwrap_or_else(|| cells.first().expect("a readable record has a row"));
     let of_the_value =
         ["is ", "must ", "has ", "longer "].iter().any(|word| problem.detail.starts_with(word));
-    let detail = match row.get(column).filter(|_| of_the_value) {
+    let detail = match row.written(column).filter(|_| of_the_value) {
         Some(cell) => format!("\"{cell}\" {}", problem.detail),
         None => problem.detail,
     };
     match column {
-        "" => Problem::new(format!("line {}", row.line), problem.code, detail),
+        "" => row.of_row(problem.code, detail),
         column => row.problem(column, problem.code, detail),
-    }
-}
-
-impl Kind {
-    /// The column that says when a row happened.
-    fn dating_column(self) -> &'static str {
-        match self {
-            Self::Customers => "registered_at",
-            Self::Orders => "paid_at",
-            Self::Tickets => "opened_at",
-        }
     }
 }

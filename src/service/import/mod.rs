@@ -1,18 +1,23 @@
-//! Files of customers, orders and tickets come in: streamed, slice by slice, each slice one transaction with
+//! Files of customers, orders, tickets and touches come in, in any form and under a mapping profile: streamed, slice by slice, each slice one transaction with
 //! the cursor in it, so that an interrupted import goes on where it was. The same file twice changes nothing.
 
 mod abandoned;
 mod columns;
 mod events;
+mod inspect;
 mod judge;
+mod order;
+mod profiles;
+mod reading;
 mod records;
 mod reject;
-mod rows;
 mod run;
 
 pub use abandoned::{Unfinished, end_abandoned, list_unfinished};
-pub use columns::Unknown;
+pub use domain::import::{Kind, Unknown};
 pub use events::Dated;
+pub use inspect::{Fitting, Inspection, inspect, next_command};
+pub use profiles::{Choice, shipped};
 pub use run::{feed, run};
 
 use crate::store::imports::Counts;
@@ -21,31 +26,6 @@ use domain::problem::{Problem, together};
 use domain::time::Instant;
 use serde::Serialize;
 use std::path::PathBuf;
-
-/// What a file is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    Customers,
-    Orders,
-    Tickets,
-}
-
-impl Kind {
-    pub const ALL: [Self; 3] = [Self::Customers, Self::Orders, Self::Tickets];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Customers => "customers",
-            Self::Orders => "orders",
-            Self::Tickets => "tickets",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
-}
 
 /// Whether anything is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,12 +52,24 @@ pub enum Later {
     LeaveOut,
 }
 
+/// What is said of a file's form; what isn't is told by its bytes.
+#[derive(Debug, Clone, Default)]
+pub struct FormSaid {
+    /// A label such as `gb18030`.
+    pub encoding: Option<String>,
+    /// One character, or `comma`, `semicolon`, `tab`.
+    pub delimiter: Option<String>,
+    pub sheet: Option<String>,
+}
+
 /// What to import and how.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub kind: Kind,
-    /// CSV, gzip or not.
+    /// CSV or NDJSON, gzip or not; XLSX.
     pub path: PathBuf,
+    pub form: FormSaid,
+    pub profile: Choice,
     pub mode: Mode,
     pub age: Age,
     pub unknown: Unknown,
@@ -92,6 +84,8 @@ impl Request {
         Self {
             kind,
             path: path.into(),
+            form: FormSaid::default(),
+            profile: Choice::Detect,
             mode: Mode::Import,
             age: Age::Current,
             unknown: Unknown::Refuse,
@@ -141,6 +135,10 @@ pub struct Report {
     /// `None` after a dry run.
     pub import: Option<ImportId>,
     pub kind: Kind,
+    /// The file's form as it was told or found: `CSV, GB18030, comma`.
+    pub form: String,
+    /// The profile it was read by; `None` is the generic one.
+    pub profile: Option<String>,
     /// Rows of the file, the header not counted.
     pub rows: u64,
     /// Rows an earlier, interrupted run had done.

@@ -1,12 +1,12 @@
 //! From rows to records: the rows of one order are one, wherever in the file they stand.
 
-use super::Kind;
-use super::columns::{Cells, Header, Unknown};
-use super::rows::{Broken, Row, Rows, open};
+use super::columns::{Cells, Header, Line};
+use super::profiles::{self, Choice};
+use super::reading::{Broken, Form, How, Opened, Row, Rows, open, open_as};
+use domain::import::{Around, Kind, Profile, Table, Unknown};
 use domain::problem::Problem;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
-use std::io::BufRead;
 use std::path::Path;
 
 /// Rows that belong together, or one that can't be read.
@@ -14,24 +14,33 @@ use std::path::Path;
 pub(super) struct Record {
     /// Rows of the file up to and including the last of this record, the header not counted.
     pub row: u64,
-    pub lines: Vec<(u64, Vec<String>)>,
-    /// Why the row can't be read; `lines` is empty then.
-    pub unreadable: Option<(u64, Problem)>,
+    pub lines: Vec<Line>,
+    /// Why the row, the only one then, can't be read.
+    pub unreadable: Option<Problem>,
 }
 
 /// What a first reading of the whole file found.
-pub(super) struct Survey {
-    pub rows: u64,
+struct Survey {
+    rows: u64,
     /// Hashes of order ids whose rows don't stand together, with their number.
     scattered: HashMap<u64, u64>,
     hasher: RandomState,
 }
 
+/// What is said of a file and around it.
+pub(super) struct Reading<'a> {
+    pub kind: Kind,
+    pub path: &'a Path,
+    pub how: How,
+    pub choice: &'a Choice,
+    pub unknown: Unknown,
+    pub around: Around,
+}
+
 /// A file's records, in the order in which they are complete.
 pub(super) struct Records {
-    rows: Rows<Box<dyn BufRead + Send>>,
+    rows: Rows,
     pub header: Header,
-    kind: Kind,
     survey: Survey,
     row: u64,
     /// An order whose rows are still coming.
@@ -43,10 +52,15 @@ pub(super) struct Records {
 }
 
 impl Records {
-    pub fn open(kind: Kind, path: &Path, unknown: Unknown) -> Result<Self, Broken> {
-        let survey = survey(kind, path, unknown)?;
-        let (rows, header) = begin(kind, path, unknown)?;
-        Ok(Self { rows, header, kind, survey, row: 0, current: None, waiting: HashMap::new(), next: None })
+    pub fn open(reading: &Reading<'_>) -> Result<Self, Broken> {
+        let asked = profiles::asked(reading.choice)?;
+        let hint = asked.as_ref().and_then(|profile| profile.encoding.clone());
+        let opened = open(reading.path, &How { hint, ..reading.how.clone() })?;
+        let form = opened.form.clone();
+        let (rows, header) = begin(reading, opened, asked.as_ref())?;
+        let survey = survey(rows, &header)?;
+        let (rows, header) = begin(reading, open_as(reading.path, form)?, asked.as_ref())?;
+        Ok(Self { rows, header, survey, row: 0, current: None, waiting: HashMap::new(), next: None })
     }
 
     /// Rows of the file, the header not counted.
@@ -69,25 +83,18 @@ impl Records {
     }
 
     fn take(&mut self, row: Row) -> Option<Record> {
-        let line = row.line;
-        let fields = match row.fields {
-            Ok(fields) => fields,
-            Err(problem) => {
-                let at = format!("line {line}");
-                let problem = Problem { at, ..problem };
-                let record = Record { row: self.row, lines: Vec::new(), unreadable: Some((line, problem)) };
-                return self.after_current(record);
-            }
-        };
-        let Some(key) = order_id(self.kind, &self.header, line, &fields) else {
-            return self.after_current(Record::of(self.row, line, fields));
+        let key = order_key(&self.header, &row);
+        let unreadable = row.problem.map(|problem| Problem { at: self.header.form.row(row.line), ..problem });
+        let line = Line::of(row.line, row.cells, &self.header);
+        let Some(key) = key.filter(|_| unreadable.is_none()) else {
+            return self.after_current(Record { row: self.row, lines: vec![line], unreadable });
         };
         let hash = self.survey.hasher.hash_one(&key);
         if let Some(expected) = self.survey.scattered.get(&hash) {
-            let record =
-                self.waiting.entry(key.clone()).or_insert_with(|| Record::of(0, 0, Vec::new()).emptied());
+            let begun = || Record { row: 0, lines: Vec::new(), unreadable: None };
+            let record = self.waiting.entry(key.clone()).or_insert_with(begun);
             record.row = self.row;
-            record.lines.push((line, fields));
+            record.lines.push(line);
             if (record.lines.len() as u64) < *expected {
                 return None;
             }
@@ -97,10 +104,13 @@ impl Records {
         match &mut self.current {
             Some((current, record)) if *current == key => {
                 record.row = self.row;
-                record.lines.push((line, fields));
+                record.lines.push(line);
                 None
             }
-            current => current.replace((key, Record::of(self.row, line, fields))).map(|(_, record)| record),
+            current => {
+                let record = Record { row: self.row, lines: vec![line], unreadable: None };
+                current.replace((key, record)).map(|(_, record)| record)
+            }
         }
     }
 
@@ -117,63 +127,66 @@ impl Records {
 }
 
 impl Record {
-    fn of(row: u64, line: u64, fields: Vec<String>) -> Self {
-        Self { row, lines: vec![(line, fields)], unreadable: None }
-    }
-
     /// How many rows of the file it is.
     pub fn rows(&self) -> i64 {
-        i64::try_from(self.lines.len().max(1)).unwrap_or(i64::MAX)
+        i64::try_from(self.lines.len()).unwrap_or(i64::MAX)
     }
 
     /// The line of the file it begins on.
     pub fn first_line(&self) -> u64 {
-        let unreadable = self.unreadable.as_ref().map(|(line, _)| *line);
-        unreadable.or(self.lines.first().map(|(line, _)| *line)).unwrap_or_default()
+        self.lines.first().map_or(0, |line| line.number)
     }
 
-    fn emptied(mut self) -> Self {
-        self.lines.clear();
-        self
-    }
-
-    /// The record's rows by column names.
+    /// The record's rows by our fields' names.
     pub fn cells<'a>(&'a self, header: &'a Header) -> Result<Vec<Cells<'a>>, Problem> {
-        self.lines.iter().map(|(line, fields)| header.cells(*line, fields)).collect()
+        self.lines.iter().map(|line| header.cells(line)).collect()
     }
 }
 
-fn order_id(kind: Kind, header: &Header, line: u64, fields: &[String]) -> Option<String> {
-    if kind != Kind::Orders {
+/// What the rows of one order share. A refund may carry the number of an order; they are two records.
+fn order_key(header: &Header, row: &Row) -> Option<String> {
+    if header.layout.kind != Kind::Orders || row.problem.is_some() || row.cells.len() != header.names().len()
+    {
         return None;
     }
-    let cells = header.cells(line, fields).ok()?;
-    // A refund may carry the number of an order; they are two records.
-    let refund = cells.get("kind").unwrap_or("purchase");
-    cells.get("order_id").map(|id| format!("{refund}:{id}"))
+    let value = |field| header.layout.read_one(field, &row.cells).filter(|value| !value.is_empty());
+    let id = value("order_id")?;
+    let kind = value("kind").unwrap_or_else(|| "purchase".to_owned());
+    Some(format!("{kind}:{id}"))
 }
 
 fn begin(
-    kind: Kind,
-    path: &Path,
-    unknown: Unknown,
-) -> Result<(Rows<Box<dyn BufRead + Send>>, Header), Broken> {
-    let mut rows = open(path).map_err(Broken::Io)?;
-    let empty = || {
+    reading: &Reading<'_>,
+    Opened { mut rows, form }: Opened,
+    asked: Option<&Profile>,
+) -> Result<(Rows, Header), Broken> {
+    let first = rows.next()?.ok_or_else(|| {
         let detail = "the file is empty; it needs a header row with the columns' names";
-        Broken::File(vec![Problem::new("line 1", "empty_file", detail)])
-    };
-    let first = rows.next()?.ok_or_else(empty)?;
-    let fields =
-        first.fields.map_err(|p| Broken::File(vec![Problem { at: format!("line {}", first.line), ..p }]))?;
-    let header = Header::read(kind, fields, unknown).map_err(Broken::File)?;
+        Broken::file(form.row(1), "empty_file", detail)
+    })?;
+    if let Some(problem) = first.problem {
+        return Err(Broken::File(vec![Problem { at: form.row(first.line), ..problem }]));
+    }
+    let names = without_blank_end(first.cells, &form);
+    let (profile, table): (Profile, Table) = profiles::choose(asked.cloned(), reading.kind, &names)?;
+    let header = Header::read((&profile, &table), names, first.line, reading.unknown, reading.around, form)
+        .map_err(Broken::File)?;
     Ok((rows, header))
+}
+
+/// A sheet's header ends with its last name.
+fn without_blank_end(mut names: Vec<String>, form: &Form) -> Vec<String> {
+    if matches!(form, Form::Sheet { .. }) {
+        while names.last().is_some_and(|name| name.trim().is_empty()) {
+            names.pop();
+        }
+    }
+    names
 }
 
 /// Reads the file once through: how long it is, whether it can be read to its end, and which orders' rows
 /// don't stand together.
-fn survey(kind: Kind, path: &Path, unknown: Unknown) -> Result<Survey, Broken> {
-    let (mut rows, header) = begin(kind, path, unknown)?;
+fn survey(mut rows: Rows, header: &Header) -> Result<Survey, Broken> {
     let hasher = RandomState::new();
     let mut survey = Survey { rows: 0, scattered: HashMap::new(), hasher };
     // One number an unbroken run of rows of one order.
@@ -182,8 +195,7 @@ fn survey(kind: Kind, path: &Path, unknown: Unknown) -> Result<Survey, Broken> {
     let mut counts: HashMap<u64, u64> = HashMap::new();
     while let Some(row) = rows.next()? {
         survey.rows += 1;
-        let key = row.fields.ok().and_then(|fields| order_id(kind, &header, row.line, &fields));
-        let hash = key.map(|key| survey.hasher.hash_one(key));
+        let hash = order_key(header, &row).map(|key| survey.hasher.hash_one(key));
         if let Some(hash) = hash {
             *counts.entry(hash).or_default() += 1;
             if last != Some(hash) {

@@ -1,16 +1,21 @@
-//! The reject file: each refused row as it was, with its line and reason behind it.
+//! The reject file: each refused row as it was, with its line and reason behind it, as a CSV that can be
+//! imported again once it is repaired, whatever form the file had.
 
 use super::RefusedRow;
-use super::columns::REJECT;
+use super::columns::{Header, REJECT};
 use super::records::Record;
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
-/// A reject file, made when the first row is refused.
+/// A reject file, made when the import begins.
 pub(super) struct RejectFile {
     writer: Option<csv::Writer<File>>,
+    /// Columns of the file itself.
     columns: usize,
+    /// Cells of a whole row.
+    width: usize,
 }
 
 /// Whether the file goes on from an interrupted import.
@@ -20,10 +25,15 @@ pub(super) enum Begin {
     Append,
 }
 
+/// From so many digits on a spreadsheet rounds a number when it saves CSV.
+const ROUNDED_FROM: usize = 12;
+
 impl RejectFile {
-    pub fn open(path: Option<&Path>, header: &[String], begin: Begin) -> io::Result<Self> {
+    pub fn open(path: Option<&Path>, header: &Header, begin: Begin) -> io::Result<Self> {
+        let names = header.names();
         // Columns of an earlier reject file are written anew, not twice.
-        let own = header.iter().position(|name| REJECT.contains(&name.as_str())).unwrap_or(header.len());
+        let is_ours = |name: &String| REJECT.contains(&domain::import::plain(name).as_str());
+        let own = names.iter().position(is_ours).unwrap_or(names.len());
         let writer = match path {
             None => None,
             Some(path) if begin == Begin::Append && is_begun(path) => Some(
@@ -32,25 +42,32 @@ impl RejectFile {
                     .from_writer(OpenOptions::new().append(true).open(path)?),
             ),
             Some(path) => {
-                let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(File::create(path)?);
-                writer.write_record(header[..own].iter().map(String::as_str).chain(REJECT))?;
+                let mut file = File::create(path)?;
+                if !names.iter().all(|name| name.is_ascii()) {
+                    // Without it, spreadsheets read UTF-8 as something else.
+                    file.write_all("\u{feff}".as_bytes())?;
+                }
+                let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(file);
+                writer.write_record(names[..own].iter().map(String::as_str).chain(REJECT))?;
                 Some(writer)
             }
         };
-        Ok(Self { writer, columns: own })
+        Ok(Self { writer, columns: own, width: names.len() })
     }
 
     pub fn write(&mut self, record: &Record, refused: &RefusedRow) -> io::Result<()> {
+        let (columns, width) = (self.columns, self.width);
         let Some(writer) = &mut self.writer else { return Ok(()) };
         let RefusedRow { code, reason, .. } = refused;
-        if let Some((line, _)) = record.unreadable {
-            let blank = std::iter::repeat_n("", self.columns);
-            writer.write_record(blank.chain([line.to_string().as_str(), code, reason]))?;
-        }
-        for (line, fields) in &record.lines {
-            let line = line.to_string();
-            let cells = (0..self.columns).map(|place| fields.get(place).map_or("", String::as_str));
-            writer.write_record(cells.chain([line.as_str(), code, reason]))?;
+        for line in &record.lines {
+            let number = line.number.to_string();
+            // A row that doesn't fit the columns is kept whole too, and isn't taken in until that cell is empty.
+            let misfit = record.unreadable.is_some() || line.raw.len() != width;
+            let whole = if misfit { as_text(&line.raw)? } else { String::new() };
+            let cells = (0..columns).map(|place| line.raw.get(place).map_or("", String::as_str)).map(kept);
+            let reasons = [&number, code, reason, &whole].map(|text| Cow::from(text.as_str()));
+            let row: Vec<Cow<'_, str>> = cells.chain(reasons).collect();
+            writer.write_record(row.iter().map(|cell| cell.as_bytes()))?;
         }
         Ok(())
     }
@@ -58,6 +75,24 @@ impl RejectFile {
     pub fn flush(&mut self) -> io::Result<()> {
         self.writer.as_mut().map_or(Ok(()), csv::Writer::flush)
     }
+}
+
+/// A long id is wrapped, so that the spreadsheet in which the file is repaired leaves it alone.
+fn kept(cell: &str) -> Cow<'_, str> {
+    let long = cell.len() >= ROUNDED_FROM && cell.bytes().all(|b| b.is_ascii_digit());
+    if long { format!("=\"{cell}\"").into() } else { cell.into() }
+}
+
+/// A row's cells as one line of CSV; what to do where it is too large for that.
+fn as_text(cells: &[String]) -> io::Result<String> {
+    if cells.is_empty() {
+        return Ok("too large to stand here; it is in the imported file".to_owned());
+    }
+    let mut writer =
+        csv::WriterBuilder::new().terminator(csv::Terminator::Any(b'\n')).from_writer(Vec::new());
+    writer.write_record(cells)?;
+    let bytes = writer.into_inner().map_err(|e| io::Error::other(e.to_string()))?;
+    Ok(String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned())
 }
 
 fn is_begun(path: &Path) -> bool {

@@ -2,10 +2,11 @@
 
 use super::events::{Dated, Origin, Said};
 use super::judge::{Judge, Judged};
-use super::records::{Record, Records};
+use super::profiles::Choice;
+use super::reading::{Broken, How, file_hash};
+use super::records::{Reading, Record, Records};
 use super::reject::{Begin, RejectFile, is_same_file, try_out};
-use super::rows::{Broken, file_hash};
-use super::{Age, Kind, Mode, Progress, RefusedRow, Report, Request, Unknown, end_abandoned};
+use super::{Age, FormSaid, Kind, Mode, Progress, RefusedRow, Report, Request, Unknown, end_abandoned};
 use crate::service::ServiceError;
 use crate::service::ingest::{self, Origin as Source, Slice, Stamp};
 use crate::store::imports::{self, Counts, Import, NewImport};
@@ -13,6 +14,7 @@ use crate::store::shops::ShopRow;
 use crate::store::wakes::{self, Due};
 use crate::store::{Lane, Store, clock, facts, meta, shops, sources};
 use domain::event::Context;
+use domain::import::Around;
 use domain::problem::{Problem, Problems, together};
 use domain::time::{Instant, Span};
 use std::collections::BTreeSet;
@@ -41,7 +43,16 @@ pub async fn run(
     }
     let shop = find_shop(store, shop_key).await?;
     let cannot = |e: Broken| cannot_read(&request.path, e);
-    let records = Records::open(request.kind, &request.path, request.unknown).map_err(cannot)?;
+    let FormSaid { encoding, delimiter, sheet } = request.form.clone();
+    let reading = Reading {
+        kind: request.kind,
+        path: &request.path,
+        how: How { encoding, delimiter, sheet, hint: None },
+        choice: &request.profile,
+        unknown: request.unknown,
+        around: around(&shop),
+    };
+    let records = Records::open(&reading).map_err(cannot)?;
     let file_hash = file_hash(&request.path).map_err(|e| cannot(Broken::Io(e)))?;
     if let Some(path) = &request.reject {
         try_out(path).map_err(|e| reject_error(request, &e))?;
@@ -72,10 +83,11 @@ async fn whole(
         None => store.business_now().await?,
     };
     let shop = &shop.shop;
-    let origin = Origin { kind: request.kind, shop_key: shop.key.clone(), zone: shop.zone, file_hash };
+    let origin =
+        Origin { kind: request.kind, shop_key: shop.key.clone(), currency: shop.currency, file_hash };
     let resumed_from = import.map_or(0, |(import, _)| import.cursor_row.unsigned_abs());
     let starting = if resumed_from == 0 { Begin::Anew } else { Begin::Append };
-    let reject = RejectFile::open(request.reject.as_deref(), &records.header.names, starting)
+    let reject = RejectFile::open(request.reject.as_deref(), &records.header, starting)
         .map_err(|e| reject_error(request, &e))?;
     progress.begin(records.total());
     let context = Context { zone: shop.zone, currency: shop.currency, clock: Some(clock) };
@@ -95,6 +107,8 @@ async fn whole(
     Ok(Report {
         import: import.map(|(import, _)| import.id),
         kind: request.kind,
+        form: running.records.header.form.stated(),
+        profile: running.records.header.profile.clone(),
         rows: running.records.total(),
         resumed_from,
         counts: running.counts,
@@ -119,12 +133,14 @@ pub async fn feed(
 ) -> Result<Vec<(Instant, serde_json::Value)>, ServiceError> {
     let shop = find_shop(store, shop_key).await?;
     let cannot = |e: Broken| cannot_read(path, e);
-    let mut records = Records::open(kind, path, Unknown::Refuse).map_err(cannot)?;
+    let (how, unknown) = (How::default(), Unknown::Refuse);
+    let reading = Reading { kind, path, how, choice: &Choice::Detect, unknown, around: around(&shop) };
+    let mut records = Records::open(&reading).map_err(cannot)?;
     let file_hash = file_hash(path).map_err(|e| cannot(Broken::Io(e)))?;
-    let origin = Origin { kind, shop_key: shop.shop.key.clone(), zone: shop.shop.zone, file_hash };
+    let origin = Origin { kind, shop_key: shop.shop.key.clone(), currency: shop.shop.currency, file_hash };
     let mut events = Vec::new();
     while let Some(record) = records.next().map_err(cannot)? {
-        if let Some((_, problem)) = record.unreadable {
+        if let Some(problem) = record.unreadable {
             return Err(ServiceError::Invalid(vec![problem]));
         }
         let mut problems = Problems::default();
@@ -144,17 +160,27 @@ pub async fn feed(
     Ok(events)
 }
 
-async fn find_shop(store: &Store, shop_key: &str) -> Result<ShopRow, ServiceError> {
+fn around(shop: &ShopRow) -> Around {
+    Around { zone: shop.shop.zone, currency: shop.shop.currency }
+}
+
+pub(super) async fn find_shop(store: &Store, shop_key: &str) -> Result<ShopRow, ServiceError> {
     let found = shops::find(store.reader(), shop_key).await?;
     found.ok_or_else(|| ServiceError::NotFound(format!("the shop {shop_key}")))
 }
 
-fn cannot_read(path: &Path, error: Broken) -> ServiceError {
+pub(super) fn cannot_read(path: &Path, error: Broken) -> ServiceError {
     let path = path.display().to_string();
     match error {
         Broken::Io(e) => ServiceError::invalid(path, "cannot_read", e.to_string()),
         Broken::File(problems) => ServiceError::Invalid(
-            problems.into_iter().map(|p| Problem { at: format!("{path}, {}", p.at), ..p }).collect(),
+            // What was said on the command line stands for itself.
+            problems
+                .into_iter()
+                .map(|p| {
+                    if p.at.starts_with("--") { p } else { Problem { at: format!("{path}, {}", p.at), ..p } }
+                })
+                .collect(),
         ),
     }
 }

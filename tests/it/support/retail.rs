@@ -30,11 +30,16 @@ impl std::ops::Deref for Retail {
 
 impl Retail {
     pub async fn of(book: Book) -> Self {
+        Self::counting(book, chrono_tz::Europe::London, "GBP").await
+    }
+
+    /// A shop elsewhere, which counts in another currency.
+    pub async fn counting(book: Book, zone: chrono_tz::Tz, currency: &str) -> Self {
         let shop = Shop {
             key: "retail".into(),
             name: "Retail".into(),
-            zone: chrono_tz::Europe::London,
-            currency: Currency::parse("GBP").expect("a code"),
+            zone,
+            currency: Currency::parse(currency).expect("a code"),
             locale: "en".into(),
             id_namespace: "retail".into(),
             sender_name: "Retail".into(),

@@ -1,32 +1,18 @@
-//! A CSV file as rows, streamed: bounded in every direction, each row with the line it begins on. What the
-//! columns mean lives in `columns` and the kinds' own files.
+//! CSV text as rows, streamed: bounded in every direction, each row with the line it begins on. The text is
+//! UTF-8 already; what was no character in its own encoding arrives as a byte that is none in UTF-8.
 
+use super::{Broken, LARGEST_ROW, MOST_COLUMNS, Row};
 use domain::problem::Problem;
-use flate2::read::MultiGzDecoder;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
-
-/// Largest row, in bytes.
-const LARGEST_ROW: usize = 64 * 1024;
-pub(super) const MOST_COLUMNS: usize = 256;
-
-/// One row: its fields, or why it can't be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Row {
-    /// The line of the file it begins on, from 1.
-    pub line: u64,
-    pub fields: Result<Vec<String>, Problem>,
-}
+use std::io::BufRead;
 
 /// Reads rows one by one. A file whose quotes never close can't be read any further: an error.
-pub(super) struct Rows<R> {
+pub(in crate::service::import) struct CsvRows<R> {
     input: R,
+    delimiter: u8,
     line: u64,
     /// Bytes of the row's fields, one after the other, and where each ends.
     bytes: Vec<u8>,
     ends: Vec<usize>,
-    at_start: bool,
     whole: Whole,
 }
 
@@ -41,18 +27,6 @@ impl Whole {
     fn of(length: usize) -> Self {
         if length <= LARGEST_ROW { Self::Kept } else { Self::Cut }
     }
-}
-
-/// Opens a file, unpacking it if its first bytes say gzip.
-pub(super) fn open(path: &Path) -> std::io::Result<Rows<Box<dyn BufRead + Send>>> {
-    let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
-    let packed = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
-    let input: Box<dyn BufRead + Send> = if packed {
-        Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(file)))
-    } else {
-        Box::new(file)
-    };
-    Ok(Rows::new(input))
 }
 
 #[derive(Clone, Copy)]
@@ -74,41 +48,21 @@ struct Opened {
     before: usize,
 }
 
-/// Why no more rows can be read.
-#[derive(Debug)]
-pub(super) enum Broken {
-    Io(std::io::Error),
-    /// Everything that keeps the file from being read, with its lines.
-    File(Vec<Problem>),
-}
-
-impl<R: BufRead> Rows<R> {
-    pub fn new(input: R) -> Self {
-        Self { input, line: 1, bytes: Vec::new(), ends: Vec::new(), at_start: true, whole: Whole::Kept }
+impl<R: BufRead> CsvRows<R> {
+    pub fn new(input: R, delimiter: u8) -> Self {
+        Self { input, delimiter, line: 1, bytes: Vec::new(), ends: Vec::new(), whole: Whole::Kept }
     }
 
     /// The next row; `None` at the end. Blank lines are passed over.
     pub fn next(&mut self) -> Result<Option<Row>, Broken> {
-        if std::mem::take(&mut self.at_start) {
-            self.skip_mark()?;
-        }
         loop {
             let line = self.line;
             match self.row()? {
                 None => return Ok(None),
                 Some(true) => {}
-                Some(false) => return Ok(Some(Row { line, fields: self.fields() })),
+                Some(false) => return Ok(Some(self.gathered(line))),
             }
         }
-    }
-
-    /// Spreadsheets put a byte-order mark before UTF-8.
-    fn skip_mark(&mut self) -> Result<(), Broken> {
-        let buffer = self.input.fill_buf().map_err(Broken::Io)?;
-        if buffer.starts_with(b"\xef\xbb\xbf") {
-            self.input.consume(3);
-        }
-        Ok(())
     }
 
     /// Reads one row's bytes; whether it was blank, or `None` at the end.
@@ -116,7 +70,7 @@ impl<R: BufRead> Rows<R> {
         self.bytes.clear();
         self.ends.clear();
         let (mut part, mut any, mut quoted) = (Part::Start, false, false);
-        let mut length = 0;
+        let (mut length, delimiter) = (0, self.delimiter);
         for byte in ByRefBytes(&mut self.input) {
             let byte = byte.map_err(Broken::Io)?;
             any = true;
@@ -142,7 +96,7 @@ impl<R: BufRead> Rows<R> {
                     quoted = true;
                     Part::Quoted(Opened { line: self.line, before: length })
                 }
-                (_, b',') => {
+                (_, byte) if byte == delimiter => {
                     if keep {
                         self.ends.push(self.bytes.len());
                     }
@@ -182,30 +136,34 @@ impl<R: BufRead> Rows<R> {
         !quoted && self.bytes.is_empty() && self.ends.len() == 1 && self.whole == Whole::Kept
     }
 
-    fn fields(&self) -> Result<Vec<String>, Problem> {
+    fn gathered(&self, line: u64) -> Row {
         if self.whole == Whole::Cut {
             let detail = format!("the row is larger than {} KiB", LARGEST_ROW / 1024);
-            return Err(Problem::new("", "row_too_large", detail));
+            return Row::refused(line, Vec::new(), "row_too_large", detail);
+        }
+        let mut start = 0;
+        let mut cells = Vec::with_capacity(self.ends.len());
+        let mut foreign = false;
+        for &end in &self.ends {
+            let text = String::from_utf8_lossy(&self.bytes[start..end]);
+            foreign |= matches!(text, std::borrow::Cow::Owned(_));
+            cells.push(text.into_owned());
+            start = end;
         }
         if self.bytes.contains(&0) {
-            let detail = "the row contains a NUL byte; is the file UTF-16? Save it as CSV UTF-8";
-            return Err(Problem::new("", "nul_character", detail));
+            let cells = cells.into_iter().map(|cell| cell.replace('\0', "\u{fffd}")).collect();
+            let detail = "the row contains a NUL byte; is the file UTF-16? Say --encoding utf-16le, or save it as CSV UTF-8";
+            return Row::refused(line, cells, "nul_character", detail);
         }
         if self.ends.len() > MOST_COLUMNS {
             let detail = format!("the row has {} columns; at most {MOST_COLUMNS} are taken", self.ends.len());
-            return Err(Problem::new("", "too_many_columns", detail));
+            return Row::refused(line, cells, "too_many_columns", detail);
         }
-        let mut start = 0;
-        let mut fields = Vec::with_capacity(self.ends.len());
-        for &end in &self.ends {
-            let text = std::str::from_utf8(&self.bytes[start..end]).map_err(|_| {
-                let detail = "the row isn't UTF-8; save the file as CSV UTF-8";
-                Problem::new("", "not_utf8", detail)
-            })?;
-            fields.push(text.to_owned());
-            start = end;
+        if foreign {
+            let detail = "the row holds what is no character in the file's encoding; name another with --encoding, or save the file as CSV UTF-8";
+            return Row::refused(line, cells, "not_in_encoding", detail);
         }
-        Ok(fields)
+        Row { line, cells, problem: None }
     }
 }
 
@@ -238,30 +196,17 @@ impl<R: BufRead> Iterator for ByRefBytes<'_, R> {
     }
 }
 
-/// SHA-256 of a file as it lies there, hex: what makes an interrupted import find itself again.
-pub(super) fn file_hash(path: &Path) -> std::io::Result<String> {
-    use sha2::{Digest, Sha256};
-    let (mut file, mut hash, mut buffer) = (File::open(path)?, Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            n => hash.update(&buffer[..n]),
-        }
-    }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     fn read(text: &[u8]) -> Vec<(u64, Result<Vec<String>, &'static str>)> {
-        let mut rows = Rows::new(text);
+        let mut rows = CsvRows::new(text, b',');
         let mut out = Vec::new();
         loop {
             match rows.next() {
-                Ok(Some(row)) => out.push((row.line, row.fields.map_err(|p| p.code))),
+                Ok(Some(row)) => out.push((row.line, row.problem.map_or(Ok(row.cells), |p| Err(p.code)))),
                 Ok(None) => return out,
                 Err(Broken::File(problems)) => {
                     let problem = &problems[0];
@@ -279,7 +224,7 @@ mod tests {
 
     #[test]
     fn rows_know_their_line() {
-        let text = b"\xef\xbb\xbfa,b\r\n\n\"x\ny\",\"say \"\"hi\"\"\"\n,\n1,2";
+        let text = b"a,b\r\n\n\"x\ny\",\"say \"\"hi\"\"\"\n,\n1,2";
         let expected =
             [row(1, &["a", "b"]), row(3, &["x\ny", "say \"hi\""]), row(5, &["", ""]), row(6, &["1", "2"])];
         assert_eq!(read(text), expected);
@@ -290,7 +235,7 @@ mod tests {
     #[test]
     fn what_cant_be_a_row_is_refused_with_its_line() {
         assert_eq!(read(b"a\nb\0c\nd\n"), [row(1, &["a"]), (2, Err("nul_character")), row(3, &["d"])]);
-        assert_eq!(read(b"a\n\xff\nd"), [row(1, &["a"]), (2, Err("not_utf8")), row(3, &["d"])]);
+        assert_eq!(read(b"a\n\xff\nd"), [row(1, &["a"]), (2, Err("not_in_encoding")), row(3, &["d"])]);
         assert_eq!(read(b"a\nb,\"c\nd\n"), [row(1, &["a"]), (2, Err("unclosed_quote"))]);
         let wide = [b"a\n".as_slice(), &[b'x'; LARGEST_ROW + 10], b"\nd"].concat();
         assert_eq!(read(&wide), [row(1, &["a"]), (2, Err("row_too_large")), row(3, &["d"])]);
