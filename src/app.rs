@@ -9,6 +9,7 @@ use crate::http;
 use crate::service::book::RuleCache;
 use crate::service::definitions::DefinitionCache;
 use crate::service::dispatch::Dispatch;
+use crate::service::hooks::Hooks;
 use crate::service::secrets::Secrets;
 use crate::service::{Book, ServiceError, StaffingMemory, defaults, import, shop};
 use crate::settings::{DatabaseSettings, MailChannel, Settings};
@@ -61,6 +62,7 @@ pub struct App {
     pub book: Arc<Book>,
     pub alarm: Alarm,
     limiter: Arc<http::Limiter>,
+    hooks: Arc<Hooks>,
     channels: Vec<Arc<dyn Channel>>,
 }
 
@@ -125,6 +127,7 @@ impl App {
         let channels = channels(&settings, book.store.clock_kind())?;
         Ok(Self {
             limiter: Arc::new(limiter(&settings)),
+            hooks: Arc::new(Hooks::new(settings.hooks.clone())),
             settings: Arc::new(settings),
             book: Arc::new(book),
             alarm: Alarm::default(),
@@ -156,8 +159,8 @@ impl App {
 
     /// All routes on this book.
     pub fn router(&self) -> axum::Router {
-        let limiter = self.limiter.clone();
-        http::router(http::AppState::new(self.book.clone(), self.alarm.clone(), limiter, recorder()))
+        let (limiter, hooks) = (self.limiter.clone(), self.hooks.clone());
+        http::router(http::AppState::new(self.book.clone(), self.alarm.clone(), limiter, hooks, recorder()))
     }
 
     /// [`lock_workers`] for this book.
@@ -305,6 +308,7 @@ fn recorder() -> PrometheusHandle {
 /// What `/metrics` says of each number.
 fn describe_metrics() {
     metrics::describe_counter!("kinkeeper_events_total", "Events at the doors, by result");
+    metrics::describe_counter!("kinkeeper_pushes_total", "Pushes of other systems, by hook and result");
     metrics::describe_counter!("kinkeeper_hand_overs_total", "Hand-overs to a channel, by result");
     metrics::describe_counter!("kinkeeper_worker_done_total", "Pieces of work done, by worker");
     metrics::describe_counter!(

@@ -14,6 +14,7 @@ pub mod customer;
 pub mod document;
 pub mod entropy;
 pub mod event;
+pub mod hook;
 pub mod ids;
 pub mod import;
 pub mod mask;

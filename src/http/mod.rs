@@ -2,6 +2,7 @@
 //! nothing here reaches the store.
 
 mod auth;
+mod hooks;
 mod limits;
 mod listen;
 mod problem;
@@ -17,6 +18,7 @@ pub use problem::Problem;
 pub use rate::{Limiter, Rate};
 
 use crate::service::Book;
+use crate::service::hooks::Hooks;
 use crate::worker::Alarm;
 use axum::Router;
 use axum::http::StatusCode;
@@ -38,12 +40,20 @@ pub struct AppState {
     pub alarm: Alarm,
     /// How often a write key may send.
     limiter: Arc<Limiter>,
+    /// Who pushes.
+    hooks: Arc<Hooks>,
     metrics: PrometheusHandle,
 }
 
 impl AppState {
-    pub fn new(book: Arc<Book>, alarm: Alarm, limiter: Arc<Limiter>, metrics: PrometheusHandle) -> Self {
-        Self { book, alarm, limiter, metrics }
+    pub fn new(
+        book: Arc<Book>,
+        alarm: Alarm,
+        limiter: Arc<Limiter>,
+        hooks: Arc<Hooks>,
+        metrics: PrometheusHandle,
+    ) -> Self {
+        Self { book, alarm, limiter, hooks, metrics }
     }
 }
 
@@ -78,6 +88,7 @@ impl utoipa::Modify for BearerKey {
 pub fn router(state: AppState) -> Router {
     let (routes, api) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(segment_spec::routes())
+        .merge(hooks::routes())
         .merge(system::routes())
         .merge(public::routes())
         .merge(v1::routes(&state))

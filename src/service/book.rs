@@ -6,7 +6,7 @@ use super::{ServiceError, StaffingMemory};
 use crate::store::{Lease, Store};
 use domain::entropy::Entropy;
 use domain::tag::Catalogue;
-use domain::time::Instant;
+use domain::time::{Instant, MachineInstant};
 use std::sync::{Arc, Mutex};
 
 /// Parsed definitions and the epoch they were read under.
@@ -32,6 +32,11 @@ pub struct Book {
 }
 
 impl Book {
+    /// Now by the machine's clock, which rules how fresh something signed is.
+    pub async fn machine_now(&self) -> Result<MachineInstant, ServiceError> {
+        Ok(self.store.machine_now().await?)
+    }
+
     /// Business now, as the book's clock shows it.
     pub async fn now(&self) -> Result<Instant, ServiceError> {
         Ok(self.store.business_now().await?)

@@ -13,6 +13,7 @@ pub mod dispatch;
 pub mod doctor;
 pub mod eligibility;
 mod error;
+pub mod hooks;
 pub mod import;
 pub mod ingest;
 pub mod journeys;

@@ -4,6 +4,7 @@
 //! Nothing here opens a database, a socket or a clock.
 
 mod database;
+mod hooks;
 mod http;
 mod layers;
 mod log;
@@ -18,6 +19,7 @@ mod workers;
 mod tests;
 
 pub use database::{DatabaseKind, DatabaseSettings};
+pub use hooks::{HookSettings, YouzanSettings};
 pub use http::HttpSettings;
 pub use layers::{DEFAULTS, Sources};
 pub use log::{LogFormat, LogSettings};
@@ -42,6 +44,7 @@ pub struct Settings {
     pub shop: ShopSettings,
     pub database: DatabaseSettings,
     pub http: HttpSettings,
+    pub hooks: HookSettings,
     pub mail: MailSettings,
     pub secrets: SecretSettings,
     /// Where refusals are put down outside the database.
@@ -85,6 +88,7 @@ impl Settings {
         let clock = read_clock(r, shop.as_ref().map_or(Tz::UTC, |s| s.timezone));
         let database = DatabaseSettings::read(r);
         let http = HttpSettings::read(r);
+        let hooks = HookSettings::read(r);
         let mail = MailSettings::read(r, shop.as_ref().map_or("", |s| &s.sender_address));
         let secrets = r.path("secrets.key_file").map(|key_file| SecretSettings { key_file });
         let refusals_log = r.path("backup.refusals_log");
@@ -97,6 +101,7 @@ impl Settings {
             shop: shop?,
             database: database?,
             http: http?,
+            hooks: hooks?,
             mail: mail?,
             secrets: secrets?,
             refusals_log: refusals_log?,

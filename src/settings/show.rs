@@ -24,10 +24,13 @@ pub fn in_force(sources: &Sources) -> Result<Vec<InForce>, Vec<Problem>> {
     Ok(all
         .values
         .into_iter()
-        .map(|(key, setting)| InForce {
-            key,
-            value: without_password(&written(&setting.value)),
-            from: setting.origin,
+        .map(|(key, setting)| {
+            let written = written(&setting.value);
+            let value = match key.ends_with("secret") && !written.is_empty() {
+                true => "…".to_owned(),
+                false => without_password(&written),
+            };
+            InForce { key, value, from: setting.origin }
         })
         .collect())
 }
@@ -90,12 +93,16 @@ mod tests {
         let sources = Sources {
             file: None,
             environment: vec![("KINKEEPER__SHOP__NAME".to_owned(), "Tea".to_owned())],
-            overrides: vec!["http.listen=127.0.0.1:9000".to_owned()],
+            overrides: vec!["http.listen=127.0.0.1:9000".to_owned(), "hooks.shopify.secret=hush".to_owned()],
         };
         let all = in_force(&sources).expect("valid");
         let of = |key: &str| all.iter().find(|s| s.key == key).expect("known").clone();
         assert_eq!(of("shop.name").from.as_deref(), Some("KINKEEPER__SHOP__NAME"));
         assert_eq!(of("http.listen").value, "127.0.0.1:9000");
         assert_eq!(of("shop.currency").from, None);
+        assert_eq!(
+            (of("hooks.shopify.secret").value.as_str(), of("hooks.generic.secret").value.as_str()),
+            ("…", "")
+        );
     }
 }

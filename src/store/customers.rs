@@ -248,3 +248,13 @@ pub async fn zones(db: &Db, customers: &[CustomerId]) -> Result<HashMap<Customer
         })
         .collect()
 }
+
+/// The user id this customer goes by; the first they had.
+pub async fn find_user_id(
+    db: &Db,
+    customer: CustomerId,
+    namespace: &str,
+) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT value FROM identifier WHERE customer_id = $1 AND kind = $2 AND namespace = $3 ORDER BY id LIMIT 1";
+    db.one(sql, args![customer, USER, namespace]).await?.map(|row| row.text("value")).transpose()
+}

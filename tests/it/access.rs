@@ -10,9 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 enum Takes {
     Anybody,
     Keys(&'static [Role]),
+    /// Nobody by a key: what is sent there is signed.
+    Signed,
 }
 use Role::{Admin, Agent, Analyst, Ingest, Marketer, Supervisor};
-use Takes::{Anybody, Keys};
+use Takes::{Anybody, Keys, Signed};
 
 const READERS: &[Role] = &[Agent, Supervisor, Marketer, Analyst, Admin];
 const CALLERS: &[Role] = &[Agent, Supervisor];
@@ -22,6 +24,9 @@ const ADMINS: &[Role] = &[Admin];
 const ROUTES: &[(&str, &str, Takes)] = &[
     ("post", "/v1/{call}", Keys(&[Ingest])),
     ("post", "/api/public/apps/{call}", Keys(&[Ingest])),
+    ("post", "/hooks/shopify", Signed),
+    ("post", "/hooks/youzan", Signed),
+    ("post", "/hooks/generic", Signed),
     ("get", "/healthz", Anybody),
     ("get", "/readyz", Anybody),
     ("get", "/metrics", Anybody),
@@ -40,14 +45,22 @@ const ROUTES: &[(&str, &str, Takes)] = &[
     ("post", "/api/v1/quarantine/{id}/discard", Keys(ADMINS)),
 ];
 
+/// Every door is open.
+const SETTINGS: [&str; 5] = [
+    "clock=2026-09-25T10:00:00+08:00",
+    "hooks.shopify.secret=hush",
+    "hooks.youzan.client_id=cid",
+    "hooks.youzan.client_secret=csec",
+    "hooks.generic.secret=hush",
+];
+
 /// Stands in a path for what is in braces.
 const FILLED: [(&str, &str); 5] =
     [("{call}", "batch"), ("{id}", "cus_1"), ("{kind}", "user_id"), ("{token}", "abc"), ("{value}", "1")];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_route_takes_its_roles_and_nobody_else() {
-    let house =
-        House::open(TestDatabase::migrated_sqlite().await, &["clock=2026-09-25T10:00:00+08:00"]).await;
+    let house = House::open(TestDatabase::migrated_sqlite().await, &SETTINGS).await;
     let router = house.app.router();
     let mut keys = BTreeMap::new();
     for role in Role::ALL {
@@ -72,8 +85,11 @@ async fn each_route_takes_its_roles_and_nobody_else() {
                 let let_in = match takes {
                     Anybody => true,
                     Keys(roles) => roles.contains(role),
+                    Signed => false,
                 };
-                if let_in {
+                if matches!(takes, Signed) {
+                    assert!([400, 401].contains(&got), "{method} {path} lets {role} in unsigned: {got}");
+                } else if let_in {
                     assert!(![401, 403, 405].contains(&got), "{method} {path} refuses {role} with {got}");
                 } else {
                     assert_eq!(got, 403, "{method} {path} takes {role}");
@@ -81,6 +97,7 @@ async fn each_route_takes_its_roles_and_nobody_else() {
             }
             match takes {
                 Anybody => assert!(![401, 403].contains(&nobody), "{method} {path} asks for a key"),
+                Signed => assert!([400, 401].contains(&nobody), "{method} {path} takes what isn't signed"),
                 Keys(_) => assert_eq!(nobody, 401, "{method} {path} takes anybody"),
             }
         }

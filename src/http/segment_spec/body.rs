@@ -22,6 +22,8 @@ const DEEPEST: usize = 32;
 pub enum Kind {
     /// The body is one event of this type.
     One(&'static str),
+    /// The body is one event that says its type itself.
+    Any,
     /// The body has a list of them.
     Many,
 }
@@ -39,8 +41,8 @@ pub struct Events {
     pub unreadable: Vec<Unreadable>,
 }
 
-pub fn too_large() -> Problem {
-    let detail = format!("the body is larger than {} KB; send smaller batches", LARGEST / 1024);
+pub fn too_large(limit: usize) -> Problem {
+    let detail = format!("the body is larger than {} KB; send smaller batches", limit / 1024);
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
 }
 
@@ -63,7 +65,7 @@ pub fn unpack(headers: &HeaderMap, packed: Vec<u8>) -> Result<Vec<u8>, Problem> 
             format!("the body isn't gzip as its header says: {e}; pack it whole, or leave the header out");
         Problem::bad_request("bad_gzip", detail)
     })?;
-    if plain.len() > LARGEST { Err(too_large()) } else { Ok(plain) }
+    if plain.len() > LARGEST { Err(too_large(LARGEST)) } else { Ok(plain) }
 }
 
 impl<'a> Members<'a> {
@@ -91,14 +93,21 @@ impl<'a> Members<'a> {
         self.members.get(name).and_then(|raw| read(raw.get()).ok())
     }
 
+    /// Whether the body is a batch rather than an event.
+    pub fn is_batch(&self) -> bool {
+        self.members.contains_key("batch")
+    }
+
     /// The events of the body, each with the batch's `sentAt` where it has none of its own. `secret` isn't kept
     /// with what is refused.
     pub fn events(&self, kind: Kind, secret: &str) -> Result<Events, Problem> {
         let mut events = Events::default();
-        if let Kind::One(kind) = kind {
+        if kind != Kind::Many {
             events.add(self.whole, secret, &mut |map| {
                 map.remove("writeKey");
-                map.insert("type".to_owned(), Value::from(kind));
+                if let Kind::One(kind) = kind {
+                    map.insert("type".to_owned(), Value::from(kind));
+                }
             });
             return Ok(events);
         }
@@ -215,6 +224,7 @@ mod tests {
             events(Kind::One("identify"), &one).unwrap(),
             [json!({"type": "identify", "userId": "u"})]
         );
+        assert_eq!(events(Kind::Any, &one).unwrap(), [json!({"type": "track", "userId": "u"})]);
         assert_eq!(events(Kind::Many, &json!({})), Err((400, "no_batch")));
         assert_eq!(events(Kind::Many, &json!({"batch": {}})), Err((400, "no_batch")));
         assert_eq!(events(Kind::Many, &json!({"batch": vec![0; MOST]})).unwrap().len(), MOST);

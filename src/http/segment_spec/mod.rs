@@ -5,7 +5,7 @@
 mod body;
 mod write_key;
 
-pub use body::{Events, Kind, Members};
+pub use body::{Events, Kind, LARGEST, Members};
 
 use super::{AppState, Problem};
 use crate::service::access::{Principal, Role, authenticate};
@@ -23,7 +23,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 /// Within this a batch is committed or the sender told to try again: SDKs give up after ten seconds.
-const PATIENCE: Duration = Duration::from_secs(9);
+pub const PATIENCE: Duration = Duration::from_secs(9);
 /// What a browser's SDK may set beside what it announces.
 const USUAL_HEADERS: &str = "authorization, content-type, content-encoding";
 
@@ -209,19 +209,24 @@ pub async fn accept(
 }
 
 /// It may yet be committed; the same message ids again then change nothing.
-fn busy() -> Problem {
+pub fn busy() -> Problem {
     let detail = "the database is slow just now; send the same batch again after Retry-After";
     let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail);
     Problem { retry_after_seconds: Some(2), ..problem }
 }
 
 /// The body, unpacked, if all of it comes in time.
-pub async fn whole(headers: &HeaderMap, body: Body, deadline: Instant) -> Result<Vec<u8>, Problem> {
-    let read = timeout_at(deadline, to_bytes(body, body::LARGEST)).await.map_err(|_| {
+async fn whole(headers: &HeaderMap, body: Body, deadline: Instant) -> Result<Vec<u8>, Problem> {
+    body::unpack(headers, raw(body, LARGEST, deadline).await?)
+}
+
+/// The body as it was sent, if all of it comes in time and it isn't larger than `limit`.
+pub async fn raw(body: Body, limit: usize, deadline: Instant) -> Result<Vec<u8>, Problem> {
+    let read = timeout_at(deadline, to_bytes(body, limit)).await.map_err(|_| {
         let detail = format!("the body didn't come within {} s; send it again", PATIENCE.as_secs());
         Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", detail)
     })?;
-    body::unpack(headers, read.map_err(|_| body::too_large())?.into())
+    read.map(Into::into).map_err(|_| body::too_large(limit))
 }
 
 fn kind(call: &str) -> Option<Kind> {
