@@ -22,6 +22,7 @@ pub mod money;
 mod names;
 pub mod problem;
 pub mod quarantine;
+pub mod rates;
 pub mod rule;
 pub mod tag;
 pub mod template;

@@ -161,6 +161,7 @@ pub async fn retry(
     let origin = Origin::find(&book.store, found.source).await?;
     let batch = Batch { source: found.source, received_at: None, historical: false, events: vec![event] };
     let slice = Slice { first_came: Some(came), ..Slice::read(origin, &batch, Due::AtOnce) };
+    let slice = slice.take_over(book.store.reader(), came).await?;
     if let Some(rejected) = slice.rejected.first() {
         let (code, detail) = (rejected.code.to_owned(), rejected.detail.clone());
         return Ok(Retried { id, outcome: Outcome::StillRefused { code, detail } });

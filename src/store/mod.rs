@@ -38,6 +38,7 @@ pub mod profile_page;
 pub mod profiles;
 pub mod projections;
 pub mod quarantine;
+pub mod rates;
 pub mod refusals;
 pub mod report;
 pub mod restore;

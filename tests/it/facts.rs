@@ -2,6 +2,8 @@
 //! to what the log folds to.
 
 mod effects;
+mod own;
+mod rates;
 mod spec;
 mod streams;
 

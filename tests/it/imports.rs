@@ -97,7 +97,7 @@ both_databases! {
             "line 5, column paid_at: \"2039-01-01T10:00:00\" is after the clock, which shows 2026-09-25T03:00:00 in Europe/London; correct it, or import it when that has come",
             "line 7, column paid_at: \"yesterday\" is no instant; write it like 2026-09-25T09:55:00 or 2026-09-25",
             "line 8: the row has 4 columns and the header 5; put text with commas in quotes",
-            "line 9, column currency: there is no rate from EUR to the shop's GBP; send amounts in GBP",
+            "line 9, column currency: there is no rate from EUR to the shop's GBP on 2011-11-01; declare it (kind: rates) with `kinkeeper apply`, then bring this again, or send amounts in GBP",
             "line 10, column paid_at: \"1970-01-01\" is what an empty date becomes; leave it empty or put the true one",
         ];
         assert_eq!(reasons(&report), expected);

@@ -4,14 +4,14 @@ use super::detail::{self, Detail, OrderDetail, OrderLine};
 use super::values::Fields;
 use super::{Fact, Said, TicketPatch, TicketStep};
 use crate::money::Currency;
-use crate::problem::{Problem, Problems};
+use crate::problem::Problems;
 use crate::time::Instant;
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
 /// Names with a meaning of their own; every other name is a custom event.
-pub(super) const KNOWN: [&str; 26] = [
+pub const KNOWN: [&str; 24] = [
     "Order Placed",
     "Order Completed",
     "Order Updated",
@@ -25,7 +25,6 @@ pub(super) const KNOWN: [&str; 26] = [
     "Coupon Applied",
     "Coupon Denied",
     "Coupon Removed",
-    "Coupon Redeemed",
     "Ticket Opened",
     "Ticket Updated",
     "Ticket Escalated",
@@ -37,7 +36,6 @@ pub(super) const KNOWN: [&str; 26] = [
     "Call Logged",
     "Contact Made",
     "Consent Changed",
-    "Complaint Closed",
 ];
 
 /// The known spelling of a name written with other capitals; other names as written.
@@ -53,6 +51,15 @@ pub(super) struct Track {
     /// … and of the ticket, shipment, review, … it is about.
     pub subject_id: Option<String>,
     pub detail: Option<Detail>,
+    /// What its amounts are in, where that isn't the base currency.
+    pub currency: Option<Currency>,
+}
+
+impl Track {
+    fn custom(name: &str) -> Self {
+        let fact = Fact::Custom { name: name.to_owned() };
+        Self { fact, order_id: None, subject_id: None, detail: None, currency: None }
+    }
 }
 
 /// The fact of a track event and what it says beside it. Void where it kept problems.
@@ -64,22 +71,15 @@ pub(super) fn fact(
     problems: &mut Problems,
 ) -> Track {
     if let Some(step) = TicketStep::of_event(name) {
-        note_currency(fields, base, problems);
         return ticket(step, fields, base, zone, problems);
     }
     if let Some((subject_id, detail)) = detail::read(name, fields, zone, problems) {
         let order_id = problems.note(fields.word("order_id"));
-        return Track {
-            fact: Fact::Custom { name: name.to_owned() },
-            order_id,
-            subject_id,
-            detail: Some(detail),
-        };
+        return Track { order_id, subject_id, detail: Some(detail), ..Track::custom(name) };
     }
     if !name.starts_with("Order ") || !KNOWN.contains(&name) {
         // Ids of things that don't concern it are nobody's problem.
-        let fact = Fact::Custom { name: name.to_owned() };
-        return Track { fact, order_id: None, subject_id: None, detail: None };
+        return Track::custom(name);
     }
     if name == "Order Refunded" {
         return refund(fields, base, problems);
@@ -90,10 +90,11 @@ pub(super) fn fact(
 fn order(name: &str, fields: Fields<'_>, base: Currency, zone: Tz, problems: &mut Problems) -> Track {
     let order_id = problems.note(fields.required("order_id", "an order event needs its order's id"));
     let mut said = OrderDetail::default();
+    let mut foreign = None;
     let mut sold = |problems: &mut Problems| {
-        note_currency(fields, base, problems);
-        let (total_minor, lines) = total(fields, base, problems);
-        said.lines = lines;
+        let currency = currency(fields, base, problems);
+        let (total_minor, lines) = total(fields, currency, problems);
+        (said.lines, foreign) = (lines, other_than(base, currency));
         total_minor
     };
     let id = order_id.clone();
@@ -107,26 +108,21 @@ fn order(name: &str, fields: Fields<'_>, base: Currency, zone: Tz, problems: &mu
         }
     };
     let detail = (said != OrderDetail::default()).then_some(Detail::Order(said));
-    Track { fact, order_id: Some(order_id), subject_id: None, detail }
+    Track { fact, order_id: Some(order_id), subject_id: None, detail, currency: foreign }
 }
 
-fn note_currency(fields: Fields<'_>, base: Currency, problems: &mut Problems) {
-    if let Err(problem) = check_currency(fields, base) {
-        problems.push(problem);
-    }
+/// What the event's amounts are in.
+fn currency(fields: Fields<'_>, base: Currency, problems: &mut Problems) -> Currency {
+    let Some(written) = problems.note(fields.word("currency")) else { return base };
+    Currency::parse(&written).unwrap_or_else(|| {
+        let detail = format!("\"{written}\" is no three-letter currency code");
+        problems.push(fields.problem("currency", "bad_currency", detail));
+        base
+    })
 }
 
-/// Until rates are kept, nothing but the base currency can be added up.
-fn check_currency(fields: Fields<'_>, base: Currency) -> Result<(), Problem> {
-    let Some(written) = fields.word("currency")? else { return Ok(()) };
-    let currency = Currency::parse(&written).ok_or_else(|| {
-        fields.problem("currency", "bad_currency", format!("\"{written}\" is no three-letter currency code"))
-    })?;
-    if currency != base {
-        let detail = format!("there is no rate from {currency} to the shop's {base}; send amounts in {base}");
-        return Err(fields.problem("currency", "no_rate", detail));
-    }
-    Ok(())
+fn other_than(base: Currency, currency: Currency) -> Option<Currency> {
+    (currency != base).then_some(currency)
 }
 
 /// `total`, else revenue + shipping + tax, else Σ price·quantity − discount; and the lines.
@@ -163,8 +159,8 @@ fn total(fields: Fields<'_>, currency: Currency, problems: &mut Problems) -> (i6
     (total, lines)
 }
 
-fn refund(fields: Fields<'_>, currency: Currency, problems: &mut Problems) -> Track {
-    note_currency(fields, currency, problems);
+fn refund(fields: Fields<'_>, base: Currency, problems: &mut Problems) -> Track {
+    let currency = currency(fields, base, problems);
     let before = problems.clone();
     let (order_id, refund_id) =
         (problems.note(fields.word("order_id")), problems.note(fields.word("refund_id")));
@@ -178,16 +174,12 @@ fn refund(fields: Fields<'_>, currency: Currency, problems: &mut Problems) -> Tr
     }
     let (order, subject_id) = (order_id.clone(), refund_id.clone());
     let fact = Fact::OrderRefunded { order_id, refund_id, amount_minor: amount.map(i64::abs) };
-    Track { fact, order_id: order, subject_id, detail: None }
+    let foreign = other_than(base, currency).filter(|_| amount.is_some());
+    Track { fact, order_id: order, subject_id, detail: None, currency: foreign }
 }
 
-fn ticket(
-    step: TicketStep,
-    fields: Fields<'_>,
-    currency: Currency,
-    zone: Tz,
-    problems: &mut Problems,
-) -> Track {
+fn ticket(step: TicketStep, fields: Fields<'_>, base: Currency, zone: Tz, problems: &mut Problems) -> Track {
+    let currency = currency(fields, base, problems);
     let ticket_id = problems.note(fields.required("ticket_id", "a ticket event needs its ticket's id"));
     let mut patch = TicketPatch::note(fields.map, zone, problems);
     patch.amount_minor = problems.note(fields.amount("amount", currency)).map(i64::abs);
@@ -199,7 +191,9 @@ fn ticket(
         TicketStep::Resolved => Fact::TicketResolved { ticket_id },
         TicketStep::Reopened => Fact::TicketReopened { ticket_id },
     };
-    Track { fact, order_id: patch.order_id.clone(), subject_id, detail: Some(Detail::Ticket(patch)) }
+    let foreign = other_than(base, currency).filter(|_| patch.amount_minor.is_some());
+    let order_id = patch.order_id.clone();
+    Track { fact, order_id, subject_id, detail: Some(Detail::Ticket(patch)), currency: foreign }
 }
 
 /// What makes a refund one refund within its order: its refund_id, else the fingerprint of instant, amount
@@ -209,6 +203,8 @@ pub fn refund_key(said: &Said, occurred_at: Instant) -> Option<String> {
     if let Some(refund_id) = refund_id {
         return Some(refund_id.clone());
     }
+    // As it was said: what its day's rate makes of it may be declared anew.
+    let amount_minor = said.foreign.as_ref().map_or(*amount_minor, |foreign| Some(foreign.minor));
     let amount = amount_minor.map_or_else(|| "rest".to_owned(), |minor| minor.to_string());
     let mut key = format!("~{}:{amount}", occurred_at.micros());
     if let Some(lines) = said.properties.get("products").filter(|lines| !lines.is_null()) {

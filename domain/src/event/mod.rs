@@ -6,14 +6,18 @@
 
 mod commerce;
 mod detail;
+mod foreign;
+pub mod own;
 mod parse;
 mod person;
+pub mod shapes;
 mod ticket;
 mod traits;
 mod values;
 
-pub use commerce::refund_key;
+pub use commerce::{KNOWN, refund_key};
 pub use detail::{ContactSaid, Detail, FeedbackSaid, OrderDetail, OrderLine, ReviewSaid, ShipmentSaid};
+pub use foreign::Foreign;
 pub use parse::{ConsentSaid, Context, Reading, RefusedTraits, Said, occurred_at, parse};
 pub use ticket::{TicketPatch, TicketSaid, TicketState, TicketStep};
 pub use traits::TraitBook;

@@ -5,7 +5,7 @@
 
 use super::commerce::Track;
 use super::values::{Fields, LONGEST_WORD, flag, instant, snake, sound};
-use super::{Detail, Fact, commerce, person};
+use super::{Detail, Fact, Foreign, commerce, person};
 use crate::money::Currency;
 use crate::problem::{Problem, Problems};
 use crate::time::{Instant, MachineInstant, Span};
@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 pub struct Context {
     /// Zone of instants without offset.
     pub zone: Tz,
-    /// Currency of amounts without one, and the only one taken.
+    /// Currency of amounts without one. Those in others are taken over later ([`Said::take_over`]).
     pub currency: Currency,
     /// The book's clock, where it is known already: nobody was born after it.
     pub clock: Option<Instant>,
@@ -49,6 +49,10 @@ pub struct Said {
     pub subject_id: Option<String>,
     /// What it says beside name, instant and amount, where its name is known.
     pub detail: Option<Detail>,
+    /// What its amounts are in, where that isn't the base currency.
+    pub currency: Option<Currency>,
+    /// Its amount as said in another currency, once it is taken over into the base currency.
+    pub foreign: Option<Foreign>,
     /// An identify's traits, reserved ones in snake_case.
     pub traits: Map<String, Value>,
     pub consents: Vec<ConsentSaid>,
@@ -162,6 +166,8 @@ fn event(kind: &str, envelope: Fields<'_>, context: &Context, problems: &mut Pro
         order_id: None,
         subject_id: None,
         detail: None,
+        currency: None,
+        foreign: None,
         traits: Map::new(),
         consents: Vec::new(),
         properties: Map::new(),
@@ -229,9 +235,10 @@ fn track(said: &mut Said, envelope: Fields<'_>, context: &Context, problems: &mu
             said.consents.push(consent);
         }
     } else {
-        let Track { fact, order_id, subject_id, detail } =
+        let Track { fact, order_id, subject_id, detail, currency } =
             commerce::fact(name, fields, context.currency, context.zone, problems);
-        (said.fact, said.order_id, said.subject_id, said.detail) = (fact, order_id, subject_id, detail);
+        (said.fact, said.order_id, said.subject_id) = (fact, order_id, subject_id);
+        (said.detail, said.currency) = (detail, currency);
     }
     split(properties, said);
 }

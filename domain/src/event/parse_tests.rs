@@ -93,8 +93,8 @@ fn who_and_what_must_be_there() {
     );
     assert_eq!(code(track("Order Completed", json!({"order_id": 1, "total": -1}))), "amount_negative");
     assert_eq!(
-        code(track("Order Completed", json!({"order_id": 1, "total": 1, "currency": "EUR"}))),
-        "no_rate"
+        code(track("Order Completed", json!({"order_id": 1, "total": 1, "currency": "euros"}))),
+        "bad_currency"
     );
     assert_eq!(code(track("Order Refunded", json!({"total": 1}))), "missing_field");
     assert_eq!(code(track("X", json!({"a": "b\0c"}))), "nul_character");
@@ -120,10 +120,10 @@ fn everything_wrong_with_an_event_is_told() {
     assert_eq!(
         told(track(
             "Ticket Opened",
-            json!({"ticket_id": "t", "important": "maybe", "complex": 5, "amount": "much", "currency": "EUR"})
+            json!({"ticket_id": "t", "important": "maybe", "complex": 5, "amount": "much", "currency": "?"})
         )),
         [
-            place("currency", "no_rate"),
+            place("currency", "bad_currency"),
             place("important", "not_a_flag"),
             place("complex", "not_a_flag"),
             place("amount", "amount_not_a_number"),
@@ -315,4 +315,42 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn amounts_in_another_currency_are_taken_over_at_their_days_rate() {
+    use crate::rates::{Rate, Rates};
+    let (zone, base, usd) =
+        (chrono_tz::Asia::Shanghai, Currency::parse("CNY").unwrap(), Currency::parse("USD").unwrap());
+    let mut rates = Rates::default();
+    rates.insert(usd, "2026-09-25".parse().unwrap(), Rate::parse("7").unwrap());
+    rates.insert(usd, "2026-09-26".parse().unwrap(), Rate::parse("7.5").unwrap());
+    let lines = json!([{"sku": "a", "price": "3.33", "quantity": 3}]);
+    let order = said(track(
+        "Order Completed",
+        json!({"order_id": 1, "total": 10, "currency": "usd", "products": lines}),
+    ));
+    let taken = |at: &str| {
+        let mut order = order.clone();
+        let result = order.take_over(&rates, base, Instant::parse(at, zone).unwrap(), zone);
+        let Fact::OrderCompleted { total_minor, .. } = order.fact else { panic!("{order:?}") };
+        let Some(Detail::Order(detail)) = order.detail else { panic!("no lines") };
+        result.map(|()| (total_minor, detail.lines.unwrap()[0].price_minor, order.foreign.unwrap().minor))
+    };
+    assert_eq!(taken("2026-09-25T23:59:59.999999"), Ok((7_000, Some(2_331), 1_000)));
+    assert_eq!(taken("2026-09-26T00:00:00"), Ok((7_500, Some(2_498), 1_000)));
+    assert_eq!(taken("2026-09-24T23:59:59").unwrap_err().code, "no_rate");
+    let mut again = order;
+    let at = Instant::parse("2026-09-25", zone).unwrap();
+    for _ in 0..2 {
+        again.take_over(&rates, base, at, zone).unwrap();
+        assert!(matches!(again.fact, Fact::OrderCompleted { total_minor: 7_000, .. }), "once is enough");
+    }
+    let yen = said(track("Order Refunded", json!({"order_id": 1, "amount": "1000", "currency": "JPY"})));
+    assert!(
+        matches!(yen.fact, Fact::OrderRefunded { amount_minor: Some(1_000), .. }),
+        "yen have no minor units"
+    );
+    let rest = said(track("Order Refunded", json!({"order_id": 1, "currency": "JPY"})));
+    assert_eq!(rest.rate_needed(at, zone), None, "the rest needs no rate");
 }

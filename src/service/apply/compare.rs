@@ -2,7 +2,9 @@
 
 use super::declared::Declared;
 use crate::service::ServiceError;
-use crate::store::{Db, calendars, campaigns, coupon_batches, keeping, shifts, shops, staff, templates};
+use crate::store::{
+    Db, calendars, campaigns, coupon_batches, keeping, rates, shifts, shops, staff, templates,
+};
 use domain::problem::Problem;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -59,6 +61,11 @@ pub async fn compare(
             let (difference, details) = compare_shifts(db, roster).await?;
             (difference, details, None)
         }
+        Declared::Rates(declared) => {
+            let (difference, details) = compare_rates(db, declared).await?;
+            let note = "what was taken in already keeps the rate it was taken in at".to_owned();
+            (difference, details, (difference == Difference::Changed).then_some(note))
+        }
         other => {
             let found = find(db, other).await?;
             let details = found.before.as_ref().map(|before| fields_changed(before, &found.after));
@@ -111,7 +118,7 @@ async fn find(db: &Db, declared: &Declared) -> Result<Found, ServiceError> {
             let (before, note) = find_campaign(db, &definition.key).await?;
             (before, document.clone(), note)
         }
-        Declared::Shifts(_) => (None, Value::Null, None),
+        Declared::Shifts(_) | Declared::Rates(_) => (None, Value::Null, None),
     };
     Ok(Found { before, after, note })
 }
@@ -172,6 +179,36 @@ async fn compare_shifts(
         _ => Difference::Changed,
     };
     Ok((difference, details))
+}
+
+async fn compare_rates(
+    db: &Db,
+    declared: &domain::rates::Declared,
+) -> Result<(Difference, Vec<String>), ServiceError> {
+    let (first, last) = declared.span();
+    let known = rates::list_of(db, declared.currency, first, last).await?;
+    let (mut added, mut details) = (0, Vec::new());
+    for (day, rate) in &declared.rates {
+        match known.get(day) {
+            None => added += 1,
+            Some(before) if before == rate => {}
+            Some(before) => details.push(format!("{day}: {before} → {rate}")),
+        }
+    }
+    let changed = details.len();
+    if changed > MOST_DETAILS {
+        details.truncate(MOST_DETAILS);
+        details.push(format!("and {} more", changed - MOST_DETAILS));
+    }
+    if added > 0 {
+        details.push(format!("{added} days added"));
+    }
+    let difference = match (changed, added) {
+        (0, 0) => Difference::Unchanged,
+        (0, n) if n == declared.rates.len() => Difference::New,
+        _ => Difference::Changed,
+    };
+    Ok((difference, if difference == Difference::New { Vec::new() } else { details }))
 }
 
 /// The leaves that differ, in order of their places.

@@ -17,6 +17,7 @@ use serde_json::Value;
 #[derive(Debug, Clone)]
 pub enum Declared {
     Shop(Shop),
+    Rates(domain::rates::Declared),
     Calendar {
         key: String,
         document: Value,
@@ -44,8 +45,8 @@ pub enum Declared {
 }
 
 /// The kinds there are, as written.
-pub const KINDS: [&str; 8] =
-    ["shop", "calendar", "staff", "shift", "coupon_batch", "template", "tag", "campaign"];
+pub const KINDS: [&str; 9] =
+    ["shop", "rates", "calendar", "staff", "shift", "coupon_batch", "template", "tag", "campaign"];
 
 impl Declared {
     pub fn kind(&self) -> &'static str {
@@ -56,13 +57,14 @@ impl Declared {
     pub fn rank(&self) -> usize {
         match self {
             Self::Shop(_) => 0,
-            Self::Calendar { .. } => 1,
-            Self::Staff(_) => 2,
-            Self::Shifts(_) => 3,
-            Self::CouponBatch { .. } => 4,
-            Self::Template { .. } => 5,
-            Self::Tag { .. } => 6,
-            Self::Campaign { .. } => 7,
+            Self::Rates(_) => 1,
+            Self::Calendar { .. } => 2,
+            Self::Staff(_) => 3,
+            Self::Shifts(_) => 4,
+            Self::CouponBatch { .. } => 5,
+            Self::Template { .. } => 6,
+            Self::Tag { .. } => 7,
+            Self::Campaign { .. } => 8,
         }
     }
 
@@ -70,6 +72,10 @@ impl Declared {
     pub fn key(&self) -> String {
         match self {
             Self::Shop(shop) => shop.key.clone(),
+            Self::Rates(rates) => {
+                let (first, last) = rates.span();
+                format!("{} {first}–{last}", rates.currency)
+            }
             Self::Calendar { key, .. } | Self::Tag { key, .. } => key.clone(),
             Self::Staff(staff) => staff.key.clone(),
             Self::Shifts(roster) => format!("{} {}–{}", roster.staff.join("+"), roster.from, roster.until),
@@ -94,6 +100,7 @@ fn parse(document: &Document, around: &Surroundings<'_>) -> Result<Declared, Vec
     let value = &document.value;
     match document.kind.as_str() {
         "shop" => settle(shop(value)).map(Declared::Shop),
+        "rates" => settle(domain::rates::parse(value, around.shop.currency)).map(Declared::Rates),
         "calendar" => calendar(value),
         "staff" => settle(staff(value)).map(Declared::Staff),
         "shift" => settle(roster::parse(value, around.shop.zone)).map(Declared::Shifts),

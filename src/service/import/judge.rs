@@ -8,11 +8,14 @@ use super::order::line;
 use super::records::Record;
 use domain::event::{Context, Reading, parse};
 use domain::problem::{Problem, Problems};
+use domain::rates::Rates;
 use domain::time::Instant;
 
 pub(super) struct Judge {
     pub origin: Origin,
     pub context: Context,
+    /// Every rate there is.
+    pub rates: Rates,
     /// Nothing has happened after it.
     pub clock: Instant,
     pub later: Later,
@@ -50,11 +53,14 @@ impl Judge {
         // What happens to it later isn't known yet: a file may name a resolution to come.
         let past = dated.iter().filter(|dated| dated.at.is_none_or(|at| at <= self.clock));
         let mut said = Vec::new();
-        for Dated { event, .. } in past {
+        for Dated { at, event } in past {
             match parse(event, &self.context) {
                 Ok(Reading::Event(mut event)) => {
                     let refused = event.refused.take().map(|part| part.problems).unwrap_or_default();
                     refused.into_iter().for_each(|problem| problems.push(in_cell(&cells, problem)));
+                    let at = at.unwrap_or(self.clock);
+                    let taken = event.take_over(&self.rates, self.context.currency, at, self.context.zone);
+                    problems.note(taken.map_err(|problem| in_cell(&cells, problem)));
                     said.push(*event);
                 }
                 Ok(Reading::Browsing) => {}

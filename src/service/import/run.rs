@@ -12,7 +12,7 @@ use crate::service::ingest::{self, Origin as Source, Slice, Stamp};
 use crate::store::imports::{self, Counts, Import, NewImport};
 use crate::store::shops::ShopRow;
 use crate::store::wakes::{self, Due};
-use crate::store::{Lane, Store, clock, facts, meta, shops, sources};
+use crate::store::{Lane, Store, clock, facts, meta, rates, shops, sources};
 use domain::event::Context;
 use domain::import::Around;
 use domain::problem::{Problem, Problems, together};
@@ -93,7 +93,13 @@ async fn whole(
     let context = Context { zone: shop.zone, currency: shop.currency, clock: Some(clock) };
     let mut running = Running {
         request,
-        judge: Judge { origin, context, clock, later: request.later },
+        judge: Judge {
+            origin,
+            context,
+            rates: rates::all(store.reader()).await?,
+            clock,
+            later: request.later,
+        },
         records,
         reject,
         counts: import.map(|(import, _)| import.counts).unwrap_or_default(),

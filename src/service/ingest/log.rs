@@ -3,6 +3,7 @@
 use super::read::Slice;
 use crate::store::customers::{self, Named};
 use crate::store::facts::{self, EffectKey, NewEvent, Taken};
+use crate::store::orders::Foreign;
 use crate::store::quarantine::Came;
 use crate::store::{StoreError, Tx};
 use domain::event::{Detail, Fact, Said, occurred_at, refund_key};
@@ -129,6 +130,12 @@ fn effect(event: &Logged<'_>) -> Option<EffectKey> {
     Some(EffectKey { order_key: event.order_key.clone().unwrap_or_default(), kind, ref_key })
 }
 
+/// As the store writes it down.
+pub(super) fn stored(foreign: &domain::event::Foreign) -> Foreign {
+    let currency = foreign.currency.as_str().to_owned();
+    Foreign { currency, minor: foreign.minor, rate: foreign.rate.units() }
+}
+
 fn row(event: &Logged<'_>) -> NewEvent {
     let said = event.said;
     let amount_minor = match &said.fact {
@@ -158,7 +165,7 @@ fn row(event: &Logged<'_>) -> NewEvent {
         order_key: event.order_key.clone(),
         ref_key: event.ref_key.clone(),
         amount_minor,
-        foreign: None,
+        foreign: said.foreign.as_ref().map(stored),
         fact: said.detail.as_ref().map(|detail| json!(detail).to_string()),
         properties: text(properties),
         personal: (!said.personal.is_empty()).then(|| text(said.personal.clone())),

@@ -91,6 +91,12 @@ pub async fn accept_with(
     let origin = Origin::find(store, batch.source).await?;
     let slice = Slice::read_with(origin, &batch, unreadable, Due::AtOnce);
     let stamp = Stamp::of(store).await?;
+    let received_at = match batch.received_at {
+        None if !slice.foreign.is_empty() => store.business_now().await?,
+        given => given.unwrap_or(Instant::MIN),
+    };
+    let came = Came { received_at, machine_at: stamp.machine };
+    let slice = slice.take_over(store.reader(), came).await?;
     let taken = store
         .write(Lane::People, move |tx| {
             Box::pin(async move {

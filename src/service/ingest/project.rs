@@ -1,7 +1,7 @@
 //! What newly logged events change: orders, refunds, tickets, people, consents; who is due; what starts or
 //! wakes because of them.
 
-use super::log::Logged;
+use super::log::{Logged, stored};
 use super::read::Slice;
 use crate::service::planning;
 use crate::store::orders::{self, NewRefund, OrderChange, Placed, Version};
@@ -106,7 +106,8 @@ fn change(event: &Logged<'_>) -> Option<OrderChange> {
     let mut change = OrderChange::named_by(event.customer, event.customer);
     let version = |total_minor| {
         let message_id = event.message_id.clone();
-        Some(Version { at: event.occurred_at, message_id, total_minor, foreign: None })
+        let foreign = event.said.foreign.as_ref().map(stored);
+        Some(Version { at: event.occurred_at, message_id, total_minor, foreign })
     };
     let said = match &event.said.detail {
         Some(Detail::Order(said)) => Some(said),

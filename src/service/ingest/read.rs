@@ -2,12 +2,13 @@
 
 use super::{Batch, Rejected, Unreadable};
 use crate::service::ServiceError;
-use crate::store::Store;
 use crate::store::quarantine::{Came, Refused};
+use crate::store::rates;
 use crate::store::shops::{self, ShopRow};
 use crate::store::sources::{self, SourceRow};
 use crate::store::wakes::Due;
-use domain::event::{Context, Reading, Said, parse};
+use crate::store::{Db, Store, StoreError};
+use domain::event::{Context, Reading, Said, occurred_at, parse};
 use domain::ids::SourceId;
 use domain::problem::{Problem, together};
 use domain::time::Instant;
@@ -49,6 +50,18 @@ pub(in crate::service) struct Slice {
     pub rejected: Vec<Rejected>,
     /// The same, as quarantine keeps them.
     pub refused: Vec<Refused>,
+    /// Those in `said` whose amounts are in other currencies, as they came.
+    pub foreign: Vec<InForeign>,
+}
+
+/// An event with amounts in another currency.
+#[derive(Debug, Clone)]
+pub(in crate::service) struct InForeign {
+    /// In [`Slice::said`].
+    place: usize,
+    /// In the batch.
+    index: usize,
+    raw: Value,
 }
 
 /// Largest part of a refused event that is kept.
@@ -69,6 +82,7 @@ impl Slice {
             browsing: 0,
             rejected,
             refused,
+            foreign: Vec::new(),
         }
     }
 
@@ -83,7 +97,7 @@ impl Slice {
         let shop = &origin.shop.shop;
         let context = Context { zone: shop.zone, currency: shop.currency, clock: batch.received_at };
         let (mut said, mut browsing) = (Vec::with_capacity(batch.events.len()), 0);
-        let (mut rejected, mut refused) = (Vec::new(), Vec::new());
+        let (mut rejected, mut refused, mut foreign) = (Vec::new(), Vec::new(), Vec::new());
         for (index, json) in batch.events.iter().enumerate() {
             if let Some(Unreadable { message_id, raw, problem, .. }) = unreadable.remove(&index) {
                 let problems = [problem];
@@ -96,6 +110,9 @@ impl Slice {
                     if let Some(part) = &event.refused {
                         rejected.push(Rejected::part(index, &part.problems));
                         refused.push(keep(&without_the_rest(json, &event, &part.traits), &part.problems));
+                    }
+                    if event.currency.is_some() {
+                        foreign.push(InForeign { place: said.len(), index, raw: json.clone() });
                     }
                     said.push(*event);
                 }
@@ -116,7 +133,38 @@ impl Slice {
             browsing,
             rejected,
             refused,
+            foreign,
         }
+    }
+
+    /// Takes amounts in other currencies over into the base currency, each at the rate of its event's local
+    /// date; events without such a rate are refused. `came` is when they came, where they don't say when
+    /// they happened.
+    pub async fn take_over(mut self, db: &Db, came: Came) -> Result<Self, StoreError> {
+        if self.foreign.is_empty() {
+            return Ok(self);
+        }
+        let came = self.first_came.unwrap_or(came);
+        let (zone, base) = (self.origin.shop.shop.zone, self.origin.shop.shop.currency);
+        let at = |said: &Said| occurred_at(said.timestamp, said.sent_at, came.received_at, came.machine_at);
+        let needed = self.foreign.iter().filter_map(|event| {
+            let said = &self.said[event.place];
+            said.rate_needed(at(said), zone)
+        });
+        let rates = rates::find(db, &needed.collect()).await?;
+        let said = Arc::make_mut(&mut self.said);
+        // From the back, so that places stay true.
+        for InForeign { place, index, raw } in self.foreign.drain(..).rev() {
+            let occurred_at = at(&said[place]);
+            if let Err(problem) = said[place].take_over(&rates, base, occurred_at, zone) {
+                said.remove(place);
+                let problems = [problem];
+                self.rejected.push(Rejected::new(index, &problems));
+                self.refused.push(keep(&raw, &problems));
+            }
+        }
+        self.rejected.sort_by_key(|rejected| rejected.index);
+        Ok(self)
     }
 }
 

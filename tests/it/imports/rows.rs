@@ -75,8 +75,7 @@ both_databases! {
             "line 2, column customer_id: \"1.2E+9\" was a longer number before a spreadsheet rounded it; export the column as text from the shop again; \
              line 2, column order_id: is empty; a row needs it; \
              line 2, column paid_at: \"yesterday\" is no instant; write it like 2026-09-25T09:55:00 or 2026-09-25; \
-             line 2, column kind: \"gift\" is neither purchase nor refund; \
-             line 2, column currency: there is no rate from EUR to the shop's GBP; send amounts in GBP",
+             line 2, column kind: \"gift\" is neither purchase nor refund",
             "line 3, column total: is missing; an order needs total, revenue, or products with price and quantity",
             "line 6, column price: \"free\" must be a plain decimal such as 12.50; line 6, column quantity: \"few\" must be a plain number",
         ]);

@@ -1,0 +1,204 @@
+//! The events of source `kinkeeper`: what the daemon did, in shapes that rules can rely on. They are fixed here
+//! and nowhere else; whoever does the thing writes its event through [`Own`].
+
+use crate::ids::{CallbackId, CouponId, EnrollmentId, TouchpointId};
+use crate::time::Instant;
+use serde::{Deserialize, Serialize};
+
+/// One thing the daemon did, as `{"event": "Touch Sent", "properties": {…}}`. Amounts are plain decimals in the
+/// book's base currency; ids are spelled as everywhere outside (`tp_7`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", content = "properties", deny_unknown_fields)]
+pub enum Own {
+    #[serde(rename = "Campaign Entered")]
+    CampaignEntered { campaign: String, enrollment: EnrollmentId, arm: Arm, occasion: String },
+    #[serde(rename = "Campaign Exited")]
+    CampaignExited { campaign: String, enrollment: EnrollmentId, reason: String },
+    #[serde(rename = "Goal Reached")]
+    GoalReached { campaign: String, enrollment: EnrollmentId, arm: Arm },
+    #[serde(rename = "Touch Sent")]
+    TouchSent(Touch),
+    #[serde(rename = "Touch Delivered")]
+    TouchDelivered(Touch),
+    #[serde(rename = "Touch Bounced")]
+    TouchBounced(Touch),
+    #[serde(rename = "Touch Clicked")]
+    TouchClicked(Touch),
+    #[serde(rename = "Coupon Issued")]
+    CouponIssued(Coupon),
+    #[serde(rename = "Coupon Redeemed")]
+    CouponRedeemed(Coupon),
+    #[serde(rename = "Coupon Expired")]
+    CouponExpired(Coupon),
+    #[serde(rename = "Coupon Revoked")]
+    CouponRevoked(Coupon),
+    #[serde(rename = "Callback Completed")]
+    CallbackCompleted {
+        callback: CallbackId,
+        kind: String,
+        resolved: Resolved,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        satisfaction: Option<u8>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        churn_reason: Option<String>,
+    },
+    #[serde(rename = "Callback Exhausted")]
+    CallbackExhausted { callback: CallbackId, kind: String },
+    #[serde(rename = "Promise Kept")]
+    PromiseKept { promise: String, kind: String },
+    #[serde(rename = "Promise Broken")]
+    PromiseBroken { promise: String, kind: String },
+    #[serde(rename = "Complaint Opened")]
+    ComplaintOpened(Complaint),
+    #[serde(rename = "Complaint Escalated")]
+    ComplaintEscalated(Complaint),
+    #[serde(rename = "Complaint Closed")]
+    ComplaintClosed(Complaint),
+    #[serde(rename = "Complaint Reopened")]
+    ComplaintReopened(Complaint),
+    #[serde(rename = "Compensation Approved")]
+    CompensationApproved { complaint: String, kind: String, amount: String },
+}
+
+/// Which side of a holdout somebody is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arm {
+    Treated,
+    Control,
+}
+
+/// Whether a call settled what it was about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolved {
+    Yes,
+    Partly,
+    No,
+}
+
+/// Of a touchpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Touch {
+    pub touchpoint: TouchpointId,
+    pub campaign: String,
+    pub channel: String,
+    pub purpose: String,
+    pub step: u32,
+    /// Of a bounce: what the other side said, without addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Of a coupon. Its code is never said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coupon {
+    pub coupon: CouponId,
+    pub batch: String,
+    /// Plain decimal.
+    pub face: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Instant>,
+    /// Redeemed with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<String>,
+}
+
+/// Of a complaint the daemon works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Complaint {
+    /// Its ticket's id.
+    pub ticket_id: String,
+    /// `S1` … `S4`.
+    pub severity: String,
+    /// 1, and one more with each reopening.
+    pub cycle: u32,
+}
+
+impl Own {
+    /// The event's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CampaignEntered { .. } => "Campaign Entered",
+            Self::CampaignExited { .. } => "Campaign Exited",
+            Self::GoalReached { .. } => "Goal Reached",
+            Self::TouchSent(_) => "Touch Sent",
+            Self::TouchDelivered(_) => "Touch Delivered",
+            Self::TouchBounced(_) => "Touch Bounced",
+            Self::TouchClicked(_) => "Touch Clicked",
+            Self::CouponIssued(_) => "Coupon Issued",
+            Self::CouponRedeemed(_) => "Coupon Redeemed",
+            Self::CouponExpired(_) => "Coupon Expired",
+            Self::CouponRevoked(_) => "Coupon Revoked",
+            Self::CallbackCompleted { .. } => "Callback Completed",
+            Self::CallbackExhausted { .. } => "Callback Exhausted",
+            Self::PromiseKept { .. } => "Promise Kept",
+            Self::PromiseBroken { .. } => "Promise Broken",
+            Self::ComplaintOpened(_) => "Complaint Opened",
+            Self::ComplaintEscalated(_) => "Complaint Escalated",
+            Self::ComplaintClosed(_) => "Complaint Closed",
+            Self::ComplaintReopened(_) => "Complaint Reopened",
+            Self::CompensationApproved { .. } => "Compensation Approved",
+        }
+    }
+
+    /// One of each, everything said: what examples, templates' samples and tests are made from.
+    pub fn samples() -> Vec<Self> {
+        let (campaign, enrollment) = ("winback".to_owned(), EnrollmentId(5));
+        let touch = Touch {
+            touchpoint: TouchpointId(7),
+            campaign: campaign.clone(),
+            channel: "email".to_owned(),
+            purpose: "marketing".to_owned(),
+            step: 0,
+            reason: Some("550 mailbox unknown".to_owned()),
+        };
+        let coupon = Coupon {
+            coupon: CouponId(3),
+            batch: "winback-50".to_owned(),
+            face: "50.00".to_owned(),
+            expires_at: Some(Instant::from_micros(1_798_761_600_000_000)),
+            order_id: Some("E1001".to_owned()),
+        };
+        let complaint = Complaint { ticket_id: "T9".to_owned(), severity: "S2".to_owned(), cycle: 1 };
+        let (callback, kind) = (CallbackId(11), "complaint".to_owned());
+        let promise = || ("prm_2".to_owned(), "callback".to_owned());
+        vec![
+            Self::CampaignEntered {
+                campaign: campaign.clone(),
+                enrollment,
+                arm: Arm::Treated,
+                occasion: "after:shop:E1000".to_owned(),
+            },
+            Self::CampaignExited { campaign: campaign.clone(), enrollment, reason: "ordered".to_owned() },
+            Self::GoalReached { campaign, enrollment, arm: Arm::Control },
+            Self::TouchSent(touch.clone()),
+            Self::TouchDelivered(touch.clone()),
+            Self::TouchBounced(touch.clone()),
+            Self::TouchClicked(touch),
+            Self::CouponIssued(coupon.clone()),
+            Self::CouponRedeemed(coupon.clone()),
+            Self::CouponExpired(coupon.clone()),
+            Self::CouponRevoked(coupon),
+            Self::CallbackCompleted {
+                callback,
+                kind: kind.clone(),
+                resolved: Resolved::Yes,
+                satisfaction: Some(5),
+                churn_reason: Some("物流".to_owned()),
+            },
+            Self::CallbackExhausted { callback, kind },
+            Self::PromiseKept { promise: promise().0, kind: promise().1 },
+            Self::PromiseBroken { promise: promise().0, kind: promise().1 },
+            Self::ComplaintOpened(complaint.clone()),
+            Self::ComplaintEscalated(complaint.clone()),
+            Self::ComplaintClosed(complaint.clone()),
+            Self::ComplaintReopened(complaint),
+            Self::CompensationApproved {
+                complaint: "T9".to_owned(),
+                kind: "coupon".to_owned(),
+                amount: "20.00".to_owned(),
+            },
+        ]
+    }
+}
