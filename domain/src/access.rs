@@ -15,6 +15,20 @@ stable_names! {
     }
 }
 
+stable_names! {
+    /// How somebody looked at customers.
+    Act {
+        /// A profile or its history.
+        Viewed = "viewed",
+        Searched = "searched",
+        /// A page of many.
+        Listed = "listed",
+        /// Contact points unmasked.
+        Revealed = "revealed",
+        Exported = "exported",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Role;

@@ -1,5 +1,6 @@
 //! Rows as the database holds them: one file a table, derive only. What they mean stands in `migration`.
 
+pub mod access_log;
 pub mod agent_load;
 pub mod api_key;
 pub mod audit;
@@ -31,6 +32,8 @@ pub mod idempotency;
 pub mod identifier;
 pub mod import_batch;
 pub mod meta;
+pub mod name_part;
+pub mod note;
 pub mod occasion_contact;
 pub mod occurrence;
 pub mod order_effect;

@@ -1,19 +1,24 @@
 //! `customer`: one person in the book.
 
 use super::failure::Outcome;
+use super::look::{AccessLog, Note, Search, Timeline};
 use super::output::FormatArg;
 use super::session::Global;
 use super::{explain_text, profile_text};
 use crate::service::ServiceError;
-use crate::service::eligibility;
 use crate::service::profile::{profile, resolve};
+use crate::service::{eligibility, looking};
 use clap::{Args, Subcommand};
 
-/// Look at one customer
+/// Find customers, and look at one
 #[derive(Debug, Subcommand)]
 pub enum Customer {
+    Search(Search),
     Show(Show),
+    Timeline(Timeline),
     Explain(Explain),
+    Note(Note),
+    AccessLog(AccessLog),
 }
 
 /// Show a customer: numbers, tags with why, consents, touches; contact points masked
@@ -60,10 +65,15 @@ impl Customer {
         let session = global.open().await?;
         let book = &session.app.book;
         match self {
+            Self::Search(command) => command.run(&session).await,
+            Self::Timeline(command) => command.run(&session).await,
+            Self::Note(command) => command.run(&session).await,
+            Self::AccessLog(command) => command.run(&session).await,
             Self::Show(Show { customer, format }) => {
                 let id = resolve(book, &customer).await?;
                 let view = profile(book, id).await?;
                 let view = view.ok_or_else(|| ServiceError::NotFound(format!("the customer {id}")))?;
+                looking::viewed(book, &session.actor, view.id).await?;
                 format.print(&view, profile_text::render)
             }
             Self::Explain(Explain { customer, what, format }) => {

@@ -16,6 +16,7 @@ mod failure;
 mod import;
 mod key;
 mod live;
+mod look;
 mod output;
 pub mod profile_text;
 mod quarantine;

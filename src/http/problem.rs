@@ -90,6 +90,10 @@ impl Problem {
     pub fn no_such_method(path: &str, method: &axum::http::Method) -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", format!("{path} has no {method}"))
     }
+    /// A defect; what it was goes to the log.
+    pub fn internal(error: &dyn std::fmt::Display) -> Self {
+        ServiceError::Internal(error.to_string()).into()
+    }
     pub fn not_found(what: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("{what} was not found"))
     }

@@ -14,7 +14,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz)).routes(routes!(metrics))
+    OpenApiRouter::new()
+        .routes(routes!(healthz))
+        .routes(routes!(readyz))
+        .routes(routes!(metrics))
+        .routes(routes!(docs))
 }
 
 /// `/openapi.json`: the description of all routes, OpenAPI 3.1.
@@ -54,4 +58,15 @@ async fn readyz(State(state): State<AppState>) -> Result<Json<Ready>, Problem> {
 #[utoipa::path(get, path = "/metrics", tag = "system", responses((status = 200, body = str)))]
 async fn metrics(State(state): State<AppState>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], state.metrics.render())
+}
+
+/// The page that shows this description; needs nothing from elsewhere.
+const DOCS: &str = include_str!("../../web/docs.html");
+
+/// This description, to read and search in a browser.
+#[utoipa::path(get, path = "/docs", tag = "system", responses((status = 200, body = str)))]
+async fn docs() -> impl IntoResponse {
+    let policy =
+        "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+    ([(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, policy)], DOCS)
 }

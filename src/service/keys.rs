@@ -5,9 +5,11 @@ use super::{Book, ServiceError};
 use crate::store::keys::{self, KeyRow};
 use crate::store::{Lane, audit, clock, meta, shops, sources};
 use domain::problem::nearest;
+use domain::time::Instant;
 use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 /// What a key may be for.
 pub const ROLES: [&str; 6] = ["ingest", "agent", "supervisor", "marketer", "analyst", "admin"];
@@ -24,7 +26,7 @@ pub struct NewKey {
 }
 
 /// A key as shown once.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct MadeKey {
     /// `kk_<public id>_<secret>`
     pub key: String,
@@ -32,6 +34,64 @@ pub struct MadeKey {
     pub staff: Option<String>,
     pub source: Option<String>,
     pub label: String,
+}
+
+/// A key as lists show it: everything but its secret.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct KeyView {
+    /// What stands between `kk_` and the secret.
+    pub id: String,
+    pub role: String,
+    /// The member of staff it acts for.
+    pub staff: Option<String>,
+    /// Where facts sent with it belong.
+    pub source: Option<String>,
+    pub label: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Instant,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub expires_at: Option<Instant>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub revoked_at: Option<Instant>,
+}
+
+/// All keys there are or were, oldest first.
+pub async fn list(book: &Book) -> Result<Vec<KeyView>, ServiceError> {
+    let view = |(key, staff, source): (KeyRow, Option<String>, Option<String>)| KeyView {
+        id: key.public_id,
+        role: key.role,
+        staff,
+        source,
+        label: key.label,
+        created_at: key.created_at,
+        expires_at: key.expires_at,
+        revoked_at: key.revoked_at,
+    };
+    Ok(keys::list(book.store.reader()).await?.into_iter().map(view).collect())
+}
+
+/// Takes a key out of force at once. `named` is its public id, or the key as written: its secret isn't looked at.
+pub async fn revoke(book: &Book, named: &str, actor: &str) -> Result<(), ServiceError> {
+    let id = named.strip_prefix("kk_").unwrap_or(named);
+    let id = id.split('_').next().unwrap_or(id).to_owned();
+    if keys::find(book.store.reader(), &id).await?.is_none() {
+        return Err(ServiceError::NotFound(format!("a key with the id {id}")));
+    }
+    let (machine, kind) = (book.store.machine_now().await?, book.store.clock_kind());
+    let actor = actor.to_owned();
+    book.store
+        .write(Lane::People, move |tx| {
+            Box::pin(async move {
+                let at = clock::business_now(tx, kind, machine).await?;
+                if !keys::revoke(tx, &id, at).await? {
+                    return Err(ServiceError::Conflict(format!("the key {id} is revoked already")));
+                }
+                let (action, subject) = ("key.revoked".to_owned(), format!("key:{id}"));
+                audit::record(tx, audit::Entry { at, actor, action, subject, detail: json!({}) }).await?;
+                Ok(meta::raise_change_seq(tx).await?)
+            })
+        })
+        .await
 }
 
 /// SHA-256, lower-case hex: what is kept of a secret.

@@ -27,20 +27,54 @@ pub async fn record(tx: &Tx, entry: Entry) -> Result<(), StoreError> {
     tx.exec_one("audit", sql, args![at, actor, action, subject, detail.to_string()]).await
 }
 
-/// The latest entries about a subject, newest first.
-pub async fn list_about(db: &Db, subject: &str, limit: i64) -> Result<Vec<Entry>, StoreError> {
-    let sql = "SELECT id, at, actor, action, subject, detail FROM audit WHERE subject = $1 ORDER BY id DESC LIMIT $2";
-    let rows = db.all(sql, args![subject, limit]).await?;
+/// Which entries; what isn't given fits all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub subject: Option<String>,
+    pub actor: Option<String>,
+    /// What the action begins with.
+    pub action: Option<String>,
+}
+
+/// Entries before the row `before`, latest first.
+pub async fn list(
+    db: &Db,
+    filter: &Filter,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<(i64, Entry)>, StoreError> {
+    let (mut conditions, mut values) = (String::new(), args![before.unwrap_or(i64::MAX), limit]);
+    let like = filter.action.as_ref().map(|text| text.replace(['%', '_', '\\'], "") + "%");
+    for (condition, value) in
+        [("subject =", &filter.subject), ("actor =", &filter.actor), ("action LIKE", &like)]
+    {
+        if let Some(value) = value {
+            values.extend(args![value]);
+            conditions.push_str(&format!(" AND {condition} ${}", values.len()));
+        }
+    }
+    let sql = format!(
+        "SELECT id, at, actor, action, subject, detail FROM audit WHERE id < $1{conditions} \
+         ORDER BY id DESC LIMIT $2"
+    );
+    let rows = db.all(&sql, values).await?;
     rows.iter()
         .map(|row| {
             let id = row.int("id")?;
-            Ok(Entry {
+            let entry = Entry {
                 at: row.at("at")?,
                 actor: row.text("actor")?,
                 action: row.text("action")?,
                 subject: row.text("subject")?,
                 detail: super::sql::json("audit", "detail", id, &row.text("detail")?)?,
-            })
+            };
+            Ok((id, entry))
         })
         .collect()
+}
+
+/// The latest entries about a subject, newest first.
+pub async fn list_about(db: &Db, subject: &str, limit: i64) -> Result<Vec<Entry>, StoreError> {
+    let filter = Filter { subject: Some(subject.to_owned()), ..Filter::default() };
+    Ok(list(db, &filter, None, limit).await?.into_iter().map(|(_, entry)| entry).collect())
 }

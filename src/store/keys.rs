@@ -105,3 +105,18 @@ pub async fn count(db: &Db) -> Result<i64, StoreError> {
     let sql = "SELECT COUNT(*) FROM api_key WHERE revoked_at IS NULL";
     Ok(db.number(sql, vec![]).await?.unwrap_or(0))
 }
+
+/// All keys, oldest first, with who acts by each and where its facts belong.
+pub async fn list(db: &Db) -> Result<Vec<(KeyRow, Option<String>, Option<String>)>, StoreError> {
+    let sql = "SELECT k.id, k.public_id, k.secret_hash, k.role, k.source_id, k.staff_id, k.label, k.created_at, \
+               k.expires_at, k.revoked_at, s.key AS staff_key, f.key AS source_key FROM api_key k \
+               LEFT JOIN staff s ON s.id = k.staff_id LEFT JOIN source f ON f.id = k.source_id ORDER BY k.id";
+    let rows = db.all(sql, vec![]).await?;
+    rows.iter().map(|row| Ok((read(row)?, row.opt_text("staff_key")?, row.opt_text("source_key")?))).collect()
+}
+
+/// Takes a key out of force; `false` if it isn't in force.
+pub async fn revoke(tx: &Tx, public_id: &str, at: Instant) -> Result<bool, StoreError> {
+    let sql = "UPDATE api_key SET revoked_at = $1 WHERE public_id = $2 AND revoked_at IS NULL";
+    Ok(tx.exec(sql, args![at, public_id]).await? == 1)
+}

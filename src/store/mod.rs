@@ -3,6 +3,7 @@
 //!
 //! Nothing here decides anything about customers; nothing here calls a service.
 
+pub mod access_log;
 pub mod agent_loads;
 pub mod audit;
 mod backup;
@@ -30,6 +31,8 @@ pub mod keeping;
 pub mod keys;
 pub mod meta;
 mod migrate;
+pub mod names;
+pub mod notes;
 pub mod occurrences;
 pub mod orders;
 pub mod overview;
@@ -54,6 +57,7 @@ pub mod suppressions;
 mod tables;
 pub mod templates;
 pub mod tickets;
+pub mod timeline;
 pub mod touchpoints;
 pub mod triggers;
 pub mod wakes;

@@ -4,7 +4,7 @@
 use super::in_list::{all_in, exec_in};
 use super::shops::ShopRow;
 use super::sql::{Arg, args, json, word};
-use super::{Db, StoreError, Tx, refusals};
+use super::{Db, StoreError, Tx, names, refusals};
 use chrono_tz::Tz;
 use domain::contact::{self, Address, Class};
 use domain::customer::Birthday;
@@ -111,6 +111,7 @@ async fn write_books(
                 traits = excluded.traits";
     tx.insert_many("customer_personal", &["customer_id", "name", "birthday", "traits"], personal, tail)
         .await?;
+    names::write(tx, books.iter().map(|(customer, book)| (*customer, book.name())).collect()).await?;
     // The rows exist; an upsert is the one bulk update both databases spell alike.
     let columns = ["id", "shop_id", "account_kind", "created_at", "locale", "zone", "registered_at"];
     let tail = "ON CONFLICT (id) DO UPDATE SET locale = excluded.locale, zone = excluded.zone, \

@@ -124,3 +124,43 @@ pub async fn tag_keys(db: &Db) -> Result<Vec<String>, StoreError> {
         .map(|row| row.text("key"))
         .collect()
 }
+
+/// A tag to look for: its key, and its value if only one will do.
+pub type Tagged<'a> = (&'a str, Option<&'a str>);
+
+/// The ids behind `after`, of all customers or of those with a tag.
+pub async fn list_ids(
+    db: &Db,
+    tag: Option<Tagged<'_>>,
+    after: CustomerId,
+    limit: i64,
+) -> Result<Vec<CustomerId>, StoreError> {
+    let (sql, values) = match tag {
+        None => (
+            "SELECT id FROM customer WHERE id > $1 AND erased_at IS NULL ORDER BY id LIMIT $2",
+            args![after, limit],
+        ),
+        Some((key, Some(value))) => (
+            "SELECT customer_id AS id FROM tag_current WHERE customer_id > $1 AND key = $3 AND value = $4 \
+             ORDER BY customer_id LIMIT $2",
+            args![after, limit, key, value],
+        ),
+        Some((key, None)) => (
+            "SELECT customer_id AS id FROM tag_current WHERE customer_id > $1 AND key = $3 \
+             ORDER BY customer_id LIMIT $2",
+            args![after, limit, key],
+        ),
+    };
+    db.all(sql, values).await?.iter().map(|row| row.int("id").map(CustomerId)).collect()
+}
+
+/// Those of these customers who have the tag.
+pub async fn having_tag(
+    db: &Db,
+    customers: &[CustomerId],
+    (key, value): Tagged<'_>,
+) -> Result<std::collections::BTreeSet<CustomerId>, StoreError> {
+    let all = tags_of(db, customers).await?;
+    let has = |tags: &Vec<TagRow>| tags.iter().any(|t| t.key == key && value.is_none_or(|v| v == t.value));
+    Ok(all.into_iter().filter(|(_, tags)| has(tags)).map(|(id, _)| id).collect())
+}

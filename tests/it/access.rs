@@ -19,6 +19,7 @@ use Takes::{Anybody, Keys, Signed};
 const READERS: &[Role] = &[Agent, Supervisor, Marketer, Analyst, Admin];
 const CALLERS: &[Role] = &[Agent, Supervisor];
 const ADMINS: &[Role] = &[Admin];
+const OPERATORS: &[Role] = &[Supervisor, Admin];
 
 /// Every route but `/openapi.json`.
 const ROUTES: &[(&str, &str, Takes)] = &[
@@ -37,8 +38,19 @@ const ROUTES: &[(&str, &str, Takes)] = &[
     ("post", "/api/v1/callbacks/{id}/start", Keys(CALLERS)),
     ("post", "/api/v1/callbacks/{id}/decline", Keys(CALLERS)),
     ("post", "/api/v1/callbacks/{id}/outcome", Keys(CALLERS)),
+    ("get", "/api/v1/customers", Keys(READERS)),
     ("get", "/api/v1/customers/{id}", Keys(READERS)),
+    ("get", "/api/v1/customers/{id}/timeline", Keys(READERS)),
+    ("post", "/api/v1/customers/{id}/notes", Keys(CALLERS)),
+    ("get", "/api/v1/customers/{id}/access-log", Keys(&[Supervisor, Admin])),
     ("get", "/api/v1/customers/by/{kind}/{value}", Keys(READERS)),
+    ("get", "/docs", Anybody),
+    ("get", "/api/v1/system", Keys(OPERATORS)),
+    ("get", "/api/v1/audit", Keys(ADMINS)),
+    ("get", "/api/v1/keys", Keys(ADMINS)),
+    ("post", "/api/v1/keys", Keys(ADMINS)),
+    ("post", "/api/v1/keys/{id}/revoke", Keys(ADMINS)),
+    ("get", "/api/v1/staff", Keys(OPERATORS)),
     ("get", "/api/v1/quarantine", Keys(ADMINS)),
     ("get", "/api/v1/quarantine/{id}", Keys(ADMINS)),
     ("post", "/api/v1/quarantine/{id}/retry", Keys(ADMINS)),

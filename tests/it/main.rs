@@ -20,6 +20,7 @@ mod hooks;
 mod imports;
 mod ingest;
 mod licences;
+mod looking;
 mod profile;
 mod quarantine;
 mod sdk;

@@ -4,10 +4,13 @@
 
 mod birthday;
 pub mod facts;
+mod happening;
+pub mod name;
 pub mod profile;
 
 pub use birthday::Birthday;
 pub use facts::CustomerFacts;
+pub use happening::Happening;
 pub use profile::{OrderRef, Profile, ProfileTimelines};
 
 #[cfg(test)]

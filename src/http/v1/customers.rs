@@ -1,12 +1,21 @@
 //! Customers: the profile in one call, by id or by what somebody is known by.
 
-use super::{AppState, Problem};
+use super::{AppState, Problem, request};
+use crate::http::auth::Principal;
+use crate::service::happened::{self, History};
+use crate::service::looking::{self, Looks};
 use crate::service::profile::{self, IdentifierKind, ProfileView};
+use crate::service::search::{self, Found, Search};
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::body::Bytes;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use domain::ids::CustomerId;
 use domain::problem::nearest;
+use domain::time::Instant;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 /// A customer's whole profile: who they are, warnings, aggregates, tags with why, orders, tickets, consents,
 /// coupons, journeys, touches and callbacks. Contact points are masked.
@@ -26,16 +35,10 @@ use domain::problem::nearest;
 )]
 pub async fn show(
     State(state): State<AppState>,
+    principal: Principal,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<ProfileView>, Problem> {
-    let Path(given) = id.map_err(unreadable)?;
-    let id: CustomerId = given.parse().map_err(|_| {
-        Problem::bad_request(
-            "bad_id",
-            format!("\"{given}\" is no customer's id; one looks like cus_42. By the shop's own id: /api/v1/customers/by/user_id/{{value}}"),
-        )
-    })?;
-    answer(&state, id).await
+    answer(&state, &principal, customer(id)?).await
 }
 
 /// As above, by `user_id` (the shop's own id), `anonymous_id`, `external` (`taobao:…`), `phone` or `email`. A
@@ -61,6 +64,7 @@ pub async fn show(
 )]
 pub async fn show_by(
     State(state): State<AppState>,
+    principal: Principal,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Json<ProfileView>, Problem> {
     let Path((kind, value)) = path.map_err(unreadable)?;
@@ -73,14 +77,188 @@ pub async fn show_by(
         Problem::bad_request("bad_kind", format!("nobody is known by \"{kind}\"; {remedy}"))
     })?;
     match profile::find(&state.book, kind, &value).await? {
-        Some(id) => answer(&state, id).await,
+        Some(id) => answer(&state, &principal, id).await,
         None => Err(Problem::not_found(&format!("a customer with this {}", kind.as_str()))),
     }
 }
 
-async fn answer(state: &AppState, id: CustomerId) -> Result<Json<ProfileView>, Problem> {
+async fn answer(
+    state: &AppState,
+    principal: &Principal,
+    id: CustomerId,
+) -> Result<Json<ProfileView>, Problem> {
     let found = profile::profile(&state.book, id).await?;
-    found.map(Json).ok_or_else(|| Problem::not_found(&format!("customer {id}")))
+    let found = found.ok_or_else(|| Problem::not_found(&format!("customer {id}")))?;
+    looking::viewed(&state.book, &principal.actor(), found.id).await?;
+    Ok(Json(found))
+}
+
+/// The customer of a path.
+fn customer(id: Result<Path<String>, PathRejection>) -> Result<CustomerId, Problem> {
+    let Path(given) = id.map_err(unreadable)?;
+    given.parse().map_err(|_| {
+        Problem::bad_request(
+            "bad_id",
+            format!("\"{given}\" is no customer's id; one looks like cus_42. By the shop's own id: /api/v1/customers/by/user_id/{{value}}"),
+        )
+    })
+}
+
+/// What is looked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SearchQuery {
+    /// An id, the shop's own id, a platform's (`taobao:…`), a telephone number, a mail address, an order's number, or a
+    /// part of a name. All customers if left out.
+    #[param(example = "lin")]
+    q: Option<String>,
+    /// Only those with this tag: `churn_risk`, or `value_tier=diamond`.
+    #[param(example = "value_tier=diamond")]
+    tag: Option<String>,
+    /// 1 to 100; 20 if left out.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// Finds customers; whom the text identifies comes first. Contact points are masked. Who searched is in the
+/// access log, what they looked for isn't.
+#[utoipa::path(
+    get,
+    path = "/api/v1/customers",
+    tag = "customers",
+    params(SearchQuery),
+    responses(
+        (status = 200, body = Found),
+        (status = 400, body = Problem, description = "limit, or no such parameter"),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 422, body = Problem, description = "tag or cursor"),
+    ),
+    security(("key" = []))
+)]
+pub async fn search(
+    State(state): State<AppState>,
+    principal: Principal,
+    query: Result<Query<SearchQuery>, QueryRejection>,
+) -> Result<Json<Found>, Problem> {
+    let SearchQuery { q, tag, limit, cursor } = request::query(query)?;
+    let limit = request::limit(limit, 20, 1..=search::PAGE)?;
+    let wanted = Search { q, tag, cursor, limit };
+    Ok(Json(search::search(&state.book, &wanted, &principal.actor()).await?))
+}
+
+/// A page of something.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// 1 to 200; 50 if left out.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// All that happened with a customer, latest first: facts, tags, contacts and decisions not to make one, consents,
+/// callbacks, notes.
+#[utoipa::path(
+    get,
+    path = "/api/v1/customers/{id}/timeline",
+    tag = "customers",
+    params(("id" = String, Path, description = "cus_ with a number behind it", example = "cus_42"), PageQuery),
+    responses(
+        (status = 200, body = History),
+        (status = 400, body = Problem, description = "not an id of a customer, or limit"),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 422, body = Problem, description = "cursor"),
+    ),
+    security(("key" = []))
+)]
+pub async fn timeline(
+    State(state): State<AppState>,
+    principal: Principal,
+    id: Result<Path<String>, PathRejection>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<Json<History>, Problem> {
+    let (id, page) = (customer(id)?, request::query(query)?);
+    let limit = request::limit(page.limit, 50, 1..=happened::PAGE)?;
+    let found = happened::history(&state.book, id, page.cursor.as_deref(), limit).await?;
+    looking::viewed(&state.book, &principal.actor(), id).await?;
+    Ok(Json(found))
+}
+
+/// Something to write down.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoteBody {
+    /// At most 4,000 characters.
+    #[serde(default)]
+    text: String,
+}
+
+/// What was written down.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NoteMade {
+    #[schema(value_type = String, format = DateTime)]
+    at: Instant,
+    actor: String,
+}
+
+/// Writes something down about a customer; it stands in the timeline.
+#[utoipa::path(
+    post,
+    path = "/api/v1/customers/{id}/notes",
+    tag = "customers",
+    params(("id" = String, Path, description = "cus_ with a number behind it", example = "cus_42")),
+    request_body(content = NoteBody, example = json!({"text": "prefers to be called after six"})),
+    responses(
+        (status = 201, body = NoteMade),
+        (status = 400, body = Problem, description = "not JSON, or not an id of a customer"),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 422, body = Problem, description = "no text, or too long a one"),
+    ),
+    security(("key" = []))
+)]
+pub async fn note(
+    State(state): State<AppState>,
+    principal: Principal,
+    id: Result<Path<String>, PathRejection>,
+    sent: Bytes,
+) -> Result<(StatusCode, Json<NoteMade>), Problem> {
+    let (id, actor) = (customer(id)?, principal.actor());
+    let body: NoteBody = request::body(&sent)?;
+    let at = happened::add_note(&state.book, id, &body.text, &actor).await?;
+    Ok((StatusCode::CREATED, Json(NoteMade { at, actor })))
+}
+
+/// Who looked at a customer, latest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/customers/{id}/access-log",
+    tag = "customers",
+    params(("id" = String, Path, description = "cus_ with a number behind it", example = "cus_42"), PageQuery),
+    responses(
+        (status = 200, body = Looks),
+        (status = 400, body = Problem, description = "not an id of a customer, or limit"),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 422, body = Problem, description = "cursor"),
+    ),
+    security(("key" = []))
+)]
+pub async fn access_log(
+    State(state): State<AppState>,
+    id: Result<Path<String>, PathRejection>,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<Json<Looks>, Problem> {
+    let (id, page) = (customer(id)?, request::query(query)?);
+    let limit = request::limit(page.limit, 50, 1..=200)?;
+    Ok(Json(looking::list(&state.book, id, page.cursor.as_deref(), limit).await?))
 }
 
 fn unreadable(rejection: PathRejection) -> Problem {

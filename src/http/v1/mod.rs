@@ -3,6 +3,7 @@
 
 mod callbacks;
 mod customers;
+mod operations;
 mod quarantine;
 mod request;
 
@@ -32,6 +33,9 @@ const READERS: &[Role] = &[Role::Agent, Role::Supervisor, Role::Marketer, Role::
 /// Who calls customers.
 const CALLERS: &[Role] = &[Role::Agent, Role::Supervisor];
 
+/// Who sees to it that it runs.
+const OPERATORS: &[Role] = &[Role::Supervisor, Role::Admin];
+
 /// Who runs the daemon.
 const ADMINS: &[Role] = &[Role::Admin];
 
@@ -42,8 +46,18 @@ pub const ACCESS: &[Access] = &[
     access(Method::POST, "/api/v1/callbacks/{id}/start", CALLERS),
     access(Method::POST, "/api/v1/callbacks/{id}/decline", CALLERS),
     access(Method::POST, "/api/v1/callbacks/{id}/outcome", CALLERS),
+    access(Method::GET, "/api/v1/customers", READERS),
     access(Method::GET, "/api/v1/customers/{id}", READERS),
+    access(Method::GET, "/api/v1/customers/{id}/timeline", READERS),
+    access(Method::POST, "/api/v1/customers/{id}/notes", CALLERS),
+    access(Method::GET, "/api/v1/customers/{id}/access-log", &[Role::Supervisor, Role::Admin]),
     access(Method::GET, "/api/v1/customers/by/{kind}/{value}", READERS),
+    access(Method::GET, "/api/v1/system", OPERATORS),
+    access(Method::GET, "/api/v1/audit", ADMINS),
+    access(Method::GET, "/api/v1/keys", ADMINS),
+    access(Method::POST, "/api/v1/keys", ADMINS),
+    access(Method::POST, "/api/v1/keys/{id}/revoke", ADMINS),
+    access(Method::GET, "/api/v1/staff", OPERATORS),
     access(Method::GET, "/api/v1/quarantine", ADMINS),
     access(Method::GET, "/api/v1/quarantine/{id}", ADMINS),
     access(Method::POST, "/api/v1/quarantine/{id}/retry", ADMINS),
@@ -57,8 +71,18 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(callbacks::start))
         .routes(routes!(callbacks::decline))
         .routes(routes!(callbacks::outcome))
+        .routes(routes!(customers::search))
         .routes(routes!(customers::show))
+        .routes(routes!(customers::timeline))
+        .routes(routes!(customers::note))
+        .routes(routes!(customers::access_log))
         .routes(routes!(customers::show_by))
+        .routes(routes!(operations::system))
+        .routes(routes!(operations::audit))
+        .routes(routes!(operations::list_keys))
+        .routes(routes!(operations::make_key))
+        .routes(routes!(operations::revoke_key))
+        .routes(routes!(operations::list_staff))
         .routes(routes!(quarantine::list))
         .routes(routes!(quarantine::show))
         .routes(routes!(quarantine::retry))

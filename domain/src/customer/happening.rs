@@ -1,0 +1,17 @@
+//! What one list of all that happened with a customer is made of.
+
+use crate::names::stable_names;
+
+stable_names! {
+    /// Where a line of it comes from. Lines of one instant go by this order.
+    Happening {
+        Callback = "callback",
+        Consent = "consent",
+        /// An event of the log.
+        Fact = "fact",
+        Note = "note",
+        Tag = "tag",
+        /// A contact, or the decision not to make one.
+        Touch = "touch",
+    }
+}

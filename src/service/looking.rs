@@ -1,0 +1,91 @@
+//! Who looked at whom (访问日志): each view, search, reveal and export by a person leaves a row. What was looked
+//! for isn't kept.
+
+use super::{Book, ServiceError};
+use crate::store::access_log::{self, Look};
+use crate::store::{Lane, StoreError, clock};
+use domain::access::Act;
+use domain::ids::CustomerId;
+use domain::time::{Instant, Span};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+/// More different profiles than this in an hour are worth a word with whoever viewed them.
+const MANY_AN_HOUR: i64 = 60;
+
+/// Notes that `actor` looked.
+pub async fn note(
+    book: &Book,
+    actor: &str,
+    act: Act,
+    customer: Option<CustomerId>,
+    detail: Value,
+) -> Result<(), ServiceError> {
+    let (machine, kind) = (book.store.machine_now().await?, book.store.clock_kind());
+    let who = actor.to_owned();
+    let viewed = book.store.write(Lane::People, move |tx| {
+        Box::pin(async move {
+            let at = clock::business_now(tx, kind, machine).await?;
+            access_log::add(tx, Look { at, actor: who.clone(), act, customer, detail }).await?;
+            access_log::count_viewed(tx, &who, at - Span::hours(1)).await
+        })
+    });
+    let viewed = viewed.await.map_err(|e: StoreError| e)?;
+    if customer.is_some() && viewed > MANY_AN_HOUR {
+        metrics::counter!("kinkeeper_many_profiles_total").increment(1);
+        tracing::warn!(actor, profiles = viewed, "somebody views many profiles within an hour");
+    }
+    Ok(())
+}
+
+/// A view of a customer.
+pub async fn viewed(book: &Book, actor: &str, customer: CustomerId) -> Result<(), ServiceError> {
+    note(book, actor, Act::Viewed, Some(customer), json!({})).await
+}
+
+/// One look, as shown.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct LookView {
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Instant,
+    /// A member of staff by their key, `key:…`, or `cli:<user>`.
+    pub actor: String,
+    /// viewed | searched | listed | revealed | exported
+    pub act: &'static str,
+    /// Why somebody was revealed, how much was exported.
+    #[schema(value_type = Object)]
+    pub detail: Value,
+}
+
+/// A page of looks, latest first.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Looks {
+    pub items: Vec<LookView>,
+    pub next_cursor: Option<String>,
+}
+
+/// Who looked at a customer.
+pub async fn list(
+    book: &Book,
+    customer: CustomerId,
+    cursor: Option<&str>,
+    limit: i64,
+) -> Result<Looks, ServiceError> {
+    let before = cursor.map(|text| {
+        let wrong = || ServiceError::invalid("cursor", "bad_cursor", "take next_cursor of the page before");
+        text.parse::<i64>().map_err(|_| wrong())
+    });
+    let db = book.store.reader();
+    let mut rows = access_log::list_about(db, customer, before.transpose()?, limit + 1).await?;
+    let more = rows.len() as i64 > limit;
+    rows.truncate(usize::try_from(limit).unwrap_or_default());
+    let next_cursor = rows.last().filter(|_| more).map(|(id, _)| id.to_string());
+    let view = |(_, look): (i64, Look)| LookView {
+        at: look.at,
+        actor: look.actor,
+        act: look.act.as_str(),
+        detail: look.detail,
+    };
+    Ok(Looks { items: rows.into_iter().map(view).collect(), next_cursor })
+}
