@@ -55,6 +55,7 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     pub result: Option<String>,
     pub ended_at: Option<i64>,
+    pub origin_customer_id: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -21,6 +21,7 @@ pub struct Model {
     pub evidence: String,
     pub occurred_at: i64,
     pub recorded_at: i64,
+    pub origin_customer_id: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -13,6 +13,7 @@ pub struct Model {
     pub local_date: String,
     pub touchpoint_id: i64,
     pub priority: i64,
+    pub origin_customer_id: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -27,6 +27,7 @@ pub struct Model {
     pub redeemed_at: Option<i64>,
     #[sea_orm(column_type = "Text", nullable)]
     pub redeemed_order_key: Option<String>,
+    pub origin_customer_id: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

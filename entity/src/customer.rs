@@ -17,6 +17,8 @@ pub struct Model {
     pub registered_at: Option<i64>,
     pub created_at: i64,
     pub erased_at: Option<i64>,
+    pub merged_into: Option<i64>,
+    pub merged_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

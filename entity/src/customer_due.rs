@@ -17,6 +17,7 @@ pub struct Model {
     pub fence: i64,
     #[sea_orm(column_type = "Text", nullable)]
     pub failed: Option<String>,
+    pub regrouped: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

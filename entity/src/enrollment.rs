@@ -32,6 +32,7 @@ pub struct Model {
     pub fence: i64,
     #[sea_orm(column_type = "Text", nullable)]
     pub detail: Option<String>,
+    pub origin_customer_id: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -11,6 +11,7 @@ pub struct Model {
     pub customer_id: i64,
     #[sea_orm(column_type = "Text")]
     pub payload: String,
+    pub origin_customer_id: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -15,6 +15,7 @@ pub struct Model {
     pub namespace: String,
     #[sea_orm(column_type = "Text")]
     pub value: String,
+    pub origin_customer_id: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

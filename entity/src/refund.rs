@@ -16,6 +16,7 @@ pub struct Model {
     pub customer_id: i64,
     pub occurred_at: i64,
     pub amount_minor: Option<i64>,
+    pub origin_customer_id: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -39,6 +39,7 @@ pub struct Model {
     pub first_reply_at: Option<i64>,
     pub chased: Option<i64>,
     pub escalated: i64,
+    pub origin_customer_id: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

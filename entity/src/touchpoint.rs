@@ -44,6 +44,7 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     pub lease_owner: Option<String>,
     pub fence: i64,
+    pub origin_customer_id: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

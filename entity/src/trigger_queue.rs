@@ -29,6 +29,7 @@ pub struct Model {
     pub fence: i64,
     #[sea_orm(column_type = "Text", nullable)]
     pub failed: Option<String>,
+    pub origin_customer_id: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -16,6 +16,7 @@ mod m20261122_000005_care;
 mod m20261122_000006_people;
 mod m20261122_000007_imports;
 mod m20261122_000008_set_aside;
+mod m20261122_000009_identities;
 mod m20261122_000010_facts;
 mod m20261122_000013_repair;
 mod m20261122_000014_looking;
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000006_people::Migration),
             Box::new(m20261122_000007_imports::Migration),
             Box::new(m20261122_000008_set_aside::Migration),
+            Box::new(m20261122_000009_identities::Migration),
             Box::new(m20261122_000010_facts::Migration),
             Box::new(m20261122_000013_repair::Migration),
             Box::new(m20261122_000014_looking::Migration),

@@ -1,6 +1,7 @@
 //! `customer`: one person in the book.
 
 use super::failure::Outcome;
+use super::identity::{Candidates, Merge, Set, Unmerge};
 use super::look::{AccessLog, Note, Search, Timeline};
 use super::output::FormatArg;
 use super::session::Global;
@@ -10,7 +11,7 @@ use crate::service::profile::{profile, resolve};
 use crate::service::{eligibility, looking};
 use clap::{Args, Subcommand};
 
-/// Find customers, and look at one
+/// Find customers, look at one, and say who is who
 #[derive(Debug, Subcommand)]
 pub enum Customer {
     Search(Search),
@@ -19,6 +20,10 @@ pub enum Customer {
     Explain(Explain),
     Note(Note),
     AccessLog(AccessLog),
+    Merge(Merge),
+    Unmerge(Unmerge),
+    Candidates(Candidates),
+    Set(Set),
 }
 
 /// Show a customer: numbers, tags with why, consents, touches; contact points masked
@@ -91,6 +96,10 @@ impl Customer {
                     (None, None) => Ok(()),
                 }
             }
+            Self::Merge(merge) => merge.run(&session).await,
+            Self::Unmerge(unmerge) => unmerge.run(&session).await,
+            Self::Candidates(candidates) => candidates.run(&session).await,
+            Self::Set(set) => set.run(&session).await,
         }
     }
 }

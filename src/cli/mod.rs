@@ -13,6 +13,7 @@ mod drain;
 mod explain_text;
 mod export;
 mod failure;
+mod identity;
 mod import;
 mod key;
 mod live;

@@ -68,8 +68,11 @@ fn section<const N: usize>(
 fn head(view: &ProfileView, clock: Clock) -> String {
     let own = or_dash(view.customer_id.as_deref());
     let name = view.name.as_ref().map(|name| format!("  {name}")).unwrap_or_default();
+    let merged: Vec<String> = view.merged_from.iter().map(ToString::to_string).collect();
+    let merged =
+        if merged.is_empty() { String::new() } else { format!("\n  one with {}", merged.join(", ")) };
     format!(
-        "{}  {own} at {}{name}\n  {}, {}, {}\n  known since {}, as of {} there",
+        "{}  {own} at {}{name}{merged}\n  {}, {}, {}\n  known since {}, as of {} there",
         view.id,
         view.shop,
         view.account_kind,

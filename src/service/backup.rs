@@ -3,11 +3,12 @@
 
 use super::{Book, ServiceError};
 use crate::service::secrets::Secrets;
-use crate::store::people::{self, NewConsent};
+use crate::store::consents::{self, NewConsent};
 use crate::store::refusals::{self, Refused};
 use crate::store::restore::{self, Restored, Restoring};
 use crate::store::suppressions::{self, SuppressionRow};
 use crate::store::{Lane, StoreError, Tx, audit, clock, customers, meta, send_gate};
+use domain::customer::consent::Word;
 use domain::ids::CustomerId;
 use domain::time::{Instant, MachineInstant};
 use serde::Serialize;
@@ -128,7 +129,7 @@ async fn refuse_again(tx: &Tx, now: Instant, lines: Vec<Refused>, actor: &str) -
     }
     let ids: Vec<CustomerId> = denied.iter().map(|(id, ..)| *id).collect();
     let there = customers::list(tx, &ids).await?;
-    let known = people::consents_latest(tx, &ids).await?;
+    let known = consents::consents_in_force(tx, &ids).await?;
     // Of one customer, channel and purpose the latest refusal is enough.
     let mut latest: HashMap<(CustomerId, String, String), Instant> = HashMap::new();
     for (id, since, channel, purpose, at) in denied {
@@ -137,18 +138,19 @@ async fn refuse_again(tx: &Tx, now: Instant, lines: Vec<Refused>, actor: &str) -
         if there.get(&id).is_none_or(|customer| customer.created_at != since) {
             continue;
         }
-        let said =
-            known.get(&id).and_then(|all| all.iter().find(|c| c.channel == channel && c.purpose == purpose));
-        if said.is_some_and(|said| !said.granted || said.occurred_at > at) {
+        let said = known.get(&id).and_then(|all| all.get(&(channel.clone(), purpose.clone())));
+        if said.is_some_and(|said| said.word == Word::Denied || said.occurred_at > at) {
             continue;
         }
         let at_most = latest.entry((id, channel, purpose)).or_insert(at);
         *at_most = (*at_most).max(at);
     }
-    let consents: Vec<NewConsent> = latest
+    let said: Vec<NewConsent> = latest
         .into_iter()
-        .map(|((customer, channel, purpose), occurred_at)| NewConsent {
-            customer,
+        .map(|((side, channel, purpose), occurred_at)| NewConsent {
+            // Who is one with another in the copy refuses as their side of it.
+            customer: there.get(&side).and_then(|row| row.merged_into).unwrap_or(side),
+            origin: Some(side),
             channel,
             purpose,
             granted: false,
@@ -157,7 +159,7 @@ async fn refuse_again(tx: &Tx, now: Instant, lines: Vec<Refused>, actor: &str) -
             occurred_at,
         })
         .collect();
-    let added = consents.len() as u64;
-    people::add_consents(tx, now, consents).await?;
+    let added = said.len() as u64;
+    consents::add_consents(tx, now, said).await?;
     Ok(added + suppressions::add(tx, points).await?)
 }

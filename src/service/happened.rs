@@ -4,7 +4,7 @@ use super::profile::MoneyShape;
 use super::shop::shop;
 use super::{Book, ServiceError};
 use crate::store::timeline::{self, Before, Line};
-use crate::store::{Lane, audit, clock, customers, notes};
+use crate::store::{Lane, audit, clock, clusters, customers, notes};
 use domain::customer::Happening;
 use domain::ids::CustomerId;
 use domain::money::Money;
@@ -57,6 +57,7 @@ pub async fn history(
     let bad = || ServiceError::invalid("cursor", "bad_cursor", "take next_cursor of the page before");
     let before = cursor.map(|text| read_cursor(text).ok_or_else(bad)).transpose()?;
     let db = book.store.reader();
+    let customer = clusters::canonical_of(db, customer).await?;
     if !customers::list(db, &[customer]).await?.contains_key(&customer) {
         return Err(ServiceError::NotFound(format!("the customer {customer}")));
     }
@@ -113,6 +114,8 @@ pub async fn add_note(
         .write(Lane::People, move |tx| {
             Box::pin(async move {
                 let at = clock::business_now(tx, kind, machine).await?;
+                clusters::pass(tx).await?;
+                let customer = clusters::canonical_of(tx, customer).await?;
                 if customers::list(tx, &[customer]).await?.is_empty() {
                     return Err(ServiceError::NotFound(format!("the customer {customer}")));
                 }

@@ -85,6 +85,7 @@ async fn decide(db: &Db, with: &With, claimed: Vec<Claimed>) -> Result<Decided, 
         let events = events.get(&id).map_or(&[][..], Vec::as_slice);
         let stepped =
             step(&with.catalogue, events, zone, before.kept_at, &before.tags, with.go_live_at, with.now);
+        let stepped = if before.regrouped { stepped.after_regrouping(before.kept_at) } else { stepped };
         let triggers = triggers(&stepped.changes, &stepped.profile, &with.listened, &with.shop.key);
         keep(claimed, &before, with.rule_epoch, stepped, triggers)
     };

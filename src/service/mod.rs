@@ -16,6 +16,7 @@ pub mod eligibility;
 mod error;
 pub mod happened;
 pub mod hooks;
+pub mod identity;
 pub mod import;
 pub mod ingest;
 pub mod journeys;

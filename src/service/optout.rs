@@ -3,8 +3,8 @@
 
 use super::secrets::Purpose;
 use super::{Book, ServiceError};
+use crate::store::consents::{self, NewConsent};
 use crate::store::dispatch::Owner;
-use crate::store::people::{self, NewConsent};
 use crate::store::suppressions::{self, SuppressionRow};
 use crate::store::{
     Db, Lane, StoreError, Tx, audit, clock, contact, customers, dispatch, enrollments, send_gate, shops,
@@ -62,6 +62,8 @@ pub async fn stop(book: &Book, token: &str) -> Result<Option<Page>, ServiceError
             // No hand-over to this customer, or to whoever shares the address, begins before this is committed.
             let now = clock::business_now(tx, kind, machine).await?;
             send_gate::close(tx).await?;
+            // Nobody becomes one with another while the gate is closed; whoever did before is who they are now.
+            let about = dispatch::find_owner(tx, id).await?.unwrap_or(about);
             contact::lock(tx, &[about.customer_id]).await?;
             refuse(tx, now, id, &about, hashes).await
         })
@@ -100,6 +102,7 @@ async fn refuse(
     if consent(tx, owner).await? != Consent::Refused {
         let said = NewConsent {
             customer: *customer_id,
+            origin: None,
             channel: channel.as_str().to_owned(),
             purpose: definition::Purpose::Marketing.as_str().to_owned(),
             granted: false,
@@ -107,7 +110,7 @@ async fn refuse(
             evidence: id.to_string(),
             occurred_at: now,
         };
-        people::add_consents(tx, now, vec![said]).await?;
+        consents::add_consents(tx, now, vec![said]).await?;
         changed += 1;
     }
     let rows = hashes

@@ -1,12 +1,14 @@
 //! What decides whether somebody may be contacted: consents, contact points, contacts that count, who holds
 //! a contact day, who of a shared address was reached. What it means is the gate's.
 
+use super::consents::consents_in_force;
 use super::in_list::{all_in, exec_in};
 use super::sql::{args, places, word};
 use super::{Db, StoreError, Tx};
 use chrono::NaiveDate;
 use domain::campaign::gate::Consent;
 use domain::campaign::touch::TouchState;
+use domain::customer::consent::Word;
 use domain::ids::{CampaignId, CustomerId, TouchpointId};
 use domain::time::Instant;
 use sea_orm::Value;
@@ -61,24 +63,23 @@ pub async fn lock(tx: &Tx, customers: &[CustomerId]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The latest word by customer, channel and purpose. Who never said anything isn't in it.
+/// What counts by customer, channel and purpose. Who never said anything isn't in it.
 pub async fn consents(
     db: &Db,
     customers: &[CustomerId],
 ) -> Result<HashMap<(CustomerId, String, String), Consent>, StoreError> {
-    let sql = "SELECT id, customer_id, channel, purpose, state FROM consent WHERE customer_id IN ({in}) \
-               ORDER BY occurred_at, id";
-    let mut latest = HashMap::new();
-    for row in all_in(db, sql, vec![], customers_of(customers)).await? {
-        let state = word("consent", "state", row.int("id")?, &row.text("state")?, |text| match text {
-            "granted" => Some(Consent::Granted),
-            "denied" => Some(Consent::Refused),
-            _ => None,
-        })?;
-        latest
-            .insert((CustomerId(row.int("customer_id")?), row.text("channel")?, row.text("purpose")?), state);
+    let mut counts = HashMap::new();
+    for (customer, said) in consents_in_force(db, customers).await? {
+        for ((channel, purpose), said) in said {
+            let state = match said.word {
+                Word::Denied => Consent::Refused,
+                Word::Granted => Consent::Granted,
+                Word::Unknown => continue,
+            };
+            counts.insert((customer, channel, purpose), state);
+        }
     }
-    Ok(latest)
+    Ok(counts)
 }
 
 /// The contact points by customer and channel, the primary first.

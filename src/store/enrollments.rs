@@ -26,7 +26,8 @@ pub struct NewEnrollment {
     pub payload: serde_json::Value,
 }
 
-/// Lets them in, due at once; whoever is in for the same occasion already stays as they are.
+/// Lets them in, due at once; whoever is in for the same occasion already stays as they are. The caller has passed
+/// the gate of `clusters`: whoever was merged since they were read of enters as who they are now.
 /// Gives how many entered.
 pub async fn enter(tx: &Tx, now: Instant, new: Vec<NewEnrollment>) -> Result<u64, StoreError> {
     let columns = [
@@ -43,13 +44,14 @@ pub async fn enter(tx: &Tx, now: Instant, new: Vec<NewEnrollment>) -> Result<u64
         "wake_at",
         "fence",
     ];
+    let now_is = super::clusters::canonical(tx, new.iter().map(|e| e.customer_id)).await?;
     let rows = new
         .into_iter()
         .map(|e| {
             args![
                 e.campaign_id,
                 e.version_id,
-                e.customer_id,
+                now_is.get(&e.customer_id).copied().unwrap_or(e.customer_id),
                 e.occasion_key,
                 "treated",
                 e.cause_at,
@@ -217,15 +219,21 @@ impl Facts {
             facts.last_order.insert(row.int("customer_id")?, row.at("at")?);
         }
         let sql = format!(
-            "SELECT customer_id, occurred_at, state FROM consent WHERE customer_id IN ({list}) \
-             AND purpose = 'marketing' ORDER BY occurred_at, id"
+            "SELECT customer_id, COALESCE(origin_customer_id, customer_id) AS side, occurred_at, state FROM consent \
+             WHERE customer_id IN ({list}) AND purpose = 'marketing' ORDER BY occurred_at, id"
         );
+        // By side: one's grant doesn't take back the other's refusal.
+        let mut refused: HashMap<(i64, i64), Instant> = HashMap::new();
         for row in db.all(&sql, ids()).await? {
-            let customer = row.int("customer_id")?;
+            let side = (row.int("customer_id")?, row.int("side")?);
             match row.text("state")?.as_str() {
-                "denied" => drop(facts.refused.insert(customer, row.at("occurred_at")?)),
-                _ => drop(facts.refused.remove(&customer)),
+                "denied" => drop(refused.insert(side, row.at("occurred_at")?)),
+                _ => drop(refused.remove(&side)),
             }
+        }
+        for ((customer, _), at) in refused {
+            let latest = facts.refused.entry(customer).or_insert(at);
+            *latest = at.max(*latest);
         }
         // An open one is as if it were opened just now.
         let sql = format!(

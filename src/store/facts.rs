@@ -1,6 +1,7 @@
 //! The event log and the keys that make its effects happen once: `event_key` by message, `order_effect` by
 //! business key. Reading it back as facts lives here too; what facts amount to is the domain's.
 
+use super::customers::Whose;
 use super::in_list::{all_in, fresh_ids};
 use super::orders::Foreign;
 use super::sql::{Arg, Row, args, json};
@@ -16,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 #[derive(Debug, Clone)]
 pub struct NewEvent {
     pub id: EventId,
-    pub customer: CustomerId,
+    pub whose: Whose,
     pub message_id: String,
     /// The event's name.
     pub kind: String,
@@ -135,7 +136,7 @@ pub async fn append(tx: &Tx, taken: Taken, events: Vec<NewEvent>) -> Result<(), 
     let mut personal = Vec::new();
     for event in events {
         if let Some(payload) = event.personal {
-            personal.push(args![event.id, event.customer, payload]);
+            personal.push(args![event.id, event.whose.customer, event.whose.origin, payload]);
         }
         let (currency, minor, rate) = match event.foreign {
             Some(foreign) => (Some(foreign.currency), Some(foreign.minor), Some(foreign.rate)),
@@ -143,8 +144,8 @@ pub async fn append(tx: &Tx, taken: Taken, events: Vec<NewEvent>) -> Result<(), 
         };
         rows.push(args![
             event.id,
-            event.customer,
-            event.customer,
+            event.whose.customer,
+            event.whose.origin,
             taken.source,
             event.message_id,
             event.kind,
@@ -163,7 +164,8 @@ pub async fn append(tx: &Tx, taken: Taken, events: Vec<NewEvent>) -> Result<(), 
         ]);
     }
     tx.insert_many("event", &LOG_COLUMNS, rows, "").await?;
-    tx.insert_many("event_personal", &["event_id", "customer_id", "payload"], personal, "").await.map(drop)
+    let columns = ["event_id", "customer_id", "origin_customer_id", "payload"];
+    tx.insert_many("event_personal", &columns, personal, "").await.map(drop)
 }
 
 /// Effective events of these customers, received up to and including `until`, in the order

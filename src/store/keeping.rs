@@ -15,6 +15,8 @@ use std::collections::{HashMap, HashSet};
 pub struct Standing {
     /// Rises with every new fact.
     pub fact_rev: i64,
+    /// Merged or parted since it was last kept.
+    pub regrouped: bool,
     /// `None` if never kept.
     pub kept_at: Option<Instant>,
     /// IANA name, where the customer's own zone is known.
@@ -31,9 +33,11 @@ pub async fn standing(db: &Db, ids: &[CustomerId]) -> Result<HashMap<CustomerId,
     }
     let wanted = || ids.iter().map(|id| Value::BigInt(Some(id.0))).collect::<Vec<_>>();
     let list = places(1, ids.len());
-    let sql = format!("SELECT customer_id, fact_rev FROM customer_due WHERE customer_id IN ({list})");
+    let sql =
+        format!("SELECT customer_id, fact_rev, regrouped FROM customer_due WHERE customer_id IN ({list})");
     for row in db.all(&sql, wanted()).await? {
-        found.entry(CustomerId(row.int("customer_id")?)).or_default().fact_rev = row.int("fact_rev")?;
+        let standing = found.entry(CustomerId(row.int("customer_id")?)).or_default();
+        (standing.fact_rev, standing.regrouped) = (row.int("fact_rev")?, row.flag("regrouped")?);
     }
     let sql = format!(
         "SELECT c.id AS customer_id, c.zone, p.kept_at FROM customer c \
@@ -117,8 +121,8 @@ async fn settle(tx: &Tx, kept: &[Kept]) -> Result<HashSet<i64>, StoreError> {
         }
         let sql = format!(
             "WITH kept (id, fence, rev, due, epoch) AS (VALUES {}) \
-             UPDATE customer_due SET due_at = kept.due, rule_epoch = kept.epoch, leased_until = NULL, lease_owner = NULL \
-             FROM kept WHERE customer_due.customer_id = kept.id AND customer_due.fence = kept.fence \
+             UPDATE customer_due SET due_at = kept.due, rule_epoch = kept.epoch, regrouped = 0, leased_until = NULL, \
+             lease_owner = NULL FROM kept WHERE customer_due.customer_id = kept.id AND customer_due.fence = kept.fence \
              AND customer_due.fact_rev = kept.rev RETURNING customer_due.customer_id AS customer_id",
             rows.join(", ")
         );
@@ -269,6 +273,7 @@ fn cause(cause: Cause) -> &'static str {
         Cause::Event => "event",
         Cause::Time => "time",
         Cause::Rule => "rule",
+        Cause::Merge => "merge",
     }
 }
 

@@ -168,8 +168,7 @@ pub async fn page(
     frozen: CustomerId,
     limit: i64,
 ) -> Result<Vec<(CustomerId, Option<Tz>)>, StoreError> {
-    let sql =
-        "SELECT id, zone FROM customer WHERE id > $1 AND id <= $2 AND erased_at IS NULL ORDER BY id LIMIT $3";
+    let sql = "SELECT id, zone FROM customer WHERE id > $1 AND id <= $2 AND erased_at IS NULL AND merged_into IS NULL ORDER BY id LIMIT $3";
     db.all(sql, args![after, frozen, limit])
         .await?
         .iter()

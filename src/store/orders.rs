@@ -1,6 +1,7 @@
 //! Orders and refunds as projected from effective events. Every statement here gives the same rows in
 //! whatever order events arrive.
 
+use super::customers::Whose;
 use super::in_list::{all_in, exec_in};
 use super::shops::ShopRow;
 use super::sql::{Arg, args};
@@ -13,9 +14,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 /// What events of one batch say about one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderChange {
-    pub customer: CustomerId,
-    /// As resolved when it was said.
-    pub origin: CustomerId,
+    pub whose: Whose,
     pub placed: Option<Placed>,
     pub paid_at: Option<Instant>,
     pub cancelled_at: Option<Instant>,
@@ -52,15 +51,15 @@ pub struct Foreign {
 
 impl OrderChange {
     /// Nothing but that somebody named the order: a refund does.
-    pub fn named_by(customer: CustomerId, origin: CustomerId) -> Self {
+    pub fn named_by(whose: Whose) -> Self {
         let (placed, paid_at, cancelled_at, version, lines) = (None, None, None, None, None);
-        Self { customer, origin, placed, paid_at, cancelled_at, version, lines }
+        Self { whose, placed, paid_at, cancelled_at, version, lines }
     }
 
     /// Takes in what another event of the batch says about the same order.
     pub fn join(&mut self, other: Self) {
-        if other.paid_at.is_some() || (self.paid_at.is_none() && other.origin < self.origin) {
-            (self.customer, self.origin) = (other.customer, other.origin);
+        if other.paid_at.is_some() || (self.paid_at.is_none() && other.whose.origin < self.whose.origin) {
+            self.whose = other.whose;
         }
         self.placed = self.placed.or(other.placed);
         self.paid_at = self.paid_at.or(other.paid_at);
@@ -78,7 +77,7 @@ impl OrderChange {
 pub struct NewRefund {
     pub order_key: String,
     pub ref_key: String,
-    pub customer: CustomerId,
+    pub whose: Whose,
     pub occurred_at: Instant,
     /// `None` refunds what is left.
     pub amount_minor: Option<i64>,
@@ -93,7 +92,7 @@ pub async fn apply(
     refunds: Vec<NewRefund>,
 ) -> Result<(), StoreError> {
     for refund in refunds.iter().filter(|refund| !refund.order_key.is_empty()) {
-        let named = OrderChange::named_by(refund.customer, refund.customer);
+        let named = OrderChange::named_by(refund.whose);
         match changes.get_mut(&refund.order_key) {
             Some(known) => known.join(named),
             None => drop(changes.insert(refund.order_key.clone(), named)),
@@ -106,9 +105,20 @@ pub async fn apply(
     write_lines(tx, shop, lines).await?;
     let rows = refunds
         .into_iter()
-        .map(|r| args![shop.id, r.order_key, r.ref_key, r.customer, r.occurred_at, r.amount_minor])
+        .map(|r| {
+            let Whose { customer, origin } = r.whose;
+            args![shop.id, r.order_key, r.ref_key, customer, origin, r.occurred_at, r.amount_minor]
+        })
         .collect();
-    let columns = ["shop_id", "order_key", "ref_key", "customer_id", "occurred_at", "amount_minor"];
+    let columns = [
+        "shop_id",
+        "order_key",
+        "ref_key",
+        "customer_id",
+        "origin_customer_id",
+        "occurred_at",
+        "amount_minor",
+    ];
     tx.insert_many("refund", &columns, rows, "ON CONFLICT (shop_id, order_key, ref_key) DO NOTHING").await?;
     // Summed anew: a refund of the rest depends on the total, which may have changed after it. Never more
     // than the total: an order's net doesn't go below 0.
@@ -190,8 +200,8 @@ async fn upsert(tx: &Tx, shop: &ShopRow, changes: BTreeMap<String, OrderChange>)
             args![
                 shop.id,
                 key,
-                change.customer,
-                change.origin,
+                change.whose.customer,
+                change.whose.origin,
                 change.placed.map(|placed| placed.at),
                 change.placed.and_then(|placed| placed.pay_by),
                 change.paid_at,

@@ -25,7 +25,7 @@ pub struct Counts {
 pub async fn counts(db: &Db, now: Instant) -> Result<Counts, StoreError> {
     let count = async |sql: &str| Ok::<_, StoreError>(db.number(sql, vec![]).await?.unwrap_or(0));
     Ok(Counts {
-        customers: count("SELECT COUNT(*) FROM customer").await?,
+        customers: count("SELECT COUNT(*) FROM customer WHERE merged_into IS NULL").await?,
         orders: count("SELECT COUNT(*) FROM orders").await?,
         tickets: count("SELECT COUNT(*) FROM ticket").await?,
         open_complaints: open_complaints(db).await?,
@@ -59,9 +59,10 @@ pub async fn reach(db: &Db) -> Result<(i64, i64), StoreError> {
     let reachable =
         "SELECT COUNT(DISTINCT customer_id) FROM contact_point WHERE channel = 'email' AND usable = 1";
     let agreed = "SELECT COUNT(*) FROM (SELECT DISTINCT p.customer_id FROM contact_point p \
-        WHERE p.channel = 'email' AND p.usable = 1) r WHERE (SELECT c.state FROM consent c \
-        WHERE c.customer_id = r.customer_id AND c.channel = 'email' AND c.purpose = 'marketing' \
-        ORDER BY c.occurred_at DESC, c.id DESC LIMIT 1) = 'granted'";
+        WHERE p.channel = 'email' AND p.usable = 1) r WHERE (SELECT MIN(s.state) FROM (SELECT c.state, ROW_NUMBER() \
+        OVER (PARTITION BY COALESCE(c.origin_customer_id, c.customer_id) ORDER BY c.occurred_at DESC, c.id DESC) AS place \
+        FROM consent c WHERE c.customer_id = r.customer_id AND c.channel = 'email' AND c.purpose = 'marketing') s \
+        WHERE s.place = 1) = 'granted'";
     let reachable = db.number(reachable, vec![]).await?.unwrap_or(0);
     Ok((reachable, db.number(agreed, vec![]).await?.unwrap_or(0)))
 }

@@ -1,15 +1,15 @@
-//! What is personal: traits, contact points, and the ledger of consents. Kept apart from the facts, so that
-//! erasing is deleting.
+//! What is personal: traits and contact points. Kept apart from the facts, so that erasing is deleting. Consents
+//! are another file's.
 
 use super::in_list::{all_in, exec_in};
-use super::shops::ShopRow;
+use super::shops::{self, ShopRow};
 use super::sql::{Arg, args, json, word};
-use super::{Db, StoreError, Tx, names, refusals};
+use super::{Db, StoreError, Tx, names};
 use chrono_tz::Tz;
 use domain::contact::{self, Address, Class};
 use domain::customer::Birthday;
 use domain::event::TraitBook;
-use domain::ids::CustomerId;
+use domain::ids::{CustomerId, ShopId};
 use domain::time::Instant;
 use sea_orm::Value;
 use serde_json::Map;
@@ -148,6 +148,55 @@ async fn write_addresses(
     tx.insert_many("contact_point", &columns, rows, tail).await.map(drop)
 }
 
+/// Reads what these people ever said from the log anew: whose events they are has changed. Gives the zones they live
+/// in, as far as known.
+pub async fn reread(tx: &Tx, now: Instant, customers: &[CustomerId]) -> Result<Vec<Tz>, StoreError> {
+    let keys = || customers.iter().map(|id| id.arg()).collect::<Vec<_>>();
+    let sql = "SELECT channel, value FROM contact_point WHERE usable = 0 AND customer_id IN ({in})";
+    let mut dead = Vec::new();
+    for row in all_in(tx, sql, vec![], keys()).await? {
+        dead.push((row.text("channel")?, row.text("value")?));
+    }
+    for table in ["contact_point", "customer_personal"] {
+        exec_in(tx, &format!("DELETE FROM {table} WHERE customer_id IN ({{in}})"), vec![], keys()).await?;
+    }
+    names::write(tx, customers.iter().map(|id| (*id, None)).collect()).await?;
+    let sql = "UPDATE customer SET locale = NULL, zone = NULL, registered_at = NULL WHERE id IN ({in})";
+    exec_in(tx, sql, vec![], keys()).await?;
+    let mut shops: BTreeMap<ShopId, Vec<Identified>> = BTreeMap::new();
+    let sql = "SELECT e.id, e.customer_id, c.shop_id, e.occurred_at, e.message_id, p.payload FROM event e \
+               JOIN event_personal p ON p.event_id = e.id JOIN customer c ON c.id = e.customer_id \
+               WHERE e.kind = 'Identify' AND e.effective = 1 AND e.customer_id IN ({in})";
+    for row in all_in(tx, sql, vec![], keys()).await? {
+        let mut traits: Map<String, serde_json::Value> =
+            json("event_personal", "payload", row.int("id")?, &row.text("payload")?)?;
+        // Kept beside the traits of an identify, and not said by it.
+        traits.remove("context_traits");
+        shops.entry(ShopId(row.int("shop_id")?)).or_default().push(Identified {
+            customer: CustomerId(row.int("customer_id")?),
+            occurred_at: row.at("occurred_at")?,
+            message_id: row.text("message_id")?,
+            traits,
+        });
+    }
+    let mut zones = Vec::new();
+    for (id, said) in shops {
+        let shop = shops::find_by_id(tx, id).await?.ok_or_else(|| StoreError::Corrupt {
+            table: "customer".to_owned(),
+            column: "shop_id".to_owned(),
+            row: id.to_string(),
+            detail: "there is no such shop".to_owned(),
+        })?;
+        zones.extend(absorb(tx, &shop, now, &said).await?);
+    }
+    for (channel, value) in dead {
+        let sql =
+            "UPDATE contact_point SET usable = 0 WHERE channel = $1 AND value = $2 AND customer_id IN ({in})";
+        exec_in(tx, sql, args![channel, value], keys()).await?;
+    }
+    Ok(zones)
+}
+
 /// What is known of these people; who said nothing has no entry.
 pub async fn personal(
     db: &Db,
@@ -195,76 +244,6 @@ pub async fn contact_points(
             class,
             usable: row.flag("usable")?,
             is_primary: row.flag("is_primary")?,
-        });
-    }
-    Ok(found)
-}
-
-/// A line of the consent ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewConsent {
-    pub customer: CustomerId,
-    pub channel: String,
-    pub purpose: String,
-    pub granted: bool,
-    /// Who says so: a source's key, or `opt-out link`.
-    pub source: String,
-    /// What proves it: a message id, a token's id.
-    pub evidence: String,
-    pub occurred_at: Instant,
-}
-
-/// Appends to the ledger.
-pub async fn add_consents(tx: &Tx, recorded_at: Instant, said: Vec<NewConsent>) -> Result<(), StoreError> {
-    let denied = said.iter().filter(|c| !c.granted);
-    let denied = denied.map(|c| (c.occurred_at, c.customer, c.channel.clone(), c.purpose.clone())).collect();
-    refusals::remember_consents(tx, denied).await?;
-    let rows = said
-        .into_iter()
-        .map(|c| {
-            let state = if c.granted { "granted" } else { "denied" };
-            args![c.customer, c.channel, c.purpose, state, c.source, c.evidence, c.occurred_at, recorded_at]
-        })
-        .collect();
-    let columns =
-        ["customer_id", "channel", "purpose", "state", "source", "evidence", "occurred_at", "recorded_at"];
-    tx.insert_many("consent", &columns, rows, "").await.map(drop)
-}
-
-/// What counts for one customer, channel and purpose.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Consent {
-    pub channel: String,
-    pub purpose: String,
-    pub granted: bool,
-    pub source: String,
-    pub occurred_at: Instant,
-}
-
-/// The latest consent of each channel and purpose; what was never said has no entry.
-pub async fn consents_latest(
-    db: &Db,
-    customers: &[CustomerId],
-) -> Result<HashMap<CustomerId, Vec<Consent>>, StoreError> {
-    let sql = "SELECT customer_id, channel, purpose, state, source, occurred_at FROM ( \
-                 SELECT customer_id, channel, purpose, state, source, occurred_at, ROW_NUMBER() OVER ( \
-                   PARTITION BY customer_id, channel, purpose ORDER BY occurred_at DESC, id DESC) AS place \
-                 FROM consent WHERE customer_id IN ({in})) AS ranked \
-               WHERE place = 1 ORDER BY channel, purpose";
-    let mut found: HashMap<CustomerId, Vec<Consent>> = HashMap::new();
-    for row in all_in(db, sql, vec![], customers.iter().map(|id| id.arg()).collect()).await? {
-        let customer = row.int("customer_id")?;
-        let granted = word("consent", "state", customer, &row.text("state")?, |state| match state {
-            "granted" => Some(true),
-            "denied" => Some(false),
-            _ => None,
-        })?;
-        found.entry(CustomerId(customer)).or_default().push(Consent {
-            channel: row.text("channel")?,
-            purpose: row.text("purpose")?,
-            granted,
-            source: row.text("source")?,
-            occurred_at: row.at("occurred_at")?,
         });
     }
     Ok(found)

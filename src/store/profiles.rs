@@ -75,9 +75,11 @@ pub async fn find(db: &Db, id: CustomerId) -> Result<Option<ProfileRow>, StoreEr
     row.as_ref().map(read).transpose()
 }
 
-/// The next customers after `after` in order of id. Erased ones are left out.
+/// The next customers after `after` in order of id. Erased and merged ones are left out.
 pub async fn page(db: &Db, after: CustomerId, limit: i64) -> Result<Vec<ProfileRow>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} WHERE c.id > $1 AND c.erased_at IS NULL ORDER BY c.id LIMIT $2");
+    let sql = format!(
+        "SELECT {COLUMNS} WHERE c.id > $1 AND c.erased_at IS NULL AND c.merged_into IS NULL ORDER BY c.id LIMIT $2"
+    );
     let rows = db.all(&sql, args![after, limit]).await?;
     rows.iter().map(read).collect()
 }
@@ -137,7 +139,7 @@ pub async fn list_ids(
 ) -> Result<Vec<CustomerId>, StoreError> {
     let (sql, values) = match tag {
         None => (
-            "SELECT id FROM customer WHERE id > $1 AND erased_at IS NULL ORDER BY id LIMIT $2",
+            "SELECT id FROM customer WHERE id > $1 AND erased_at IS NULL AND merged_into IS NULL ORDER BY id LIMIT $2",
             args![after, limit],
         ),
         Some((key, Some(value))) => (

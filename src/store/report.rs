@@ -40,7 +40,7 @@ pub async fn tag_entries(
 }
 
 pub async fn customers(db: &Db) -> Result<i64, StoreError> {
-    Ok(db.number("SELECT COUNT(*) FROM customer", vec![]).await?.unwrap_or(0))
+    Ok(db.number("SELECT COUNT(*) FROM customer WHERE merged_into IS NULL", vec![]).await?.unwrap_or(0))
 }
 
 /// Touchpoints of one campaign step by where they ended or stand, and why.

@@ -51,6 +51,36 @@ pub(super) async fn lock(tx: &Tx, customers: &BTreeSet<CustomerId>) -> Result<()
     Ok(())
 }
 
+/// These customers' facts are others than they were: they are due, and whoever holds a lease on them loses it.
+pub async fn regrouped(
+    tx: &Tx,
+    customers: &[CustomerId],
+    now: Instant,
+    epoch: i64,
+) -> Result<(), StoreError> {
+    let rows = customers.iter().map(|id| args![*id, now, 1_i64, epoch, 0_i64, 1_i64]).collect();
+    let columns = ["customer_id", "due_at", "fact_rev", "rule_epoch", "fence", "regrouped"];
+    let tail = "ON CONFLICT (customer_id) DO UPDATE SET due_at = excluded.due_at, fact_rev = customer_due.fact_rev + 1, \
+                fence = customer_due.fence + 1, leased_until = NULL, lease_owner = NULL, failed = NULL, regrouped = 1";
+    tx.insert_many("customer_due", &columns, rows, tail).await.map(drop)
+}
+
+/// These customers are somebody else from now on: they wait for nothing, and what was decided of them ends. Their
+/// profile stays, empty, so that they are kept on from here if they are parted.
+pub async fn retire(tx: &Tx, customer: CustomerId, now: Instant) -> Result<(), StoreError> {
+    tx.exec("DELETE FROM customer_due WHERE customer_id = $1", args![customer]).await?;
+    let sql = "INSERT INTO tag_history (customer_id, key, from_value, to_value, since, as_of, recorded_at, cause, \
+               historical, rule_version, evidence) SELECT customer_id, key, value, NULL, $2, $2, $2, 'merge', 1, \
+               rule_version, '{}' FROM tag_current WHERE customer_id = $1 ORDER BY key";
+    tx.exec(sql, args![customer, now]).await?;
+    tx.exec("DELETE FROM tag_current WHERE customer_id = $1", args![customer]).await?;
+    let sql = "UPDATE profile SET kept_at = CASE WHEN kept_at < $2 THEN $2 ELSE kept_at END, spend_365_minor = 0, \
+               spend_ever_minor = 0, orders_365 = 0, orders_ever = 0, order_days = 0, first_order_at = NULL, \
+               last_order_at = NULL, last_order_key = NULL, tickets = 0, complaints_90 = 0, complaints_365 = 0, \
+               open_complaints = 0 WHERE customer_id = $1";
+    tx.exec(sql, args![customer, now]).await.map(drop)
+}
+
 /// An import of this source, all received at one instant, has ended: everybody in it is due. Gives how many.
 pub async fn import_ended(tx: &Tx, source: SourceId, received_at: Instant) -> Result<u64, StoreError> {
     let sql = "UPDATE customer_due SET due_at = $1 WHERE due_at > $1 AND customer_id IN \

@@ -55,6 +55,9 @@ const ROUTES: &[(&str, &str, Takes)] = &[
     ("get", "/api/v1/quarantine/{id}", Keys(ADMINS)),
     ("post", "/api/v1/quarantine/{id}/retry", Keys(ADMINS)),
     ("post", "/api/v1/quarantine/{id}/discard", Keys(ADMINS)),
+    ("get", "/api/v1/customers/candidates", Keys(OPERATORS)),
+    ("post", "/api/v1/customers/merge", Keys(OPERATORS)),
+    ("post", "/api/v1/customers/unmerge", Keys(OPERATORS)),
 ];
 
 /// Every door is open.

@@ -207,7 +207,7 @@ on_both_databases! {
         let orders = "SELECT order_key || ' ' || CAST(total_minor AS TEXT) || ' ' || CAST(refunded_minor AS TEXT) FROM orders";
         assert_eq!(shop.lines(orders).await, ["shop:E1 13914 3914"]);
         assert_eq!(shop.counts().await, [3, 1, 1, 0]);
-        assert_eq!(shop.lines("SELECT value FROM identifier").await, ["youzan:lDWy"]);
+        assert_eq!(shop.lines("SELECT kind || ' ' || namespace || ':' || value FROM identifier").await, ["external youzan:lDWy"]);
     }
 }
 

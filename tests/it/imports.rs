@@ -47,7 +47,7 @@ async fn state(retail: &Retail) -> Vec<String> {
     let mut state = retail
         .lines(
             "SELECT i.value, o.order_key, o.total_minor, o.refunded_minor, o.paid_at FROM orders o \
-        JOIN identifier i ON i.customer_id = o.customer_id ORDER BY o.order_key",
+        JOIN identifier i ON i.customer_id = o.customer_id AND i.kind = 'user_id' ORDER BY o.order_key",
         )
         .await;
     state.extend(retail.lines("SELECT order_key, ref_key, amount_minor, occurred_at FROM refund ORDER BY order_key, ref_key").await);
@@ -56,7 +56,7 @@ async fn state(retail: &Retail) -> Vec<String> {
         retail
             .lines(
                 "SELECT i.value AS who, c.channel, c.value, c.is_primary FROM contact_point c \
-        JOIN identifier i ON i.customer_id = c.customer_id ORDER BY i.value, c.channel, c.value",
+        JOIN identifier i ON i.customer_id = c.customer_id AND i.kind = 'user_id' ORDER BY i.value, c.channel, c.value",
             )
             .await,
     );
@@ -64,7 +64,7 @@ async fn state(retail: &Retail) -> Vec<String> {
         retail
             .lines(
                 "SELECT i.value AS who, c.channel, c.purpose, c.state, c.occurred_at FROM consent c \
-        JOIN identifier i ON i.customer_id = c.customer_id ORDER BY i.value",
+        JOIN identifier i ON i.customer_id = c.customer_id AND i.kind = 'user_id' ORDER BY i.value",
             )
             .await,
     );

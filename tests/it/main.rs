@@ -17,6 +17,7 @@ mod facts;
 mod handbook;
 mod harness;
 mod hooks;
+mod identity;
 mod imports;
 mod ingest;
 mod licences;

@@ -108,7 +108,7 @@ both_databases! {
         let connection = free_of_references(&book).await;
         connection.execute_unprepared("DELETE FROM clock").await.expect("a row that is in the way");
         let mut checked = check_entities!(
-            &connection, access_log, agent_load, api_key, audit, calendar, callback, callback_escalation, callback_exclusion, callback_log, callback_origin, campaign, campaign_version, clock, consent, contact_day, contact_ledger, contact_made, contact_point, coupon, coupon_batch, customer, customer_due, customer_personal, enrollment, event, event_key, event_personal, feedback, idempotency, identifier, import_batch, meta, name_part, note, occasion_contact, occurrence, order_effect, order_line, orders, profile, quarantine, rate, refund, review, rule_version, shift, shipment, shop, source, staff, stop, suppression, tag_current, tag_history, template, ticket, touchpoint, trigger_queue
+            &connection, access_log, agent_load, api_key, audit, blocked_identifier, calendar, callback, callback_escalation, callback_exclusion, callback_log, callback_origin, campaign, campaign_version, clock, consent, contact_day, contact_ledger, contact_made, contact_point, coupon, coupon_batch, customer, customer_due, customer_personal, enrollment, event, event_key, event_personal, feedback, idempotency, identifier, import_batch, merge_candidate, meta, name_part, note, occasion_contact, occurrence, order_effect, order_line, orders, profile, quarantine, rate, refund, review, rule_version, shift, shipment, shop, source, staff, stop, suppression, tag_current, tag_history, template, ticket, touchpoint, trigger_queue
         );
         checked.sort();
         assert_eq!(checked, tables(&connection).await);

@@ -3,8 +3,10 @@
 //! No rule and no tag lives here.
 
 mod birthday;
+pub mod consent;
 pub mod facts;
 mod happening;
+pub mod identity;
 pub mod name;
 pub mod profile;
 

@@ -6,6 +6,7 @@
 use super::commerce::Track;
 use super::values::{Fields, LONGEST_WORD, flag, instant, snake, sound};
 use super::{Detail, Fact, Foreign, commerce, person};
+use crate::customer::identity::{self, Given, Name};
 use crate::money::Currency;
 use crate::problem::{Problem, Problems};
 use crate::time::{Instant, MachineInstant, Span};
@@ -38,6 +39,8 @@ pub struct Said {
     pub message_id: Option<String>,
     pub user_id: Option<String>,
     pub anonymous_id: Option<String>,
+    /// Platforms' ids, `platform:id`, from `context.externalIds`.
+    pub external_ids: Vec<String>,
     pub timestamp: Option<Instant>,
     /// The sender's clock when it sent: machine time, on a virtual book too.
     pub sent_at: Option<MachineInstant>,
@@ -143,7 +146,11 @@ pub fn parse(json: &Value, context: &Context) -> Result<Reading, Vec<Problem>> {
 /// Reads on past what can't be read, so that everything is told.
 fn event(kind: &str, envelope: Fields<'_>, context: &Context, problems: &mut Problems) -> Said {
     let user_id = problems.note(envelope.word("user_id"));
-    let anonymous_id = problems.note(envelope.word("anonymous_id"));
+    let mut anonymous_id = problems.note(envelope.word("anonymous_id"));
+    if kind == "alias" && anonymous_id.is_none() {
+        // Whoever was known by it without a user id has this one from now on; whoever has another stays themselves.
+        anonymous_id = problems.note(envelope.word("previous_id"));
+    }
     if user_id.is_none() && anonymous_id.is_none() && problems.is_empty() {
         problems.push(Problem::new("userId", "nobody", "names nobody; send userId or anonymousId"));
     }
@@ -160,6 +167,7 @@ fn event(kind: &str, envelope: Fields<'_>, context: &Context, problems: &mut Pro
         message_id,
         user_id,
         anonymous_id,
+        external_ids: Vec::new(),
         timestamp,
         sent_at: sent_at.map(|at| MachineInstant::from_micros(at.micros())),
         fact: Fact::Identified,
@@ -187,6 +195,9 @@ fn event(kind: &str, envelope: Fields<'_>, context: &Context, problems: &mut Pro
     if let Some(traits) = context_traits(envelope).filter(|_| kind != "identify" || has_traits(envelope)) {
         said.personal.insert("context_traits".to_owned(), Value::Object(traits.clone()));
     }
+    if let Some(given) = envelope.get("context").and_then(|about| about.get("externalIds")) {
+        said.external_ids = external_ids(given);
+    }
     said
 }
 
@@ -196,6 +207,47 @@ fn has_traits(envelope: Fields<'_>) -> bool {
 
 fn context_traits(envelope: Fields<'_>) -> Option<&Map<String, Value>> {
     envelope.get("context")?.get("traits")?.as_object()
+}
+
+/// The most platforms' ids one event may name somebody by.
+const MOST_EXTERNAL: usize = 20;
+
+/// `[{"type": "taobao", "id": "买家会员名"}]`; what isn't written so says nothing.
+fn external_ids(value: &Value) -> Vec<String> {
+    let one = |entry: &Value| {
+        let text = |name| entry.get(name).and_then(Value::as_str).filter(|text| text.len() <= LONGEST_WORD);
+        Some(format!("{}:{}", text("type")?, text("id")?))
+    };
+    value.as_array().into_iter().flatten().take(MOST_EXTERNAL).filter_map(one).collect()
+}
+
+impl Said {
+    /// The names by which it says who it is about, the strongest first. What an identify says of phone and mail
+    /// counts, and what the sender knows of the person beside (`context.traits`).
+    pub fn names(&self, namespace: &str) -> Vec<Name> {
+        let beside = self.personal.get("context_traits").and_then(Value::as_object);
+        let said = |field: &str| {
+            let text = |traits: &Map<String, Value>| traits.get(field).and_then(trait_text);
+            text(&self.traits).or_else(|| beside.and_then(text))
+        };
+        let (phone, email) = (said("phone"), said("email"));
+        let given = Given {
+            user_id: self.user_id.as_deref(),
+            anonymous_id: self.anonymous_id.as_deref(),
+            external_ids: &self.external_ids,
+            phone: phone.as_deref(),
+            email: email.as_deref(),
+        };
+        identity::names(given, namespace)
+    }
+}
+
+fn trait_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
 }
 
 fn identify(said: &mut Said, envelope: Fields<'_>, context: &Context) -> Result<(), Problem> {

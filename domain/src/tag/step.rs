@@ -32,6 +32,8 @@ pub enum Cause {
     Time,
     /// The definition changed.
     Rule,
+    /// The customer became one with another, or two again.
+    Merge,
 }
 
 /// An entry of the tag history.
@@ -109,6 +111,19 @@ pub fn step(
         current: end.states(now),
         profile: end.profile().at(now),
         next_due: end.next_due(now),
+    }
+}
+
+impl Stepped {
+    /// The customer was merged or parted at some time since `kept_at`: what differed at once did so for that.
+    pub fn after_regrouping(mut self, kept_at: Option<Instant>) -> Self {
+        let Some(kept_at) = kept_at else { return self };
+        for change in self.changes.iter_mut().filter(|change| change.as_of == kept_at) {
+            if change.cause == Cause::Event {
+                change.cause = Cause::Merge;
+            }
+        }
+        self
     }
 }
 

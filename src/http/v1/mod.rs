@@ -3,6 +3,7 @@
 
 mod callbacks;
 mod customers;
+mod identity;
 mod operations;
 mod quarantine;
 mod request;
@@ -62,6 +63,9 @@ pub const ACCESS: &[Access] = &[
     access(Method::GET, "/api/v1/quarantine/{id}", ADMINS),
     access(Method::POST, "/api/v1/quarantine/{id}/retry", ADMINS),
     access(Method::POST, "/api/v1/quarantine/{id}/discard", ADMINS),
+    access(Method::GET, "/api/v1/customers/candidates", OPERATORS),
+    access(Method::POST, "/api/v1/customers/merge", OPERATORS),
+    access(Method::POST, "/api/v1/customers/unmerge", OPERATORS),
 ];
 
 pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
@@ -87,5 +91,8 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(quarantine::show))
         .routes(routes!(quarantine::retry))
         .routes(routes!(quarantine::discard))
+        .routes(routes!(identity::candidates))
+        .routes(routes!(identity::merge))
+        .routes(routes!(identity::unmerge))
         .layer(from_fn_with_state(state.clone(), guard))
 }

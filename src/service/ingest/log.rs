@@ -1,13 +1,16 @@
 //! From what was said to rows of the log: new by its message, somebody's, and effective or a resend.
 
 use super::read::Slice;
-use crate::store::customers::{self, Named};
+use crate::service::identity;
+use crate::store::customers::Whose;
 use crate::store::facts::{self, EffectKey, NewEvent, Taken};
 use crate::store::orders::Foreign;
 use crate::store::quarantine::Came;
+use crate::store::resolution::{self, Resolved};
 use crate::store::{StoreError, Tx};
+use domain::customer::identity::{Merge, Name};
 use domain::event::{Detail, Fact, Said, occurred_at, refund_key};
-use domain::ids::{CustomerId, EventId};
+use domain::ids::EventId;
 use domain::time::{Instant, MachineInstant};
 use serde_json::{Map, Value, json};
 use std::collections::HashSet;
@@ -19,7 +22,7 @@ pub(super) struct Logged<'a> {
     pub said: &'a Said,
     pub id: EventId,
     pub message_id: String,
-    pub customer: CustomerId,
+    pub whose: Whose,
     pub occurred_at: Instant,
     /// `<shop key>:<order id>`.
     pub order_key: Option<String>,
@@ -37,21 +40,22 @@ pub(super) async fn append<'a>(
 ) -> Result<Vec<Logged<'a>>, StoreError> {
     let fresh = new_messages(tx, slice).await?;
     let shop = &slice.origin.shop;
-    let named: Vec<Named> = fresh
-        .iter()
-        .map(|new| Named { user_id: new.said.user_id.clone(), anonymous_id: new.said.anonymous_id.clone() })
-        .collect();
-    let people = customers::resolve(tx, shop, &named, received_at).await?;
+    let named: Vec<Vec<Name>> = fresh.iter().map(|new| new.said.names(&shop.shop.id_namespace)).collect();
+    let Resolved { people, merges } = resolution::resolve(tx, shop, &named, received_at).await?;
+    for Merge { into, from, by } in merges {
+        let why = json!({ "named_together_by": by.as_str(), "source": slice.origin.source.key });
+        identity::become_one(tx, received_at, into, from, "kinkeeper", why).await?;
+    }
     let came = slice.first_came.unwrap_or(Came { received_at, machine_at: machine });
     let mut logged: Vec<Logged<'_>> = fresh
         .into_iter()
         .zip(people)
-        .map(|(New { place, id, message_id, said }, customer)| {
+        .map(|(New { place, id, message_id, said }, whose)| {
             let occurred_at = occurred_at(said.timestamp, said.sent_at, came.received_at, came.machine_at);
             let message = (slice.origin.source.key.as_str(), message_id.as_str());
             let (order_key, ref_key) = keys(said, occurred_at, message, &shop.shop.key);
             let effective = true;
-            Logged { place, said, id, message_id, customer, occurred_at, order_key, ref_key, effective }
+            Logged { place, said, id, message_id, whose, occurred_at, order_key, ref_key, effective }
         })
         .collect();
     let effects: Vec<_> = logged.iter().filter_map(|event| Some((effect(event)?, event.id))).collect();
@@ -157,7 +161,7 @@ fn row(event: &Logged<'_>) -> NewEvent {
     }
     NewEvent {
         id: event.id,
-        customer: event.customer,
+        whose: event.whose,
         message_id: event.message_id.clone(),
         kind: said.fact.name().to_owned(),
         occurred_at: event.occurred_at,

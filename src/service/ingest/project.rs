@@ -4,8 +4,9 @@
 use super::log::{Logged, stored};
 use super::read::Slice;
 use crate::service::planning;
+use crate::store::consents::{self, NewConsent};
 use crate::store::orders::{self, NewRefund, OrderChange, Placed, Version};
-use crate::store::people::{self, Identified, NewConsent};
+use crate::store::people::{self, Identified};
 use crate::store::projections::{self, Projection};
 use crate::store::wakes::{self, EventTrigger};
 use crate::store::{StoreError, Tx, meta, tickets};
@@ -26,18 +27,18 @@ pub(super) async fn apply(
         return Ok(());
     }
     let epoch = meta::rule_epoch(tx).await?;
-    let customers = effective.iter().map(|event| event.customer).collect();
+    let customers = effective.iter().map(|event| event.whose.customer).collect();
     // First, because it locks the customers: what follows reads what is known of them and writes it anew.
     wakes::set_due(tx, &customers, received_at, epoch, slice.due).await?;
     let shop = &slice.origin.shop;
-    let (identified, consents) = said_of_people(slice, &effective);
+    let (identified, said) = said_of_people(slice, &effective);
     if !identified.is_empty() {
         let zones = people::absorb(tx, shop, received_at, &identified).await?;
         if !zones.is_empty() {
             planning::live_in(tx, &zones).await?;
         }
     }
-    people::add_consents(tx, received_at, consents).await?;
+    consents::add_consents(tx, received_at, said).await?;
     let (changes, refunds) = said_of_orders(&effective);
     if !(changes.is_empty() && refunds.is_empty()) {
         orders::apply(tx, shop, changes, refunds).await?;
@@ -59,14 +60,15 @@ fn said_of_people(slice: &Slice, events: &[&Logged<'_>]) -> (Vec<Identified>, Ve
     for event in events {
         if !event.said.traits.is_empty() {
             identified.push(Identified {
-                customer: event.customer,
+                customer: event.whose.customer,
                 occurred_at: event.occurred_at,
                 message_id: event.message_id.clone(),
                 traits: event.said.traits.clone(),
             });
         }
         consents.extend(event.said.consents.iter().map(|consent| NewConsent {
-            customer: event.customer,
+            customer: event.whose.customer,
+            origin: Some(event.whose.origin),
             channel: consent.channel.clone(),
             purpose: consent.purpose.clone(),
             granted: consent.granted,
@@ -86,7 +88,7 @@ fn said_of_orders(events: &[&Logged<'_>]) -> (BTreeMap<String, OrderChange>, Vec
             refunds.push(NewRefund {
                 order_key: event.order_key.clone().unwrap_or_default(),
                 ref_key: event.ref_key.clone().unwrap_or_default(),
-                customer: event.customer,
+                whose: event.whose,
                 occurred_at: event.occurred_at,
                 amount_minor: *amount_minor,
             });
@@ -103,7 +105,7 @@ fn said_of_orders(events: &[&Logged<'_>]) -> (BTreeMap<String, OrderChange>, Vec
 
 /// What an event changes of its order, if it is one of an order's own.
 fn change(event: &Logged<'_>) -> Option<OrderChange> {
-    let mut change = OrderChange::named_by(event.customer, event.customer);
+    let mut change = OrderChange::named_by(event.whose);
     let version = |total_minor| {
         let message_id = event.message_id.clone();
         let foreign = event.said.foreign.as_ref().map(stored);
@@ -170,7 +172,7 @@ async fn start(
         .map(|event| {
             let (origin_key, payload) = cause(event, &slice.origin.source.key, tickets);
             EventTrigger {
-                customer: event.customer,
+                customer: event.whose.customer,
                 key: event.said.fact.name().to_owned(),
                 cause_at: event.occurred_at,
                 origin_key,
@@ -234,7 +236,7 @@ async fn wake(
     tickets: &HashMap<String, Vec<TicketSaid>>,
 ) -> Result<(), StoreError> {
     let of = |wanted: &dyn Fn(&Logged<'_>) -> bool| -> BTreeSet<CustomerId> {
-        events.iter().filter(|event| wanted(event)).map(|event| event.customer).collect()
+        events.iter().filter(|event| wanted(event)).map(|event| event.whose.customer).collect()
     };
     let complaint = |event: &Logged<'_>| {
         let said = event.ref_key.as_ref().and_then(|key| tickets.get(key));

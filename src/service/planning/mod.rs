@@ -11,7 +11,7 @@ pub use triggers::tag_key;
 use super::shop::shop;
 use super::{Book, ServiceError, keeping, poison};
 use crate::store::enrollments::{self, NewEnrollment};
-use crate::store::{Store, StoreError, Tx, facts, waiting};
+use crate::store::{Store, StoreError, Tx, clusters, facts, waiting};
 use chrono_tz::Tz;
 use domain::campaign::definition::{Audience, Definition, Reentry};
 use domain::customer::CustomerFacts;
@@ -105,6 +105,7 @@ struct Entry {
 /// Lets in whom their campaigns let in again. Decided while the customers are held, so that neither two causes
 /// of one batch nor two planners can each take theirs for the first.
 async fn let_in(tx: &Tx, now: Instant, mut entries: Vec<Entry>) -> Result<u64, StoreError> {
+    clusters::pass(tx).await?;
     let bound = || entries.iter().filter(|entry| entry.reentry.cool_down.is_some()).map(|entry| &entry.new);
     let campaigns = bound().map(|new| new.campaign_id).collect();
     let customers = bound().map(|new| new.customer_id).collect();

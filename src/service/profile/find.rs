@@ -2,7 +2,7 @@
 //! nobody.
 
 use super::super::shop::shop;
-use super::super::{Book, ServiceError};
+use super::super::{Book, ServiceError, identity};
 use crate::store::profile_page;
 use domain::contact::{self, Address};
 use domain::ids::CustomerId;
@@ -58,10 +58,10 @@ pub async fn find(
 }
 
 /// Who is meant by `cus_42` or `KIND:VALUE`, such as `user_id:12346`. Whether there is a customer of an id is
-/// seen when they are read.
+/// seen when they are read; who was merged is who they are now.
 pub async fn resolve(book: &Book, meant: &str) -> Result<CustomerId, ServiceError> {
     if let Ok(id) = meant.parse() {
-        return Ok(id);
+        return identity::canonical(book, id).await;
     }
     let (kind, value) = read(meant)?;
     let found = find(book, kind, value).await?;

@@ -8,7 +8,7 @@ mod warnings;
 pub use find::{IdentifierKind, find, resolve};
 pub use view::*;
 
-use super::{Book, ServiceError};
+use super::{Book, ServiceError, identity};
 use crate::store::profile_page::{
     self, ContactLine, CouponLine, Head, JourneyLine, OrderLine, ProfilePage, TagLine,
 };
@@ -25,15 +25,19 @@ use domain::tag::{Standing, TagDocument};
 use domain::time::Instant;
 use std::collections::HashMap;
 
-/// The profile as of the book's clock; `None` if there is no such customer.
+/// The profile as of the book's clock; `None` if there is no such customer. Who was merged has the profile of whoever
+/// they are now.
 pub async fn profile(book: &Book, id: CustomerId) -> Result<Option<ProfileView>, ServiceError> {
     let as_of = book.now().await?;
     let db = book.store.reader();
+    let id = identity::canonical(book, id).await?;
+    let merged_from = identity::merged_from(book, id).await?;
     let Some(page) = profile_page::load(db, id).await? else { return Ok(None) };
     let hashes: Vec<String> =
         page.contacts.iter().map(|c| book.secrets.contact_hash(&c.channel, &c.value)).collect();
     let scopes = suppressions::list_scopes(db, &hashes).await?;
-    view(page, &hashes, &scopes, as_of).map(Some)
+    let view = view(page, &hashes, &scopes, as_of)?;
+    Ok(Some(ProfileView { merged_from, ..view }))
 }
 
 fn view(
@@ -55,6 +59,7 @@ fn view(
     let journeys = page.journeys.into_iter().map(journey).collect::<Result<_, _>>()?;
     Ok(ProfileView {
         id: head.kept.id,
+        merged_from: Vec::new(),
         customer_id: head.kept.user_id.clone(),
         shop: shop.clone(),
         name: head.name.clone(),

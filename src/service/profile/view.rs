@@ -32,6 +32,9 @@ pub struct BothLanguages {
 pub struct ProfileView {
     #[schema(value_type = String, example = "cus_42")]
     pub id: CustomerId,
+    /// Everybody else this customer is one with; each of these ids answers with this profile.
+    #[schema(value_type = Vec<String>, example = json!(["cus_57"]))]
+    pub merged_from: Vec<CustomerId>,
     /// The shop's own id, as imported or sent.
     #[schema(example = "12346")]
     pub customer_id: Option<String>,

@@ -1,8 +1,10 @@
 //! Who a customer is, where to reach them, what they allowed, and the callbacks about them. Contact points
 //! leave here whole; showing them is the service's.
 
+use crate::store::consents::{LastWord, consents_in_force};
 use crate::store::sql::{args, json};
 use crate::store::{Db, StoreError};
+use domain::customer::consent::Word;
 use domain::ids::{CallbackId, CustomerId};
 use domain::time::Instant;
 use serde_json::Value;
@@ -68,25 +70,17 @@ pub struct ConsentLine {
     pub occurred_at: Instant,
 }
 
-/// The latest of each channel and purpose.
+/// What counts of each channel and purpose.
 pub(super) async fn consents(db: &Db, id: CustomerId) -> Result<Vec<ConsentLine>, StoreError> {
-    let sql = "SELECT channel, purpose, state, source, occurred_at FROM ( \
-                 SELECT channel, purpose, state, source, occurred_at, ROW_NUMBER() OVER ( \
-                   PARTITION BY channel, purpose ORDER BY occurred_at DESC, id DESC) AS place \
-                 FROM consent WHERE customer_id = $1) AS ranked \
-               WHERE place = 1 ORDER BY channel, purpose";
-    let rows = db.all(sql, args![id]).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(ConsentLine {
-                channel: row.text("channel")?,
-                purpose: row.text("purpose")?,
-                state: row.text("state")?,
-                source: row.text("source")?,
-                occurred_at: row.at("occurred_at")?,
-            })
-        })
-        .collect()
+    let said = consents_in_force(db, &[id]).await?.remove(&id).unwrap_or_default();
+    let line = |((channel, purpose), said): ((String, String), LastWord)| ConsentLine {
+        channel,
+        purpose,
+        state: if said.word == Word::Denied { "denied" } else { "granted" }.to_owned(),
+        source: said.source,
+        occurred_at: said.occurred_at,
+    };
+    Ok(said.into_iter().map(line).collect())
 }
 
 /// Where to reach them.

@@ -99,7 +99,7 @@ pub(super) fn refunds(group: &Group, order_key: &str) -> Vec<Row> {
     }
     once.into_iter()
         .map(|(reference, entry)| {
-            row![group.shop, order_key, reference, entry.customer, entry.at, entry.amount_minor]
+            row![group.shop, order_key, reference, entry.customer, entry.origin, entry.at, entry.amount_minor]
         })
         .collect()
 }
@@ -142,6 +142,7 @@ pub(super) fn ticket(group: &Group) -> Row {
         group.shop,
         group.key.clone(),
         group.entries[0].customer,
+        group.entries[0].origin,
         order_id,
         if state.open { "open" } else { "closed" },
         state.opened_at,

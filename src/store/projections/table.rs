@@ -126,6 +126,7 @@ const REFUND: &[(&str, Kind)] = &[
     ("order_key", Text),
     ("ref_key", Text),
     ("customer_id", Int),
+    ("origin_customer_id", Int),
     ("occurred_at", Int),
     ("amount_minor", Int),
 ];
@@ -140,6 +141,7 @@ pub const TICKETS: Table = Table {
         ("shop_id", Int),
         ("ticket_key", Text),
         ("customer_id", Int),
+        ("origin_customer_id", Int),
         ("order_key", Text),
         ("state", Text),
         ("opened_at", Int),

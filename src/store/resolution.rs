@@ -1,0 +1,216 @@
+//! Who events are about, decided by the domain in the log's order from what is known of the names they carry. Reads
+//! by sets: the number of statements doesn't grow with the events.
+
+use super::clusters::{self, add_candidates};
+use super::customers::Whose;
+use super::in_list::{all_in, fresh_ids};
+use super::shops::ShopRow;
+use super::sql::{Arg, args};
+use super::{StoreError, Tx};
+use domain::customer::identity::{Kind, Known, Merge, Name, SHARED_FROM};
+use domain::ids::{CustomerId, ShopId};
+use domain::time::Instant;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Who each event is about, and what the caller has to do for it.
+#[derive(Debug)]
+pub struct Resolved {
+    /// In the events' order.
+    pub people: Vec<Whose>,
+    /// Customers that turned out to be one, in order; the gates are closed.
+    pub merges: Vec<Merge>,
+}
+
+/// Resolves events by their names (`domain::customer::identity::names`), in the order given. People nobody has heard of
+/// are added, names that were nobody's given, pairs that may be one noted. Nobody becomes one with another meanwhile
+/// but by the merges given back, which the caller carries out before it writes any row of these people.
+pub async fn resolve(
+    tx: &Tx,
+    shop: &ShopRow,
+    named: &[Vec<Name>],
+    now: Instant,
+) -> Result<Resolved, StoreError> {
+    clusters::pass(tx).await?;
+    let mut known = load(tx, named).await?;
+    if tx.is_postgres() {
+        let merges = is_comparing(named) && !decide(known.clone(), named, &[]).merges.is_empty();
+        if merges {
+            clusters::close(tx).await?;
+        }
+        if known.is_unheld(named) {
+            // Who adds people does so alone in its namespace, whose first shop stands for it: two that add the same
+            // would have to be tried again and again, and the larger one would always be the later.
+            let sql = "SELECT id FROM shop WHERE id_namespace = $1 ORDER BY id LIMIT 1 FOR NO KEY UPDATE";
+            tx.all(sql, args![&shop.shop.id_namespace]).await?;
+            known = load(tx, named).await?;
+        }
+        let spare = fresh_ids(tx, "customer", named.len()).await?;
+        let decided = decide(known, named, &spare);
+        if !merges && !decided.merges.is_empty() {
+            return Err(StoreError::Unavailable("somebody else named the same people just now".to_owned()));
+        }
+        return save(tx, shop, now, decided).await;
+    }
+    let spare = fresh_ids(tx, "customer", named.len()).await?;
+    save(tx, shop, now, decide(known, named, &spare)).await
+}
+
+/// Whether any event names somebody by two strong names: only then can two be compared.
+fn is_comparing(named: &[Vec<Name>]) -> bool {
+    named.iter().any(|names| names.iter().filter(|name| name.kind.is_strong()).count() > 1)
+}
+
+struct Decided {
+    known: Known,
+    /// Who the customers were when this began, before any merge of its own; only those who were merged.
+    before: BTreeMap<CustomerId, CustomerId>,
+    origins: Vec<CustomerId>,
+    new: Vec<CustomerId>,
+    names: BTreeMap<Name, CustomerId>,
+    merges: Vec<Merge>,
+    candidates: BTreeSet<domain::customer::identity::Candidate>,
+}
+
+/// With no ids to spare it is a trial: new people get ids that nobody has.
+fn decide(known: Known, named: &[Vec<Name>], spare: &[i64]) -> Decided {
+    let before = known.merged().collect();
+    let mut decided = Decided {
+        known,
+        before,
+        origins: Vec::with_capacity(named.len()),
+        new: Vec::new(),
+        names: BTreeMap::new(),
+        merges: Vec::new(),
+        candidates: BTreeSet::new(),
+    };
+    for (place, names) in named.iter().enumerate() {
+        let trial = i64::MAX - i64::try_from(named.len() - place).unwrap_or(0);
+        let id = CustomerId(spare.get(place).copied().unwrap_or(trial));
+        let one = decided.known.decide(names, || id);
+        if one.is_new {
+            decided.new.push(one.customer);
+        }
+        decided.names.extend(one.added.into_iter().map(|name| (name, one.customer)));
+        decided.merges.extend(one.merges);
+        decided.candidates.extend(one.candidates);
+        decided.origins.push(one.customer);
+    }
+    decided
+}
+
+async fn save(tx: &Tx, shop: &ShopRow, now: Instant, decided: Decided) -> Result<Resolved, StoreError> {
+    add_customers(tx, shop.id, &decided.new, now).await?;
+    add_names(tx, &decided).await?;
+    if !decided.candidates.is_empty() {
+        let canonical = |id| decided.known.canonical(id);
+        let open = decided.candidates.iter().filter(|c| canonical(c.a) != canonical(c.b)).copied();
+        add_candidates(tx, now, open.collect()).await?;
+    }
+    let whose = |origin: &CustomerId| Whose { customer: decided.known.canonical(*origin), origin: *origin };
+    Ok(Resolved { people: decided.origins.iter().map(whose).collect(), merges: decided.merges })
+}
+
+async fn add_customers(tx: &Tx, shop: ShopId, ids: &[CustomerId], now: Instant) -> Result<(), StoreError> {
+    let rows = ids.iter().map(|id| args![*id, shop, "consumer", now]).collect();
+    let columns = ["id", "shop_id", "account_kind", "created_at"];
+    tx.insert_many("customer", &columns, rows, "").await.map(drop)
+}
+
+/// Writes new names, all or none: nobody else adds any meanwhile. A merge that follows moves them as other rows.
+async fn add_names(tx: &Tx, decided: &Decided) -> Result<(), StoreError> {
+    let expected = decided.names.len() as u64;
+    let rows = decided
+        .names
+        .iter()
+        .map(|(name, origin)| {
+            let customer = decided.before.get(origin).copied().unwrap_or(*origin);
+            args![customer, *origin, name.kind.as_str(), &name.scope, &name.value]
+        })
+        .collect();
+    let columns = ["customer_id", "origin_customer_id", "kind", "namespace", "value"];
+    let tail = "ON CONFLICT (kind, namespace, value) DO NOTHING";
+    match tx.insert_many("identifier", &columns, rows, tail).await? {
+        actual if actual == expected => Ok(()),
+        actual => Err(StoreError::RowsAffected { what: "naming customers", expected, actual }),
+    }
+}
+
+/// What is known of these names and of whoever has them.
+async fn load(tx: &Tx, named: &[Vec<Name>]) -> Result<Known, StoreError> {
+    let mut known = Known::default();
+    let mut asked: BTreeMap<(Kind, &str), BTreeSet<&str>> = BTreeMap::new();
+    for name in named.iter().flatten() {
+        asked.entry((name.kind, &name.scope)).or_default().insert(&name.value);
+    }
+    let sql = "SELECT value, customer_id, COALESCE(origin_customer_id, customer_id) AS origin FROM identifier \
+               WHERE kind = $1 AND namespace = $2 AND value IN ({in})";
+    let comparing = is_comparing(named);
+    let (mut unsure, mut shared) = (BTreeSet::new(), BTreeMap::new());
+    for ((kind, scope), values) in asked {
+        let values = values.into_iter().map(Arg::arg).collect();
+        for row in all_in(tx, sql, args![kind.as_str(), scope], values).await? {
+            let name = Name { kind, scope: scope.to_owned(), value: row.text("value")? };
+            let canonical = CustomerId(row.int("customer_id")?);
+            known.is_known_by(canonical, kind, scope);
+            if kind != Kind::UserId || comparing {
+                unsure.insert(canonical);
+            }
+            if matches!(kind, Kind::Phone | Kind::Email) {
+                shared.entry(kind).or_insert_with(Vec::new).push(name.value.clone());
+            }
+            known.hold(name, CustomerId(row.int("origin")?), canonical);
+        }
+    }
+    load_exclusive(tx, &mut known, unsure).await?;
+    load_carriers(tx, &mut known, shared).await?;
+    load_blocked(tx, &mut known, named).await?;
+    if comparing {
+        for (a, b) in clusters::parted(tx).await? {
+            known.part(a, b);
+        }
+    }
+    Ok(known)
+}
+
+async fn load_exclusive(tx: &Tx, known: &mut Known, unsure: BTreeSet<CustomerId>) -> Result<(), StoreError> {
+    let sql = "SELECT customer_id, kind, namespace FROM identifier WHERE kind IN ('user_id', 'external') \
+               AND customer_id IN ({in})";
+    for row in all_in(tx, sql, vec![], unsure.into_iter().map(Arg::arg).collect()).await? {
+        if let Some(kind) = Kind::parse(&row.text("kind")?) {
+            known.is_known_by(CustomerId(row.int("customer_id")?), kind, &row.text("namespace")?);
+        }
+    }
+    Ok(())
+}
+
+async fn load_carriers(
+    tx: &Tx,
+    known: &mut Known,
+    shared: BTreeMap<Kind, Vec<String>>,
+) -> Result<(), StoreError> {
+    let sql = format!(
+        "SELECT value, customer_id FROM (SELECT value, customer_id, ROW_NUMBER() OVER (PARTITION BY value \
+         ORDER BY customer_id) AS place FROM contact_point WHERE channel = $1 AND value IN ({{in}})) AS c \
+         WHERE place <= {SHARED_FROM}"
+    );
+    for (kind, values) in shared {
+        let values = values.into_iter().map(Arg::arg).collect();
+        for row in all_in(tx, &sql, args![kind.as_str()], values).await? {
+            let name = Name { kind, scope: String::new(), value: row.text("value")? };
+            known.carries(CustomerId(row.int("customer_id")?), name);
+        }
+    }
+    Ok(())
+}
+
+async fn load_blocked(tx: &Tx, known: &mut Known, named: &[Vec<Name>]) -> Result<(), StoreError> {
+    let reaching = named.iter().flatten().filter(|name| matches!(name.kind, Kind::Phone | Kind::Email));
+    let values: BTreeSet<&String> = reaching.map(|name| &name.value).collect();
+    let sql = "SELECT kind, value FROM blocked_identifier WHERE value IN ({in})";
+    for row in all_in(tx, sql, vec![], values.into_iter().map(Arg::arg).collect()).await? {
+        if let Some(kind) = Kind::parse(&row.text("kind")?) {
+            known.block(kind, row.text("value")?);
+        }
+    }
+    Ok(())
+}
