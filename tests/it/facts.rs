@@ -4,7 +4,7 @@
 mod effects;
 mod own;
 mod rates;
-mod spec;
+pub mod spec;
 mod streams;
 
 use crate::support::book::both_databases;

@@ -1,5 +1,10 @@
 //! Facts over HTTP: what is answered to good and bad requests, and only after the commit.
 
+mod bad;
+mod gone;
+mod naughty;
+mod spec;
+
 use crate::support::TestDatabase;
 use crate::support::book::House;
 use crate::support::door::{Answer, key};
@@ -59,6 +64,16 @@ impl Door {
             Statement::from_string(db.get_database_backend(), format!("SELECT COUNT(*) AS n FROM {table}"));
         let row = db.query_one_raw(statement).await.expect("counted").expect("a row");
         row.try_get("", "n").expect("a number")
+    }
+}
+
+impl Door {
+    /// The first column of what a statement gives, as text.
+    async fn lines(&self, sql: &str) -> Vec<String> {
+        let db = self.house.app.book.store.reader();
+        let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await;
+        let rows = rows.unwrap_or_else(|e| panic!("{sql}: {e}"));
+        rows.iter().map(|row| row.try_get_by_index(0).expect("text")).collect()
     }
 }
 

@@ -141,11 +141,12 @@ fn refunded(id: &str, payload: &Value) -> Value {
 
 fn shipped(id: &str, payload: &Value) -> Vec<Value> {
     let order_id = word(payload, &["order_id"]).map(Value::from);
+    let shipment_id = word(payload, &["id"]).map(Value::from);
     let when = first_word(payload, &[&["updated_at"], &["created_at"]]);
     let status = first_word(payload, &[&["shipment_status"], &["status"]]);
     let properties = object([
         ("order_id", order_id.clone()),
-        ("shipment_id", word(payload, &["id"]).map(Value::from)),
+        ("shipment_id", shipment_id.clone()),
         ("status", status.clone().map(Value::from)),
         ("carrier", word(payload, &["tracking_company"]).map(Value::from)),
         ("tracking_number", word(payload, &["tracking_number"]).map(Value::from)),
@@ -153,11 +154,13 @@ fn shipped(id: &str, payload: &Value) -> Vec<Value> {
     let mut events = vec![track(id.to_owned(), "Shipment Updated", None, when.clone(), properties)];
     match status.as_deref() {
         Some("delivered") => {
-            let properties = object([("order_id", order_id)]);
+            let properties = object([("order_id", order_id), ("shipment_id", shipment_id)]);
             events.push(track(format!("{id}#delivered"), "Order Delivered", None, when, properties));
         }
         Some("failure") => {
-            let properties = object([("order_id", order_id), ("reason", Some(json!("failure")))]);
+            let reason = Some(json!("failure"));
+            let properties =
+                object([("order_id", order_id), ("shipment_id", shipment_id), ("reason", reason)]);
             events.push(track(format!("{id}#failure"), "Shipment Exception", None, when, properties));
         }
         _ => {}

@@ -12,6 +12,7 @@ use crate::service::access::{Principal, Role, authenticate};
 use crate::service::ingest::{self, Batch, Receipt, Rejected};
 use axum::Json;
 use axum::body::{Body, to_bytes};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -95,10 +96,11 @@ impl From<Receipt> for Taken {
 )]
 async fn take(
     State(state): State<AppState>,
-    Path(call): Path<String>,
+    call: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    let call = call.map_or_else(|_| String::new(), |Path(call)| call);
     let received = match kind(&call) {
         Some(kind) => receive(&state, kind, &headers, body).await,
         None => Err(Problem::not_found(&format!("/v1/{call}"))),
@@ -131,10 +133,11 @@ async fn take(
 )]
 async fn take_quietly(
     State(state): State<AppState>,
-    Path(call): Path<String>,
+    call: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    let call = call.map_or_else(|_| String::new(), |Path(call)| call);
     let known = ["identify", "track", "page", "screen", "group", "batch"].contains(&call.as_str());
     let received = match kind(&call).filter(|_| known) {
         Some(kind) => receive(&state, kind, &headers, body).await,

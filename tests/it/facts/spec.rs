@@ -5,7 +5,7 @@ use domain::money::Currency;
 use serde_json::{Map, Value, json};
 
 /// Examples that are refused, by name, with the code: they name nobody or are no event by themselves.
-const REFUSED: &[(&str, &str)] = &[
+pub const REFUSED: &[(&str, &str)] = &[
     // A list of integrations.
     ("", "no_name"),
     // Shown without its envelope's ids.
@@ -13,7 +13,7 @@ const REFUSED: &[(&str, &str)] = &[
 ];
 
 /// The example as a sender would send it: a page shows many of them without their envelope.
-fn event(example: &Value) -> Value {
+pub fn event(example: &Value) -> Value {
     let body = &example["body"];
     let whole =
         ["type", "userId", "anonymousId", "user_id", "action"].iter().any(|field| body.get(field).is_some());
