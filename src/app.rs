@@ -116,6 +116,7 @@ impl App {
             rules: RuleCache::default(),
             definitions: DefinitionCache::default(),
             public_url: settings.http.public_url.clone(),
+            mail_dir: settings.mail.dir.clone(),
             lease: Lease { owner: system::instance_name(&*entropy), length: settings.workers.lease() },
             entropy,
             staffing: StaffingMemory::default(),

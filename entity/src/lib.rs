@@ -25,6 +25,7 @@ pub mod customer;
 pub mod customer_due;
 pub mod customer_personal;
 pub mod enrollment;
+pub mod erased_name;
 pub mod event;
 pub mod event_key;
 pub mod event_personal;

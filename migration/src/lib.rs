@@ -20,6 +20,7 @@ mod m20261122_000009_identities;
 mod m20261122_000010_facts;
 mod m20261122_000013_repair;
 mod m20261122_000014_looking;
+mod m20261122_000015_erasure;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000010_facts::Migration),
             Box::new(m20261122_000013_repair::Migration),
             Box::new(m20261122_000014_looking::Migration),
+            Box::new(m20261122_000015_erasure::Migration),
         ]
     }
 }

@@ -2,7 +2,7 @@
 
 use super::failure::Outcome;
 use super::identity::{Candidates, Merge, Set, Unmerge};
-use super::look::{AccessLog, Note, Search, Timeline};
+use super::look::{AccessLog, Erase, Note, Search, Timeline};
 use super::output::FormatArg;
 use super::session::Global;
 use super::{explain_text, profile_text};
@@ -19,6 +19,7 @@ pub enum Customer {
     Timeline(Timeline),
     Explain(Explain),
     Note(Note),
+    Erase(Erase),
     AccessLog(AccessLog),
     Merge(Merge),
     Unmerge(Unmerge),
@@ -73,6 +74,7 @@ impl Customer {
             Self::Search(command) => command.run(&session).await,
             Self::Timeline(command) => command.run(&session).await,
             Self::Note(command) => command.run(&session).await,
+            Self::Erase(command) => command.run(&session).await,
             Self::AccessLog(command) => command.run(&session).await,
             Self::Show(Show { customer, format }) => {
                 let id = resolve(book, &customer).await?;

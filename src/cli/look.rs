@@ -1,8 +1,10 @@
-//! `customer search`, `timeline`, `note`, `access-log`: finding somebody, what happened, what to remember, who looked.
+//! `customer search`, `timeline`, `note`, `erase`, `access-log`: finding somebody, what happened, what to remember or to
+//! forget, who looked.
 
 use super::failure::Outcome;
-use super::output::{FormatArg, table, text, wall};
+use super::output::{Assent, FormatArg, table, text, wall};
 use super::session::Session;
+use crate::service::erasing;
 use crate::service::happened::{self, History, HistoryLine};
 use crate::service::looking::{self, Looks};
 use crate::service::profile::resolve;
@@ -124,6 +126,41 @@ impl Note {
         let id = resolve(book, &self.customer).await?;
         happened::add_note(book, id, &self.text, &session.actor).await?;
         text(&format!("noted about {id}"))
+    }
+}
+
+/// Forget a person for good: contact points, names, birthday, traits, free text. Sums stay under a number
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  kinkeeper customer erase user_id:12346 --reason \"asked by letter, 2026-09-25\""
+)]
+pub struct Erase {
+    /// cus_42, or KIND:VALUE such as user_id:12346
+    #[arg(value_name = "ID|KIND:VALUE")]
+    customer: String,
+    /// Why, for those who will ask; nothing about the person
+    #[arg(long)]
+    reason: String,
+    /// Don't ask
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    format: FormatArg,
+}
+
+impl Erase {
+    pub async fn run(self, session: &Session) -> Outcome {
+        let book = &session.app.book;
+        let id = resolve(book, &self.customer).await?;
+        Assent::from_flag(self.yes).require(&format!("Forget {id}? It can't be taken back."))?;
+        let done = erasing::erase(book, id, &self.reason, &session.actor).await?;
+        self.format.print(&done, |done| match done.already {
+            true => format!("{} was erased at {} already", done.customer, done.erased_at),
+            false => format!(
+                "{} is erased: {} contact points suppressed, {} mails kept as files removed",
+                done.customer, done.suppressed, done.mails_removed
+            ),
+        })
     }
 }
 

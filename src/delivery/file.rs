@@ -129,6 +129,51 @@ fn append_line(journal: &Path, line: &str) -> io::Result<()> {
     file.write_all(line.as_bytes())
 }
 
+/// Removes these mails from `dir`: their files, and what the journal says of them. Its lines keep their place and
+/// length, since a daemon may be appending. Gives how many files there were.
+pub fn forget(dir: &Path, message_ids: &[String]) -> io::Result<usize> {
+    let mut removed = 0;
+    if message_ids.is_empty() || !dir.is_dir() {
+        return Ok(removed);
+    }
+    let names: Vec<String> = message_ids.iter().map(|id| format!("{}.eml", file_stem(id))).collect();
+    for day in fs::read_dir(dir)? {
+        let day = day?.path();
+        for name in names.iter().filter(|_| day.is_dir()) {
+            match fs::remove_file(day.join(name)) {
+                Ok(()) => removed += 1,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    blank_lines(&dir.join("outbox.jsonl"), message_ids)?;
+    Ok(removed)
+}
+
+fn blank_lines(journal: &Path, message_ids: &[String]) -> io::Result<()> {
+    let mut file = match OpenOptions::new().read(true).write(true).open(journal) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
+    let (mut at, mut blanks) = (0_u64, Vec::new());
+    for line in BufReader::new(&file).split(b'\n') {
+        let line = line?;
+        let said: serde_json::Value = serde_json::from_slice(&line).unwrap_or_default();
+        if message_ids.iter().any(|id| said["message_id"] == id.as_str()) {
+            let mut blank = b"{\"erased\":true}".to_vec();
+            blank.resize(line.len(), b' ');
+            blanks.push((at, blank));
+        }
+        at += line.len() as u64 + 1;
+    }
+    for (at, blank) in blanks {
+        file.seek(SeekFrom::Start(at))?;
+        file.write_all(&blank)?;
+    }
+    file.sync_data()
+}
+
 /// Readable where the id allows it, unique by the digest, and of harmless characters always.
 fn file_stem(id: &str) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '@') { c } else { '_' };

@@ -1,13 +1,14 @@
 //! Copies of the book (备份) and the way back from one. A copy holds everything but the key file; a restored
 //! book is stopped until a person lets it go on, and forgets no refusal that a log still knows.
 
+use super::erasing::{self, Gone, Subject};
 use super::{Book, ServiceError};
 use crate::service::secrets::Secrets;
 use crate::store::consents::{self, NewConsent};
 use crate::store::refusals::{self, Refused};
 use crate::store::restore::{self, Restored, Restoring};
 use crate::store::suppressions::{self, SuppressionRow};
-use crate::store::{Lane, StoreError, Tx, audit, clock, customers, meta, send_gate};
+use crate::store::{Lane, StoreError, Tx, audit, clock, clusters, contact, customers, erasure, meta};
 use domain::customer::consent::Word;
 use domain::ids::CustomerId;
 use domain::time::{Instant, MachineInstant};
@@ -78,7 +79,7 @@ pub async fn restore_file(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Replayed {
     pub lines: usize,
-    /// Suppressions and denied consents that the copy didn't know.
+    /// Suppressions, denied consents and erasures that the copy didn't know.
     pub added: u64,
     /// Lines that a killed process left unfinished; nothing had been committed of them.
     pub unfinished: usize,
@@ -93,7 +94,7 @@ pub async fn replay(book: &Book, log: &Path, actor: &str) -> Result<Replayed, Se
     let added = book.store.write(Lane::People, move |tx| {
         Box::pin(async move {
             let now = clock::business_now(tx, kind, machine).await?;
-            send_gate::close(tx).await?;
+            clusters::close(tx).await?;
             let added = refuse_again(tx, now, lines, &actor).await?;
             if added > 0 {
                 let (action, subject) = ("refusals.replayed".to_owned(), "book".to_owned());
@@ -111,7 +112,7 @@ pub async fn replay(book: &Book, log: &Path, actor: &str) -> Result<Replayed, Se
 const SOURCE: &str = "refusals log";
 
 async fn refuse_again(tx: &Tx, now: Instant, lines: Vec<Refused>, actor: &str) -> Result<u64, StoreError> {
-    let (mut points, mut denied) = (Vec::new(), Vec::new());
+    let (mut points, mut denied, mut erased) = (Vec::new(), Vec::new(), Vec::new());
     for line in lines {
         match line {
             Refused::Contact { at, channel, hash, scope, reason } => points.push(SuppressionRow {
@@ -122,6 +123,7 @@ async fn refuse_again(tx: &Tx, now: Instant, lines: Vec<Refused>, actor: &str) -
                 actor: actor.to_owned(),
                 created_at: at.min(now),
             }),
+            Refused::Erased { at, customer, since, names } => erased.push((at, customer, since, names)),
             Refused::Consent { at, customer, since, channel, purpose } => {
                 denied.push((customer, since, channel, purpose, at));
             }
@@ -159,7 +161,36 @@ async fn refuse_again(tx: &Tx, now: Instant, lines: Vec<Refused>, actor: &str) -
             occurred_at,
         })
         .collect();
-    let added = said.len() as u64;
+    let mut added = said.len() as u64;
     consents::add_consents(tx, now, said).await?;
-    Ok(added + suppressions::add(tx, points).await?)
+    added += suppressions::add(tx, points).await?;
+    for (at, customer, since, names) in erased {
+        added += erase_again(tx, now, at, (customer, since), names, actor).await?;
+    }
+    Ok(added)
+}
+
+/// Forgets again whom the copy still knows; what still comes of them is dropped in any case.
+async fn erase_again(
+    tx: &Tx,
+    now: Instant,
+    at: Instant,
+    (customer, since): (CustomerId, Instant),
+    names: Vec<String>,
+    actor: &str,
+) -> Result<u64, StoreError> {
+    erasure::remember(tx, names.clone(), at).await?;
+    let there = customers::list(tx, &[customer]).await?.remove(&customer);
+    let Some(row) = there.filter(|row| row.created_at == since && row.erased_at.is_none()) else {
+        return Ok(0);
+    };
+    let canonical = row.merged_into.unwrap_or(customer);
+    let cluster = erasing::cluster(tx, canonical).await?;
+    contact::lock(tx, &cluster).await?;
+    let known = erasure::known(tx, &cluster).await?;
+    let subject = Subject { canonical, cluster, since, at };
+    // Their contact points have lines of their own in the log.
+    let gone = Gone { names, contacts: Vec::new() };
+    erasing::forget(tx, &subject, &known, gone, actor, "restored", now).await?;
+    Ok(1)
 }

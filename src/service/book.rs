@@ -7,6 +7,7 @@ use crate::store::{Lease, Store};
 use domain::entropy::Entropy;
 use domain::tag::Catalogue;
 use domain::time::{Instant, MachineInstant};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 /// Parsed definitions and the epoch they were read under.
@@ -21,6 +22,8 @@ pub struct Book {
     pub shop_key: String,
     /// Where customers' browsers reach the daemon, without a trailing slash: opt-out links begin with it.
     pub public_url: String,
+    /// Where mails are kept as files, if they are.
+    pub mail_dir: PathBuf,
     /// The tags' definitions as last read, by rule epoch.
     pub rules: RuleCache,
     /// Campaign versions as last read.

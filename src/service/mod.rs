@@ -13,6 +13,7 @@ pub mod definitions;
 pub mod dispatch;
 pub mod doctor;
 pub mod eligibility;
+pub mod erasing;
 mod error;
 pub mod happened;
 pub mod hooks;

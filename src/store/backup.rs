@@ -67,6 +67,7 @@ async fn copy_postgres(url: &str, file: &Path) -> Result<(), StoreError> {
     let tables = tables::list(&Db::pool(copy.clone())).await?;
     let to = Tx::new(writer::begin(&copy).await?, None);
     to.execute_unprepared("PRAGMA defer_foreign_keys = ON").await?;
+    tables::clear(&to, &tables).await?;
     for table in &tables {
         tables::copy(&from, &to, table).await?;
     }

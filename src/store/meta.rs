@@ -12,6 +12,7 @@ mod key {
     pub const RULE_EPOCH: &str = "rule_epoch";
     pub const MACHINE_HIGH_WATER: &str = "machine_high_water";
     pub const STAFFING_EPOCH: &str = "staffing_epoch";
+    pub const ERASURE_SALT: &str = "erasure_salt";
     pub const RESTORE_EPOCH: &str = "restore_epoch";
     pub const BACKED_UP_AT: &str = "backed_up_at";
 }
@@ -123,6 +124,16 @@ pub async fn staffing_epoch(db: &Db) -> Result<i64, StoreError> {
 
 pub(super) async fn raise_staffing_epoch(tx: &Tx) -> Result<(), StoreError> {
     raise(tx, key::STAFFING_EPOCH).await.map(drop)
+}
+
+/// What the names of erased people are hashed with; in the book from its first day.
+pub(super) async fn erasure_salt(db: &Db) -> Result<String, StoreError> {
+    get(db, key::ERASURE_SALT).await?.ok_or_else(|| StoreError::Corrupt {
+        table: "meta".to_owned(),
+        column: "value".to_owned(),
+        row: key::ERASURE_SALT.to_owned(),
+        detail: "is missing".to_owned(),
+    })
 }
 
 /// Rises with every restore: whoever compares two states of the book sees that time went back.

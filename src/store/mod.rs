@@ -23,6 +23,7 @@ pub mod customers;
 pub mod definitions;
 pub mod dispatch;
 pub mod enrollments;
+pub mod erasure;
 mod error;
 pub mod facts;
 pub mod held;

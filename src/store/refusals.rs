@@ -26,6 +26,9 @@ pub enum Refused {
     /// A consent of the customer that has this id and was added to the book at `since`: after a restore the id
     /// may be somebody else's.
     Consent { at: Instant, customer: CustomerId, since: Instant, channel: String, purpose: String },
+    /// A person was erased; `names` are the hashes of what they were known by. Their contact points stand in lines of
+    /// their own.
+    Erased { at: Instant, customer: CustomerId, since: Instant, names: Vec<String> },
 }
 
 /// The open log. Only ever appended to.
@@ -85,6 +88,14 @@ pub(super) async fn remember_contacts(
 ) -> Result<(), StoreError> {
     match tx.refusals() {
         Some(log) => log.append(&rows.collect::<Vec<_>>()),
+        None => Ok(()),
+    }
+}
+
+/// Puts an erasure on the log before it is committed.
+pub fn remember_erased(tx: &Tx, erased: Refused) -> Result<(), StoreError> {
+    match tx.refusals() {
+        Some(log) => log.append(&[erased]),
         None => Ok(()),
     }
 }

@@ -167,7 +167,9 @@ async fn fill_postgres(part: &Path, url: &str) -> Result<(), StoreError> {
     let copy = connect(&backup::sqlite_url(part), Purpose::Read, 1, PATIENT).await?;
     let from = Db::pool(copy.clone());
     let to = Tx::new(writer::begin(&conn).await?, None);
-    for table in &tables::list(&from).await? {
+    let tables = tables::list(&from).await?;
+    tables::clear(&to, &tables).await?;
+    for table in &tables {
         tables::copy(&from, &to, table).await?;
         if table.columns.iter().any(|column| column.name == "id") {
             // What gives ids out goes on behind the last one, where the column has such a thing.

@@ -75,6 +75,14 @@ fn in_order(mut tables: BTreeMap<String, Table>, refers: BTreeMap<String, BTreeS
     ordered
 }
 
+/// Takes away what a schema is born with: all of it comes with the copy.
+pub(super) async fn clear(to: &Tx, tables: &[Table]) -> Result<(), StoreError> {
+    for table in tables.iter().rev() {
+        to.exec(&format!("DELETE FROM \"{}\"", table.name), vec![]).await?;
+    }
+    Ok(())
+}
+
 /// Copies every row of `table`; gives how many there were.
 pub(super) async fn copy(from: &Db, to: &Tx, table: &Table) -> Result<u64, StoreError> {
     let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();

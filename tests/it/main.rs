@@ -13,6 +13,7 @@ mod declaring;
 mod delivery;
 mod dispatch;
 mod engine;
+mod erasing;
 mod facts;
 mod handbook;
 mod harness;

@@ -2,6 +2,7 @@
 
 use super::{AppState, Problem, request};
 use crate::http::auth::Principal;
+use crate::service::erasing::{self, Erased};
 use crate::service::happened::{self, History};
 use crate::service::looking::{self, Looks};
 use crate::service::profile::{self, IdentifierKind, ProfileView};
@@ -234,6 +235,46 @@ pub async fn note(
     let body: NoteBody = request::body(&sent)?;
     let at = happened::add_note(&state.book, id, &body.text, &actor).await?;
     Ok((StatusCode::CREATED, Json(NoteMade { at, actor })))
+}
+
+/// Why somebody is forgotten.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EraseBody {
+    /// For those who will ask; nothing about the person.
+    #[serde(default)]
+    reason: String,
+}
+
+/// Forgets a person for good: contact points, names, birthday, traits and free text; sums stay under a number. What
+/// could reach them is suppressed. Doing it again changes nothing.
+#[utoipa::path(
+    post,
+    path = "/api/v1/customers/{id}/erase",
+    tag = "customers",
+    params(("id" = String, Path, description = "cus_ with a number behind it", example = "cus_42")),
+    request_body(content = EraseBody, example = json!({"reason": "asked by letter"})),
+    responses(
+        (status = 200, body = Erased),
+        (status = 400, body = Problem, description = "not JSON, or not an id of a customer"),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem),
+        (status = 422, body = Problem, description = "no reason"),
+    ),
+    security(("key" = []))
+)]
+pub async fn erase(
+    State(state): State<AppState>,
+    principal: Principal,
+    id: Result<Path<String>, PathRejection>,
+    sent: Bytes,
+) -> Result<Json<Erased>, Problem> {
+    let id = customer(id)?;
+    let body: EraseBody = request::body(&sent)?;
+    let done = erasing::erase(&state.book, id, &body.reason, &principal.actor()).await?;
+    state.alarm.ring();
+    Ok(Json(done))
 }
 
 /// Who looked at a customer, latest first.

@@ -51,6 +51,7 @@ pub const ACCESS: &[Access] = &[
     access(Method::GET, "/api/v1/customers/{id}", READERS),
     access(Method::GET, "/api/v1/customers/{id}/timeline", READERS),
     access(Method::POST, "/api/v1/customers/{id}/notes", CALLERS),
+    access(Method::POST, "/api/v1/customers/{id}/erase", ADMINS),
     access(Method::GET, "/api/v1/customers/{id}/access-log", &[Role::Supervisor, Role::Admin]),
     access(Method::GET, "/api/v1/customers/by/{kind}/{value}", READERS),
     access(Method::GET, "/api/v1/system", OPERATORS),
@@ -79,6 +80,7 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(customers::show))
         .routes(routes!(customers::timeline))
         .routes(routes!(customers::note))
+        .routes(routes!(customers::erase))
         .routes(routes!(customers::access_log))
         .routes(routes!(customers::show_by))
         .routes(routes!(operations::system))

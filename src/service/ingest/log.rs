@@ -7,13 +7,13 @@ use crate::store::facts::{self, EffectKey, NewEvent, Taken};
 use crate::store::orders::Foreign;
 use crate::store::quarantine::Came;
 use crate::store::resolution::{self, Resolved};
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, erasure};
 use domain::customer::identity::{Merge, Name};
 use domain::event::{Detail, Fact, Said, occurred_at, refund_key};
 use domain::ids::EventId;
 use domain::time::{Instant, MachineInstant};
 use serde_json::{Map, Value, json};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// An event as it stands in the log now, with what it said.
 pub(super) struct Logged<'a> {
@@ -31,14 +31,24 @@ pub(super) struct Logged<'a> {
     pub effective: bool,
 }
 
+/// What became of a slice's events.
+pub(super) struct Appended<'a> {
+    /// New, and in the log now.
+    pub logged: Vec<Logged<'a>>,
+    /// Places of what comes too late of people who were erased: taken in and dropped.
+    pub dropped: BTreeSet<usize>,
+}
+
 /// Logs what is new, in the slice's order, and gives it.
 pub(super) async fn append<'a>(
     tx: &Tx,
     slice: &'a Slice,
     received_at: Instant,
     machine: MachineInstant,
-) -> Result<Vec<Logged<'a>>, StoreError> {
-    let fresh = new_messages(tx, slice).await?;
+) -> Result<Appended<'a>, StoreError> {
+    let came = slice.first_came.unwrap_or(Came { received_at, machine_at: machine });
+    let dropped = of_erased(tx, slice, came).await?;
+    let fresh = new_messages(tx, slice, &dropped).await?;
     let shop = &slice.origin.shop;
     let named: Vec<Vec<Name>> = fresh.iter().map(|new| new.said.names(&shop.shop.id_namespace)).collect();
     let Resolved { people, merges } = resolution::resolve(tx, shop, &named, received_at).await?;
@@ -46,7 +56,6 @@ pub(super) async fn append<'a>(
         let why = json!({ "named_together_by": by.as_str(), "source": slice.origin.source.key });
         identity::become_one(tx, received_at, into, from, "kinkeeper", why).await?;
     }
-    let came = slice.first_came.unwrap_or(Came { received_at, machine_at: machine });
     let mut logged: Vec<Logged<'_>> = fresh
         .into_iter()
         .zip(people)
@@ -66,7 +75,26 @@ pub(super) async fn append<'a>(
     }
     let taken = Taken { source: slice.origin.source.id, received_at, historical: slice.historical };
     facts::append(tx, taken, logged.iter().map(row).collect()).await?;
-    Ok(logged)
+    Ok(Appended { logged, dropped })
+}
+
+/// Events about somebody who was erased, of before that: by their user id, or without one by any of their names. Who has
+/// come back since then is somebody new.
+async fn of_erased(tx: &Tx, slice: &Slice, came: Came) -> Result<BTreeSet<usize>, StoreError> {
+    let namespace = &slice.origin.shop.shop.id_namespace;
+    let names: Vec<Vec<Name>> = slice.said.iter().map(|said| said.names(namespace)).collect();
+    let until = erasure::erased_until(tx, &names.concat()).await?;
+    if until.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let late = |(said, names): (&Said, &Vec<Name>)| {
+        let at = occurred_at(said.timestamp, said.sent_at, came.received_at, came.machine_at);
+        // Names go from the strongest; whom a user id names, others said beside it don't.
+        let own = if said.user_id.is_some() { names.get(..1).unwrap_or_default() } else { names };
+        own.iter().filter_map(|name| until.get(name)).any(|until| at <= *until)
+    };
+    let places = slice.said.iter().zip(&names).enumerate();
+    Ok(places.filter(|(_, pair)| late(*pair)).map(|(place, _)| place).collect())
 }
 
 /// An event that nobody had said before.
@@ -78,7 +106,11 @@ struct New<'a> {
 }
 
 /// Claims the message ids: of several events with one id, here or before, the first one has it.
-async fn new_messages<'a>(tx: &Tx, slice: &'a Slice) -> Result<Vec<New<'a>>, StoreError> {
+async fn new_messages<'a>(
+    tx: &Tx,
+    slice: &'a Slice,
+    dropped: &BTreeSet<usize>,
+) -> Result<Vec<New<'a>>, StoreError> {
     let ids = facts::fresh_event_ids(tx, slice.said.len()).await?;
     let mut seen = HashSet::new();
     let candidates: Vec<New<'_>> = ids
@@ -88,7 +120,7 @@ async fn new_messages<'a>(tx: &Tx, slice: &'a Slice) -> Result<Vec<New<'a>>, Sto
             let message_id = said.message_id.clone().unwrap_or_else(|| id.to_string());
             New { place, id, message_id, said }
         })
-        .filter(|new| seen.insert(new.message_id.clone()))
+        .filter(|new| !dropped.contains(&new.place) && seen.insert(new.message_id.clone()))
         .collect();
     let messages = candidates.iter().map(|new| (new.message_id.clone(), new.id)).collect();
     let mine = facts::claim_messages(tx, slice.origin.source.id, messages).await?;

@@ -8,6 +8,7 @@ mod log;
 mod project;
 mod read;
 
+use log::Appended;
 pub(super) use read::{Origin, Slice};
 
 use super::ServiceError;
@@ -36,7 +37,7 @@ pub struct Batch {
 /// What became of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Receipt {
-    /// Taken in: logged, or, for browsing, counted.
+    /// Taken in: logged; for browsing, counted; of people who were erased since, dropped.
     pub accepted: usize,
     /// Known already by their message id; nothing was changed.
     pub duplicate: usize,
@@ -160,9 +161,10 @@ pub(in crate::service) async fn take_in(
     received_at: Instant,
     stamp: Stamp,
 ) -> Result<TakenIn, StoreError> {
-    let logged = log::append(tx, slice, received_at, stamp.machine).await?;
-    let (accepted, duplicate) = (logged.len() + slice.browsing, slice.said.len() - logged.len());
+    let Appended { logged, dropped } = log::append(tx, slice, received_at, stamp.machine).await?;
     project::apply(tx, slice, received_at, &logged).await?;
+    let fresh: BTreeSet<usize> = logged.iter().map(|event| event.place).chain(dropped).collect();
+    let (accepted, duplicate) = (fresh.len() + slice.browsing, slice.said.len() - fresh.len());
     let receipt = Receipt { accepted, duplicate, rejected: slice.rejected.clone() };
-    Ok(TakenIn { receipt, fresh: logged.iter().map(|event| event.place).collect() })
+    Ok(TakenIn { receipt, fresh })
 }

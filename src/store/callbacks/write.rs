@@ -210,6 +210,30 @@ pub async fn find_by_origin(db: &Db, origin_key: &str) -> Result<Option<Callback
     Ok(db.number(sql, args![origin_key]).await?.map(CallbackId))
 }
 
+/// Cancels one that nobody has in hand and that stands in `from`, for a reason of the book's own.
+pub async fn cancel(
+    tx: &Tx,
+    id: CallbackId,
+    from: &str,
+    reason: &str,
+    detail: serde_json::Value,
+    now: Instant,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE callback SET state = 'cancelled', reason = $1, ended_at = $2, wake_at = NULL, \
+               ready_since = NULL, next_ring_at = NULL, fence = fence + 1 WHERE id = $3";
+    tx.exec_one("cancelling a callback", sql, args![reason, now, id]).await?;
+    let line = Logged {
+        callback_id: id,
+        at: now,
+        actor: "kinkeeper".to_owned(),
+        event: "cancel".to_owned(),
+        from_state: from.to_owned(),
+        to_state: "cancelled".to_owned(),
+        detail,
+    };
+    log(tx, line).await
+}
+
 pub async fn log(tx: &Tx, line: Logged) -> Result<(), StoreError> {
     let sql = "INSERT INTO callback_log (callback_id, at, actor, event, from_state, to_state, detail) \
                VALUES ($1, $2, $3, $4, $5, $6, $7)";

@@ -117,20 +117,9 @@ pub async fn settle_callbacks(
             rank("c")
         );
         for row in tx.all(&sql, args![loser, other]).await? {
-            let id = row.int("id")?;
-            let sql = "UPDATE callback SET state = 'cancelled', reason = 'merged', ended_at = $1, wake_at = NULL, \
-                       ready_since = NULL, next_ring_at = NULL, fence = fence + 1 WHERE id = $2";
-            tx.exec_one("cancelling a merged callback", sql, args![now, id]).await?;
-            let line = callbacks::Logged {
-                callback_id: CallbackId(id),
-                at: now,
-                actor: "kinkeeper".to_owned(),
-                event: "cancel".to_owned(),
-                from_state: row.text("state")?,
-                to_state: "cancelled".to_owned(),
-                detail: json!({ "reason": "merged", "customer": other.to_string() }),
-            };
-            callbacks::log(tx, line).await?;
+            let (id, from) = (CallbackId(row.int("id")?), row.text("state")?);
+            let detail = json!({ "reason": "merged", "customer": other.to_string() });
+            callbacks::cancel(tx, id, &from, "merged", detail, now).await?;
         }
     }
     Ok(())
