@@ -151,7 +151,7 @@ pub async fn remember(tx: &Tx, hashes: Vec<String>, at: Instant) -> Result<(), S
 
 /// Until when whoever bore each of these names was erased; who wasn't has no entry.
 pub async fn erased_until(db: &Db, names: &[Name]) -> Result<HashMap<Name, Instant>, StoreError> {
-    if db.number("SELECT 1 FROM erased_name LIMIT 1", vec![]).await?.is_none() {
+    if db.number("SELECT CAST(1 AS BIGINT) FROM erased_name LIMIT 1", vec![]).await?.is_none() {
         return Ok(HashMap::new());
     }
     let salt = meta::erasure_salt(db).await?;
