@@ -117,7 +117,7 @@ pub async fn candidates(book: &Book, limit: i64) -> Result<Vec<CandidateView>, S
 /// What an account may be.
 pub const ACCOUNT_KINDS: [&str; 5] = ["consumer", "reseller", "staff", "test", "brushing"];
 
-/// Says what kind of account a customer has. Only a consumer has a tier above regular and gets care campaigns.
+/// Says what kind of account a customer has. It is shown; tiers and campaigns don't look at it yet.
 pub async fn set_account_kind(
     book: &Book,
     id: CustomerId,

@@ -1,5 +1,6 @@
 //! Who is who: merging gives one customer with everything, parting gives each back their own.
 
+mod care;
 mod laws;
 mod merging;
 mod resolving;
