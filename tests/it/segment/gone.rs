@@ -56,15 +56,18 @@ async fn send(address: SocketAddr, key: &str, round: u64, patience: Duration) ->
     text.starts_with("HTTP/1.1 200") && text.contains("\"success\":true")
 }
 
-async fn in_the_book(door: &Door) -> (BTreeSet<String>, BTreeSet<String>) {
-    let events = door.lines("SELECT message_id FROM event").await;
-    let orders = door.lines("SELECT order_key FROM orders WHERE paid_at IS NOT NULL").await;
-    let (logged, ordered): (BTreeSet<_>, BTreeSet<_>) = (
-        events.iter().cloned().collect(),
-        orders.iter().map(|key| key.trim_start_matches("shop:").to_owned()).collect(),
-    );
-    assert_eq!((events.len(), orders.len()), (logged.len(), ordered.len()), "something is there twice");
-    (logged, ordered)
+/// The events in the book, each there once and with its order. Read in one statement: what clients who hung up had begun
+/// may still be finished meanwhile.
+async fn in_the_book(door: &Door) -> BTreeSet<String> {
+    let sql = "SELECT e.message_id || ' ' || CAST(COUNT(o.id) AS TEXT) FROM event e LEFT JOIN orders o \
+               ON o.order_key = 'shop:' || e.message_id AND o.paid_at IS NOT NULL GROUP BY e.id, e.message_id";
+    let found = door.lines(sql).await;
+    let logged: BTreeSet<String> = found
+        .iter()
+        .map(|line| line.strip_suffix(" 1").unwrap_or_else(|| panic!("{line} orders")).to_owned())
+        .collect();
+    assert_eq!(found.len(), logged.len(), "something is there twice");
+    logged
 }
 
 on_both_databases! {
@@ -102,8 +105,7 @@ on_both_databases! {
         stop.cancel();
         serving.await.expect("it ends");
 
-        let (logged, ordered) = in_the_book(&door).await;
-        assert_eq!(logged, ordered, "an event without its order, or the other way round");
+        let logged = in_the_book(&door).await;
         let lost: Vec<_> = answered.iter().flat_map(|round| ids(*round)).filter(|id| !logged.contains(id)).collect();
         assert!(lost.is_empty(), "answered and lost: {lost:?}");
         for round in 0..=ROUNDS {
@@ -119,8 +121,7 @@ on_both_databases! {
             assert!(known == ORDERS || known == 0 && ids(round).all(|id| !logged.contains(&id)), "{round}: {again}");
             assert_eq!(again["accepted"], ORDERS - known);
         }
-        let (logged, ordered) = in_the_book(&door).await;
-        assert_eq!(logged, ordered);
+        let logged = in_the_book(&door).await;
         assert!((0..=ROUNDS).flat_map(ids).all(|id| logged.contains(&id)));
     }
 }
