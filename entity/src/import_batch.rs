@@ -26,6 +26,10 @@ pub struct Model {
     pub without_customer: i64,
     pub left_out: i64,
     pub leased_until: Option<i64>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub actor: Option<String>,
+    #[sea_orm(column_type = "Text")]
+    pub said: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -18,6 +18,7 @@ mod m20261122_000007_imports;
 mod m20261122_000008_set_aside;
 mod m20261122_000009_identities;
 mod m20261122_000010_facts;
+mod m20261122_000012_import_batches;
 mod m20261122_000013_repair;
 mod m20261122_000014_looking;
 mod m20261122_000015_erasure;
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000008_set_aside::Migration),
             Box::new(m20261122_000009_identities::Migration),
             Box::new(m20261122_000010_facts::Migration),
+            Box::new(m20261122_000012_import_batches::Migration),
             Box::new(m20261122_000013_repair::Migration),
             Box::new(m20261122_000014_looking::Migration),
             Box::new(m20261122_000015_erasure::Migration),

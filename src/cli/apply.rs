@@ -68,7 +68,8 @@ fn documents(n: usize) -> String {
     if n == 1 { "1 document".to_owned() } else { format!("{n} documents") }
 }
 
-fn shown(changes: &[Change]) -> String {
+/// What would change, for people.
+pub(super) fn shown(changes: &[Change]) -> String {
     let mut lines = Vec::new();
     let mut unchanged = 0;
     for change in changes {

@@ -1,6 +1,7 @@
 //! `import`: files of customers, orders, tickets and touches, with a progress bar where somebody watches.
 
 mod inspect;
+mod people;
 
 use super::failure::{Failure, Outcome};
 use super::output::FormatArg;
@@ -25,7 +26,11 @@ pub enum Import {
     Orders(OrdersFile),
     Tickets(TicketsFile),
     Contacts(ContactsFile),
+    Events(EventsFile),
+    Staff(people::StaffFile),
+    Shifts(people::ShiftsFile),
     Inspect(inspect::InspectFile),
+    Batches(people::Batches),
 }
 
 /// What a cron job needs to know.
@@ -64,6 +69,14 @@ pub struct TicketsFile {
 #[derive(Debug, Args)]
 #[command(after_help = concat!("Example:\n  kinkeeper import contacts touches.csv --history\n\n", exit_codes!()))]
 pub struct ContactsFile {
+    #[command(flatten)]
+    file: FileArgs,
+}
+
+/// Events in Segment's shape, one JSON object a line
+#[derive(Debug, Args)]
+#[command(after_help = concat!("Example:\n  kinkeeper import events events.ndjson.gz --history\n\n", exit_codes!()))]
+pub struct EventsFile {
     #[command(flatten)]
     file: FileArgs,
 }
@@ -137,12 +150,16 @@ impl Import {
     pub async fn run(self, global: &Global) -> Outcome {
         let (kind, args) = match self {
             Self::Inspect(command) => return command.run(global).await,
+            Self::Batches(command) => return command.run(global).await,
+            Self::Staff(command) => return command.run(global).await,
+            Self::Shifts(command) => return command.run(global).await,
+            Self::Events(EventsFile { file }) => (Kind::Events, file),
             Self::Contacts(ContactsFile { file }) => (Kind::Contacts, file),
             Self::Customers(CustomersFile { file }) => (Kind::Customers, file),
             Self::Orders(OrdersFile { file }) => (Kind::Orders, file),
             Self::Tickets(TicketsFile { file }) => (Kind::Tickets, file),
         };
-        let request = Request {
+        let mut request = Request {
             kind,
             path: args.file,
             form: args.form.into(),
@@ -152,8 +169,10 @@ impl Import {
             unknown: if args.traits { Unknown::Keep } else { Unknown::Refuse },
             later: Later::Refuse,
             reject: args.reject,
+            actor: None,
         };
         let session = global.open().await?;
+        request.actor = Some(session.actor.clone());
         let book = &session.app.book;
         let mut bar = Bar::new();
         let report = import::run(&book.store, &book.shop_key, &request, &mut bar).await;

@@ -8,7 +8,7 @@ use domain::time::{Instant, MachineInstant};
 /// A file about to be imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewImport {
-    /// `customers`, `orders` or `tickets`.
+    /// What it is about: `customers`, `orders`, …
     pub kind: &'static str,
     pub file_name: String,
     /// SHA-256 of the file, hex.
@@ -19,6 +19,10 @@ pub struct NewImport {
     pub received_at: Instant,
     /// Until when, unless it is heard of again, it counts as under way.
     pub leased_until: MachineInstant,
+    /// Who begins it.
+    pub actor: Option<String>,
+    /// Flags of the file's form and profile.
+    pub said: String,
 }
 
 /// What was made of the rows so far. Each row is counted once.
@@ -69,10 +73,14 @@ pub struct Import {
     /// Until when somebody counts as working on it; `None`: nobody does, and its customers don't wait for it.
     pub leased_until: Option<MachineInstant>,
     pub counts: Counts,
+    /// Who began it.
+    pub actor: Option<String>,
+    /// Flags of the file's form and profile.
+    pub said: String,
 }
 
 const SELECTED: &str = "id, kind, file_name, file_hash, source_id, historical, received_at, finished_at, cursor_row, \
-     leased_until, accepted, duplicate, rejected, without_customer, left_out";
+     leased_until, accepted, duplicate, rejected, without_customer, left_out, actor, said";
 
 fn read(row: &Row) -> Result<Import, StoreError> {
     Ok(Import {
@@ -93,6 +101,8 @@ fn read(row: &Row) -> Result<Import, StoreError> {
             without_customer: row.int("without_customer")?,
             left_out: row.int("left_out")?,
         },
+        actor: row.opt_text("actor")?,
+        said: row.text("said")?,
     })
 }
 
@@ -132,6 +142,8 @@ pub async fn begin(tx: &Tx, new: NewImport) -> Result<Import, StoreError> {
         "without_customer",
         "left_out",
         "leased_until",
+        "actor",
+        "said",
     ];
     let row = args![
         new.kind,
@@ -148,6 +160,8 @@ pub async fn begin(tx: &Tx, new: NewImport) -> Result<Import, StoreError> {
         0_i64,
         0_i64,
         new.leased_until,
+        new.actor,
+        new.said,
     ];
     let rows =
         tx.insert_returning("import_batch", &columns, vec![row], &format!("RETURNING {SELECTED}")).await?;

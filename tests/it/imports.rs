@@ -11,9 +11,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 mod abandoned;
+mod bad;
 mod forms;
 mod profiles;
 mod rows;
+mod spectrum;
+mod staffing;
 
 /// Imports, and checks that each row of the file is counted once.
 async fn run(retail: &Retail, request: &Request) -> Result<Report, ServiceError> {

@@ -89,6 +89,8 @@ fn read(r: &mut Reader, document: &Value, zone: Tz) -> Option<Roster> {
     let weekly = weekly(r, &doc);
     let days = days(r, &doc);
     if let (Some(weekly), Some(days)) = (&weekly, &days)
+        // Named days say it on purpose: somebody is away all month.
+        && doc.get("days").is_none()
         && weekly.iter().chain(days.values()).all(Vec::is_empty)
     {
         r.report("weekly", "missing", "nobody works; give hours such as mon: [\"09:00-18:00\"]");

@@ -78,6 +78,9 @@ const TICKETS: [&str; 17] = [
 ];
 const CONTACTS: [&str; 7] = ["customer_id", "phone", "at", "channel", "purpose", "source", "shop"];
 
+/// The whole of it, as JSON.
+const EVENTS: [&str; 1] = ["event"];
+
 /// Fields that hold instants, whatever the kind.
 const INSTANTS: [&str; 8] = [
     "paid_at",
@@ -120,7 +123,7 @@ impl Kind {
             Self::Orders => &ORDERS,
             Self::Tickets => &TICKETS,
             Self::Contacts => &CONTACTS,
-            Self::Events => &[],
+            Self::Events => &EVENTS,
         }
     }
 
@@ -131,7 +134,7 @@ impl Kind {
             Self::Orders => &["order_id", "customer_id", "paid_at"],
             Self::Tickets => &["ticket_id", "customer_id", "opened_at"],
             Self::Contacts => &["at", "channel"],
-            Self::Events => &[],
+            Self::Events => &EVENTS,
         }
     }
 

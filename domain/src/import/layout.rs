@@ -1,9 +1,10 @@
 //! A file's header under a profile: which column is which field, and a row's cells as our values.
 
 use super::cell::{Held, amount, held, instant};
-use super::kind::{Kind, Nature, consent_of, nature};
+use super::kind::{self, Nature, consent_of, nature};
 use super::profile::{Alternative, OwnNames, Profile, Scope, Table};
-use crate::contact::{self, Class};
+use crate::contact::{self, Address, Class};
+use crate::customer::identity::{self, Kind};
 use crate::money::Currency;
 use crate::problem::{Problem, nearest};
 use chrono_tz::Tz;
@@ -46,7 +47,7 @@ enum How {
 /// A header, understood.
 #[derive(Debug, Clone)]
 pub struct Layout {
-    pub kind: Kind,
+    pub kind: kind::Kind,
     /// Columns as the file names them, trimmed.
     pub names: Vec<String>,
     pub taken: Vec<Taken>,
@@ -179,7 +180,7 @@ impl Layout {
             .filter(lacks)
             .map(|field| self.missing_column(field, names))
             .collect();
-        if self.kind == Kind::Contacts
+        if self.kind == kind::Kind::Contacts
             && !["customer_id", "phone"].iter().any(|f| self.index.contains_key(*f))
         {
             let detail = "the file has neither customer_id nor phone; a touch needs one of them";
@@ -290,17 +291,23 @@ fn names_somebody(text: &str, scope: &Scope) -> Option<String> {
     if text.is_empty() {
         return None;
     }
-    match scope {
-        Scope::UserId => Some(text.to_owned()),
-        Scope::External(_) if text.contains('*') => None,
-        Scope::External(platform) => Some(format!("{platform}:{text}")),
-        Scope::Phone => contact::phone(text)
-            .filter(|phone| phone.class == Class::Real && phone.usable)
-            .map(|phone| format!("phone:{}", phone.value)),
-        Scope::Email => {
-            contact::email(text).filter(|mail| mail.usable).map(|mail| format!("email:{}", mail.value))
-        }
+    let (kind, platform, value) = match scope {
+        Scope::UserId => return Some(text.to_owned()),
+        Scope::External(_) if text.contains('*') => return None,
+        Scope::External(platform) => (Kind::External, platform.as_str(), text.to_owned()),
+        Scope::Phone => (Kind::Phone, "", real(contact::phone(text))?),
+        Scope::Email => (Kind::Email, "", real(contact::email(text))?),
+    };
+    // A hotline or a number typed into a mandatory field is nobody's.
+    if identity::is_blocked(kind, &value) {
+        return None;
     }
+    identity::in_place_of_user_id(kind, platform, &value)
+}
+
+/// A number or address that somebody can be reached by, and nobody else.
+fn real(address: Option<Address>) -> Option<String> {
+    address.filter(|address| address.usable && address.class == Class::Real).map(|address| address.value)
 }
 
 fn places_of(names: &[String], listed: &[String]) -> Vec<usize> {
@@ -326,7 +333,7 @@ fn sound(names: &[String]) -> Vec<Problem> {
     problems
 }
 
-fn unknown_column(kind: Kind, name: &str, place: usize) -> Problem {
+fn unknown_column(kind: kind::Kind, name: &str, place: usize) -> Problem {
     let known = kind.columns().iter().copied().chain(["consent_email_marketing", "consent_sms_marketing"]);
     let hint = match nearest(name, known) {
         Some(near) => format!("did you mean {near}? Or keep it with --traits"),

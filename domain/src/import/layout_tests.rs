@@ -1,7 +1,8 @@
 //! Headers under profiles, and rows as our values.
 
+use super::super::kind::Kind;
 use super::super::profile::{best, fits, named};
-use super::*;
+use super::{Around, Currency, Layout, Problem, Profile, Unknown};
 use serde_json::json;
 
 fn around() -> Around {

@@ -53,7 +53,7 @@ pub async fn list_unfinished(store: &Store) -> Result<Vec<Unfinished>, ServiceEr
     let view = |import: imports::Import| {
         let history = if import.historical { " --history" } else { "" };
         Unfinished {
-            command: format!("kinkeeper import {} {}{history}", import.kind, import.file_name),
+            command: format!("kinkeeper import {} {}{}{history}", import.kind, import.file_name, import.said),
             under_way: import.leased_until.is_some_and(|until| until > machine),
             rows_done: import.cursor_row,
             kind: import.kind,

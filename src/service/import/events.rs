@@ -6,7 +6,9 @@
 
 use super::Kind;
 use super::columns::Cells;
-use domain::contact::Class;
+use chrono_tz::Tz;
+use domain::contact::{self, Class};
+use domain::customer::identity::{self, is_blocked};
 use domain::money::Currency;
 use domain::problem::{Problem, Problems};
 use domain::time::Instant;
@@ -19,6 +21,8 @@ pub(super) struct Origin {
     pub kind: Kind,
     pub shop_key: String,
     pub currency: Currency,
+    /// Of events' instants without offset; other kinds' are read by their profile.
+    pub zone: Tz,
     pub file_hash: String,
 }
 
@@ -54,6 +58,9 @@ impl Origin {
             );
             problems.push(row.problem("shop", "other_shop", detail));
         }
+        if self.kind == Kind::Events {
+            return Said::Events(self.event(first, problems));
+        }
         let customer = match first.id("customer_id") {
             Ok(Some(customer)) => customer,
             // A touch may name a telephone number instead.
@@ -80,11 +87,24 @@ impl Origin {
         if full.len() <= LONGEST_ID && !id.contains(':') {
             return full;
         }
-        let hash: String = Sha256::digest(format!("{}:{id}", self.shop_key))[..16]
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect();
-        format!("{what}:{hash}{part}")
+        format!("{what}:{}{part}", short_hash(&format!("{}:{id}", self.shop_key)))
+    }
+
+    /// An event as its sender wrote it. Without a message id its own text is one, so that the same line again
+    /// is the same event.
+    fn event(&self, row: &Cells<'_>, problems: &mut Problems) -> Vec<Dated> {
+        let text = problems.note(row.required("event"));
+        let Ok(mut event @ Value::Object(_)) = serde_json::from_str::<Value>(text) else {
+            let detail = "is no JSON object; write {\"type\": \"track\", \"userId\": …, \"event\": …}";
+            problems.push(row.problem("event", "not_an_object", detail));
+            return Vec::new();
+        };
+        if ["messageId", "message_id"].iter().all(|name| event.get(name).is_none_or(Value::is_null)) {
+            // The object's own order of keys, whatever the file's.
+            event["messageId"] = json!(format!("events:{}", short_hash(&event.to_string())));
+        }
+        let at = event.get("timestamp").and_then(Value::as_str).and_then(|at| Instant::parse(at, self.zone));
+        vec![Dated { at, event }]
     }
 
     /// What tells this row of this file from every other, in the order of rows.
@@ -234,10 +254,21 @@ impl Origin {
     }
 }
 
+/// Half of a SHA-256, hex.
+fn short_hash(text: &str) -> String {
+    Sha256::digest(text)[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Who a telephone number names, as a customer's id.
 fn phone_user(row: &Cells<'_>, phone: &str, problems: &mut Problems) -> String {
-    match domain::contact::phone(phone) {
-        Some(phone) if phone.usable && phone.class == Class::Real => format!("phone:{}", phone.value),
+    match contact::phone(phone) {
+        Some(phone)
+            if phone.usable
+                && phone.class == Class::Real
+                && !is_blocked(identity::Kind::Phone, &phone.value) =>
+        {
+            format!("phone:{}", phone.value)
+        }
         _ => {
             let detail = format!("\"{phone}\" names nobody; put a whole telephone number or a customer_id");
             problems.push(row.problem("phone", "bad_phone", detail));

@@ -53,7 +53,7 @@ pub async fn inspect(
 ) -> Result<Inspection, ServiceError> {
     let currency = find_shop(store, shop_key).await?.shop.currency;
     let FormSaid { encoding, delimiter, sheet } = said;
-    let how = How { encoding, delimiter, sheet, hint: None };
+    let how = How { encoding, delimiter, sheet, ..How::default() };
     let sample = sample(path, &how).map_err(|e| cannot_read(path, e))?;
     let fitting = fits(shipped(), kind, &sample.names);
     let about = kind.or(fitting.first().map(|fit| fit.table.kind)).unwrap_or(Kind::Orders);

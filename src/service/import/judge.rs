@@ -84,6 +84,10 @@ impl Judge {
 
 /// An event's problem as the row's: of an order's line in the row that is the line, with the cell quoted.
 fn in_cell(cells: &[Cells<'_>], problem: Problem) -> Problem {
+    if let Some(row) = cells.first().filter(|row| row.get("event").is_some()) {
+        let whole = row.of_row(problem.code, problem.detail);
+        return Problem { at: format!("{}, {}", whole.at, problem.at), ..whole };
+    }
     let column = problem.at.rsplit('.').next().unwrap_or_default();
     let refund = cells.first().and_then(|row| row.get("kind")).is_some_and(|kind| kind != "purchase");
     let column = match column {

@@ -2,6 +2,7 @@
 //! the cursor in it, so that an interrupted import goes on where it was. The same file twice changes nothing.
 
 mod abandoned;
+mod batches;
 mod columns;
 mod events;
 mod inspect;
@@ -12,13 +13,16 @@ mod reading;
 mod records;
 mod reject;
 mod run;
+mod staffing;
 
 pub use abandoned::{Unfinished, end_abandoned, list_unfinished};
+pub use batches::{Batch, list_batches};
 pub use domain::import::{Kind, Unknown};
 pub use events::Dated;
 pub use inspect::{Fitting, Inspection, inspect, next_command};
 pub use profiles::{Choice, shipped};
 pub use run::{feed, run};
+pub use staffing::{Codes, shift_documents, staff_documents};
 
 use crate::store::imports::Counts;
 use domain::ids::ImportId;
@@ -76,6 +80,8 @@ pub struct Request {
     pub later: Later,
     /// Receives each refused row with its reason.
     pub reject: Option<PathBuf>,
+    /// Who imports, as the list of imports tells.
+    pub actor: Option<String>,
 }
 
 impl Request {
@@ -91,7 +97,28 @@ impl Request {
             unknown: Unknown::Refuse,
             later: Later::Refuse,
             reject: None,
+            actor: None,
         }
+    }
+
+    /// The flags of form and profile, as they would be typed.
+    fn said(&self) -> String {
+        let FormSaid { encoding, delimiter, sheet } = &self.form;
+        let (profile, map) = match &self.profile {
+            Choice::Detect => (None, None),
+            Choice::Named(name) => (Some(name.clone()), None),
+            Choice::Map(path) => (None, Some(path.display().to_string())),
+        };
+        [
+            ("encoding", encoding),
+            ("delimiter", delimiter),
+            ("sheet", sheet),
+            ("profile", &profile),
+            ("map", &map),
+        ]
+        .into_iter()
+        .filter_map(|(flag, value)| Some(format!(" --{flag} '{}'", value.as_ref()?)))
+        .collect()
     }
 }
 

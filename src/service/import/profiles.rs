@@ -134,7 +134,7 @@ mod tests {
             let profile = Profile::parse(&document).unwrap_or_else(|p| panic!("{name}: {p:#?}"));
             assert_eq!(profile.name, name);
         }
-        assert_eq!(shipped()[0].tables.len(), 4, "every kind of table");
+        assert_eq!(shipped()[0].tables.len(), 5, "every kind of table");
     }
 
     #[test]

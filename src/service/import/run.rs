@@ -3,7 +3,7 @@
 use super::events::{Dated, Origin, Said};
 use super::judge::{Judge, Judged};
 use super::profiles::Choice;
-use super::reading::{Broken, How, file_hash};
+use super::reading::{Broken, How, Objects, file_hash};
 use super::records::{Reading, Record, Records};
 use super::reject::{Begin, RejectFile, is_same_file, try_out};
 use super::{Age, FormSaid, Kind, Mode, Progress, RefusedRow, Report, Request, Unknown, end_abandoned};
@@ -47,7 +47,7 @@ pub async fn run(
     let reading = Reading {
         kind: request.kind,
         path: &request.path,
-        how: How { encoding, delimiter, sheet, hint: None },
+        how: How { encoding, delimiter, sheet, hint: None, objects: objects_of(request.kind) },
         choice: &request.profile,
         unknown: request.unknown,
         around: around(&shop),
@@ -83,8 +83,13 @@ async fn whole(
         None => store.business_now().await?,
     };
     let shop = &shop.shop;
-    let origin =
-        Origin { kind: request.kind, shop_key: shop.key.clone(), currency: shop.currency, file_hash };
+    let origin = Origin {
+        kind: request.kind,
+        shop_key: shop.key.clone(),
+        currency: shop.currency,
+        zone: shop.zone,
+        file_hash,
+    };
     let resumed_from = import.map_or(0, |(import, _)| import.cursor_row.unsigned_abs());
     let starting = if resumed_from == 0 { Begin::Anew } else { Begin::Append };
     let reject = RejectFile::open(request.reject.as_deref(), &records.header, starting)
@@ -143,7 +148,13 @@ pub async fn feed(
     let reading = Reading { kind, path, how, choice: &Choice::Detect, unknown, around: around(&shop) };
     let mut records = Records::open(&reading).map_err(cannot)?;
     let file_hash = file_hash(path).map_err(|e| cannot(Broken::Io(e)))?;
-    let origin = Origin { kind, shop_key: shop.shop.key.clone(), currency: shop.shop.currency, file_hash };
+    let origin = Origin {
+        kind,
+        shop_key: shop.shop.key.clone(),
+        currency: shop.shop.currency,
+        zone: shop.shop.zone,
+        file_hash,
+    };
     let mut events = Vec::new();
     while let Some(record) = records.next().map_err(cannot)? {
         if let Some(problem) = record.unreadable {
@@ -164,6 +175,11 @@ pub async fn feed(
     }
     events.sort_by_key(|(at, _)| *at);
     Ok(events)
+}
+
+/// Events keep their nesting; every other kind is plain columns.
+fn objects_of(kind: Kind) -> Objects {
+    if kind == Kind::Events { Objects::Events } else { Objects::Rows }
 }
 
 fn around(shop: &ShopRow) -> Around {
@@ -222,6 +238,7 @@ async fn begin(
     let (what, historical) = (request.kind.as_str(), request.age == Age::Historical);
     let (file_hash, shop_id) = (file_hash.to_owned(), shop.id);
     let source_key = source_key(&shop.shop.key);
+    let (actor, said) = (request.actor.clone(), request.said());
     let import: Import = store
         .write(Lane::People, move |tx| {
             Box::pin(async move {
@@ -239,6 +256,8 @@ async fn begin(
                     historical,
                     received_at,
                     leased_until: machine + LEASE,
+                    actor,
+                    said,
                 };
                 imports::begin(tx, new).await
             })
@@ -249,6 +268,12 @@ async fn begin(
         let detail =
             "this file's import was interrupted; go on with it as it was begun, with or without --history";
         return Err(ServiceError::Conflict(detail.to_owned()));
+    }
+    if import.cursor_row > 0 && import.said != request.said() {
+        let begun =
+            if import.said.is_empty() { "without flags of form or profile" } else { import.said.trim() };
+        let detail = format!("this file's import was interrupted; go on with it as it was begun: {begun}");
+        return Err(ServiceError::Conflict(detail));
     }
     let source = Source::find(store, import.source).await?;
     Ok((import, source))

@@ -93,6 +93,9 @@ both_databases! {
         let consents = "SELECT i.kind || ':' || i.value AS who, c.channel, c.state FROM consent c JOIN identifier i \
             ON i.id = (SELECT MIN(j.id) FROM identifier j WHERE j.customer_id = c.customer_id) WHERE c.channel = 'email' ORDER BY who";
         assert_eq!(shop.lines(consents).await, ["email:rosa@example.com|email|granted", "phone:+441164960108|email|denied"]);
+        // Neither address nor number became part of a message's id or a property.
+        let told = "SELECT COUNT(*) FROM event WHERE message_id LIKE '%rosa%' OR message_id LIKE '%4960108%' OR properties LIKE '%rosa%'";
+        assert_eq!(shop.number(told).await, 0);
     }
 
     async fn a_workbook_comes_in_by_its_cells(book: Book) {

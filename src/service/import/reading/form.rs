@@ -22,6 +22,17 @@ pub(in crate::service::import) struct How {
     pub sheet: Option<String>,
     /// A profile's encoding, for what isn't UTF-8.
     pub hint: Option<String>,
+    pub objects: Objects,
+}
+
+/// What one JSON object a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::service::import) enum Objects {
+    /// A row: its keys are columns.
+    #[default]
+    Rows,
+    /// An event: the only column.
+    Events,
 }
 
 /// What form a file has.
@@ -29,7 +40,7 @@ pub(in crate::service::import) struct How {
 pub(in crate::service::import) enum Form {
     Csv { encoding: &'static Encoding, delimiter: u8 },
     Sheet { name: String },
-    Lines,
+    Lines { objects: Objects },
 }
 
 /// A file's rows, begun.
@@ -49,7 +60,7 @@ impl Form {
                 format!("CSV, {}, {name}", encoding.name().to_uppercase())
             }
             Self::Sheet { name } => format!("XLSX, sheet {name}"),
-            Self::Lines => "NDJSON".to_owned(),
+            Self::Lines { .. } => "NDJSON".to_owned(),
         }
     }
 
@@ -57,7 +68,7 @@ impl Form {
     pub fn row(&self, line: u64) -> String {
         match self {
             Self::Sheet { .. } => format!("row {line}"),
-            Self::Csv { .. } | Self::Lines => format!("line {line}"),
+            Self::Csv { .. } | Self::Lines { .. } => format!("line {line}"),
         }
     }
 
@@ -98,7 +109,10 @@ pub(in crate::service::import) fn open_as(path: &Path, form: Form) -> Result<Ope
             Rows::Csv(CsvRows::new(text, *delimiter))
         }
         Form::Sheet { name } => Rows::Sheet(SheetRows::open(path, name)?),
-        Form::Lines => Rows::Lines(JsonRows::open(|| raw(path))?),
+        Form::Lines { objects: Objects::Rows } => Rows::Lines(JsonRows::open(|| raw(path))?),
+        Form::Lines { objects: Objects::Events } => {
+            Rows::Lines(JsonRows::whole(raw(path).map_err(Broken::Io)?))
+        }
     };
     Ok(Opened { rows, form })
 }
@@ -127,7 +141,7 @@ fn tell(path: &Path, how: &How) -> Result<Form, Broken> {
     }
     let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start);
     if text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{') {
-        return Ok(Form::Lines);
+        return Ok(Form::Lines { objects: how.objects });
     }
     let encoding = match &how.encoding {
         Some(label) => labelled(label)?,

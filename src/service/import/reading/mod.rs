@@ -7,7 +7,7 @@ mod form;
 mod ndjson;
 mod sheet;
 
-pub(super) use form::{Form, How, Opened, open, open_as};
+pub(super) use form::{Form, How, Objects, Opened, open, open_as};
 
 use domain::problem::Problem;
 use std::fs::File;
