@@ -13,6 +13,7 @@ use crate::service::hooks::Hooks;
 use crate::service::secrets::Secrets;
 use crate::service::{Book, ServiceError, StaffingMemory, defaults, import, shop};
 use crate::settings::{DatabaseSettings, MailChannel, Settings};
+use crate::store::lock::{self, Hold};
 use crate::store::{ClockKind, Lease, MachineTime, Open, Schema, Store, Timeouts};
 use crate::system::{self, Entropy, SystemClock, SystemEntropy};
 use crate::worker::{
@@ -54,6 +55,13 @@ pub fn lock_workers(database: &DatabaseSettings) -> Result<Option<File>, Service
         ))),
         Err(TryLockError::Error(e)) => Err(cannot("database.url", &path, &e)),
     }
+}
+
+/// What keeps others off a book, for as long as this lives.
+#[derive(Debug)]
+pub struct BookLock {
+    _file: Option<File>,
+    _session: Option<lock::Held>,
 }
 
 #[derive(Clone)]
@@ -164,9 +172,30 @@ impl App {
         http::router(http::AppState::new(self.book.clone(), self.alarm.clone(), limiter, hooks, recorder()))
     }
 
-    /// [`lock_workers`] for this book.
-    pub fn lock_workers(&self) -> Result<Option<File>, ServiceError> {
-        lock_workers(&self.settings.database)
+    /// Keeps whoever wants the book alone off it, and on SQLite other daemons too.
+    pub async fn lock_workers(&self) -> Result<BookLock, ServiceError> {
+        self.hold(Hold::Shared).await
+    }
+
+    /// Keeps every daemon off the book.
+    pub async fn lock_alone(&self) -> Result<BookLock, ServiceError> {
+        self.hold(Hold::Alone).await
+    }
+
+    async fn hold(&self, how: Hold) -> Result<BookLock, ServiceError> {
+        let database = &self.settings.database;
+        if database.sqlite_file().is_some() {
+            return Ok(BookLock { _file: lock_workers(database)?, _session: None });
+        }
+        let session = lock::hold(database.url.expose(), how).await?;
+        let refused = || {
+            let what = match how {
+                Hold::Shared => "is being rebuilt; start again when that is done",
+                Hold::Alone => "has a daemon at work on it; stop all of them first",
+            };
+            ServiceError::Conflict(format!("{} {what}", database.shown()))
+        };
+        Ok(BookLock { _file: None, _session: Some(session.ok_or_else(refused)?) })
     }
 
     /// To mail at another zone's hours, or to take one currency for another, would be worse than not to start.
@@ -184,7 +213,7 @@ impl App {
         stop: CancellationToken,
         ready: impl FnOnce(SocketAddr) + Send,
     ) -> Result<(), ServiceError> {
-        let _lock = self.lock_workers()?;
+        let _lock = self.lock_workers().await?;
         self.refuse_another_shop().await?;
         let listen = self.settings.http.listen;
         let listener = TcpListener::bind(listen).await.map_err(|e| {

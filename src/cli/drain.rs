@@ -23,7 +23,7 @@ pub struct Drain {
 impl Drain {
     pub async fn run(self, global: &Global) -> Outcome {
         let session = global.open_behind_clock().await?;
-        let _lock = session.app.lock_workers()?;
+        let _lock = session.app.lock_workers().await?;
         import::end_abandoned(&session.app.book.store).await?;
         for left in import::list_unfinished(&session.app.book.store).await? {
             eprintln!("warning: {}", super::live::unfinished(&left));

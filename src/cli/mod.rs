@@ -21,6 +21,7 @@ mod look;
 mod output;
 pub mod profile_text;
 mod quarantine;
+mod rebuild;
 mod serve;
 mod session;
 mod staff;
@@ -57,6 +58,7 @@ enum Command {
     Resume(live::Resume),
     Suppress(suppress::Suppress),
     Drain(drain::Drain),
+    Rebuild(rebuild::Rebuild),
     #[command(subcommand)]
     Import(import::Import),
     Apply(apply::Apply),
@@ -108,6 +110,7 @@ async fn run(Cli { global, command }: Cli) -> Outcome {
         Command::Resume(command) => command.run(&global).await,
         Command::Suppress(command) => command.run(&global).await,
         Command::Drain(command) => command.run(&global).await,
+        Command::Rebuild(command) => command.run(&global).await,
         Command::Import(command) => command.run(&global).await,
         Command::Apply(command) => command.run(&global).await,
         Command::Campaign(command) => command.run(&global).await,

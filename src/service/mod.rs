@@ -31,6 +31,7 @@ mod poison;
 pub mod profile;
 pub mod profiles;
 pub mod quarantine;
+pub mod rebuild;
 pub mod report;
 pub mod search;
 pub mod secrets;

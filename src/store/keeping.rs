@@ -163,7 +163,7 @@ const PROFILE: [&str; 14] = [
     "open_complaints",
 ];
 
-async fn write_profiles(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(), StoreError> {
+pub(super) async fn write_profiles(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(), StoreError> {
     let rows = kept
         .iter()
         .map(|k| {
@@ -192,7 +192,7 @@ async fn write_profiles(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(), Stor
     Ok(())
 }
 
-async fn write_tags(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(), StoreError> {
+pub(super) async fn write_tags(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(), StoreError> {
     let mut rows = Vec::new();
     let mut gone: HashMap<&str, Vec<i64>> = HashMap::new();
     for k in kept {

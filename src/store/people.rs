@@ -58,11 +58,11 @@ pub async fn absorb(
 }
 
 /// A zone nobody knows is kept among the traits and not used.
-fn zone(book: &TraitBook) -> Option<Tz> {
+pub(super) fn zone(book: &TraitBook) -> Option<Tz> {
     book.text("timezone").and_then(|name| name.parse().ok())
 }
 
-fn text(value: Option<&serde_json::Value>) -> Option<String> {
+pub(super) fn text(value: Option<&serde_json::Value>) -> Option<String> {
     match value? {
         serde_json::Value::String(text) => Some(text.clone()),
         serde_json::Value::Number(number) => Some(number.to_string()),
@@ -70,7 +70,7 @@ fn text(value: Option<&serde_json::Value>) -> Option<String> {
     }
 }
 
-fn addresses_in(field: impl Fn(&str) -> Option<String>) -> impl Iterator<Item = Address> {
+pub(super) fn addresses_in(field: impl Fn(&str) -> Option<String>) -> impl Iterator<Item = Address> {
     let email = field("email").and_then(|text| contact::email(&text));
     let phone = field("phone").and_then(|text| contact::phone(&text));
     [email, phone].into_iter().flatten()
@@ -90,7 +90,7 @@ async fn books(
     Ok(books)
 }
 
-async fn write_books(
+pub(super) async fn write_books(
     tx: &Tx,
     shop: &ShopRow,
     now: Instant,
@@ -120,7 +120,7 @@ async fn write_books(
 }
 
 /// Every address ever said is kept; the one the traits now say is the primary one of its channel.
-async fn write_addresses(
+pub(super) async fn write_addresses(
     tx: &Tx,
     books: &BTreeMap<CustomerId, TraitBook>,
     mut addresses: BTreeMap<(CustomerId, &'static str, String), Address>,

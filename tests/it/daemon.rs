@@ -13,21 +13,39 @@ use tokio_util::sync::CancellationToken;
 async fn a_second_daemon_on_the_same_file_is_refused() {
     let house = House::open(TestDatabase::migrated_sqlite().await, &[]).await;
     let other = house.beside(&[]).await;
-    let lock = house.app.lock_workers().expect("nobody else works here").expect("a file has a lock");
-    let why = other.lock_workers().expect_err("two daemons on one file").to_string();
+    let lock = house.app.lock_workers().await.expect("nobody else works here");
+    let why = other.lock_workers().await.expect_err("two daemons on one file").to_string();
     assert!(why.contains("another kinkeeper works on"), "{why}");
     let served = other.serve(CancellationToken::new(), |_| panic!("it serves")).await;
     assert!(served.is_err());
     drop(lock);
-    other.lock_workers().expect("the first has gone");
+    other.lock_workers().await.expect("the first has gone");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn several_daemons_share_a_postgres() {
     let house = House::open(TestDatabase::migrated_postgres().await, &[]).await;
     let other = house.beside(&[]).await;
-    assert!(house.app.lock_workers().expect("no lock needed").is_none());
-    assert!(other.lock_workers().expect("no lock needed").is_none());
+    let first = house.app.lock_workers().await.expect("nobody else works here");
+    let second = other.lock_workers().await.expect("several may");
+    let why = other.lock_alone().await.expect_err("not while they work").to_string();
+    assert!(why.contains("a daemon at work"), "{why}");
+    drop(first);
+    assert!(other.lock_alone().await.is_err(), "one is left");
+    drop(second);
+    // The server hears of it a moment later.
+    let mut alone = other.lock_alone().await;
+    for _ in 0..1_000 {
+        if alone.is_ok() {
+            break;
+        }
+        tokio::task::yield_now().await;
+        alone = other.lock_alone().await;
+    }
+    let alone = alone.expect("nobody is left");
+    let why = house.app.lock_workers().await.expect_err("not while it is rebuilt").to_string();
+    assert!(why.contains("being rebuilt"), "{why}");
+    drop(alone);
 }
 
 #[tokio::test(flavor = "multi_thread")]

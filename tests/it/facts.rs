@@ -4,6 +4,7 @@
 mod effects;
 mod own;
 mod rates;
+mod rebuild;
 pub mod spec;
 mod streams;
 
@@ -16,8 +17,7 @@ use streams::{Stream, state};
 async fn differences(book: &Retail) -> Vec<Difference> {
     let db = book.store.reader();
     let (mut found, mut after) = (Vec::new(), 0);
-    while let Some((keys, effects, last)) = projections::page_of_log(db, after, 7).await.expect("read") {
-        found.extend(projections::compare_effects(db, &effects).await.expect("compared"));
+    while let Some((keys, last)) = projections::page_of_log(db, after, 7).await.expect("read") {
         found.extend(projections::compare(db, &keys).await.expect("compared"));
         after = last;
     }

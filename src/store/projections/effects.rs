@@ -5,15 +5,9 @@ use super::super::in_list::all_in;
 use super::super::sql::{Arg, args, word};
 use super::super::{Db, StoreError, Tx};
 use super::table::Difference;
+use super::{Keys, Projection};
 use domain::ids::{EventId, ShopId};
-use std::collections::{BTreeMap, BTreeSet};
-
-/// Orders and unlinked refunds whose business keys are to be looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct EffectKeys {
-    orders: BTreeSet<String>,
-    unlinked: BTreeSet<String>,
-}
+use std::collections::BTreeMap;
 
 /// The word for an event's business key, where it counts once.
 fn effect_of(kind: &str) -> Option<&'static str> {
@@ -24,16 +18,6 @@ fn effect_of(kind: &str) -> Option<&'static str> {
         "Order Refunded" => "refunded",
         _ => return None,
     })
-}
-
-impl EffectKeys {
-    pub(super) fn note(&mut self, kind: &str, order_key: Option<&str>, ref_key: Option<&str>) {
-        match (effect_of(kind), order_key, ref_key) {
-            (Some(_), Some(order), _) => drop(self.orders.insert(order.to_owned())),
-            (Some(_), None, Some(reference)) => drop(self.unlinked.insert(reference.to_owned())),
-            _ => {}
-        }
-    }
 }
 
 const EFFECTS: [&str; 4] = ["placed", "completed", "cancelled", "refunded"];
@@ -55,14 +39,13 @@ enum Repair {
     Effective(EventId, i64),
 }
 
-/// Compares the business keys with the log.
-pub async fn compare_effects(db: &Db, keys: &EffectKeys) -> Result<Vec<Difference>, StoreError> {
+/// Compares the business keys of these orders and refunds with the log.
+pub(super) async fn compare(db: &Db, keys: &Keys) -> Result<Vec<Difference>, StoreError> {
     Ok(plan(db, keys).await?.into_iter().map(|(difference, _)| difference).collect())
 }
 
-/// As [`compare_effects`], and puts them right: each key is held by one of its events, and that one alone is
-/// effective.
-pub async fn settle_effects(tx: &Tx, keys: &EffectKeys) -> Result<Vec<Difference>, StoreError> {
+/// As [`compare`], and puts them right: each key is held by one of its events, and that one alone is effective.
+pub(super) async fn settle(tx: &Tx, keys: &Keys) -> Result<Vec<Difference>, StoreError> {
     let mut found = Vec::new();
     for (difference, repair) in plan(tx, keys).await? {
         found.push(difference);
@@ -77,7 +60,7 @@ pub async fn settle_effects(tx: &Tx, keys: &EffectKeys) -> Result<Vec<Difference
     Ok(found)
 }
 
-async fn plan(db: &Db, keys: &EffectKeys) -> Result<Vec<(Difference, Repair)>, StoreError> {
+async fn plan(db: &Db, keys: &Keys) -> Result<Vec<(Difference, Repair)>, StoreError> {
     let mut found = Vec::new();
     for (key, standing) in standing(db, keys).await? {
         let held = standing.holders.iter().find(|holder| standing.events.contains_key(holder));
@@ -119,13 +102,17 @@ async fn hold(tx: &Tx, (shop, order, kind, reference): &Key, by: Option<EventId>
     Ok(())
 }
 
-async fn standing(db: &Db, keys: &EffectKeys) -> Result<BTreeMap<Key, Standing>, StoreError> {
+async fn standing(db: &Db, keys: &Keys) -> Result<BTreeMap<Key, Standing>, StoreError> {
     let mut found: BTreeMap<Key, Standing> = BTreeMap::new();
     let select = "SELECT e.id, e.kind, e.effective, s.shop_id, COALESCE(e.order_key, '') AS order_key, \
                   COALESCE(e.ref_key, '') AS ref_key FROM event e JOIN source s ON s.id = e.source_id \
                   WHERE e.effective >= 0 AND e.kind IN ('Order Placed', 'Order Completed', 'Order Cancelled', 'Order Refunded')";
-    let lists = [("order_key", "", &keys.orders), ("ref_key", " AND e.order_key IS NULL", &keys.unlinked)];
-    for (column, filter, values) in lists {
+    let lists = [
+        ("order_key", "", Projection::Orders),
+        ("ref_key", " AND e.order_key IS NULL", Projection::UnlinkedRefunds),
+    ];
+    for (column, filter, projection) in lists {
+        let Some(values) = keys.get(&projection) else { continue };
         let sql = format!("{select} AND e.{column} IN ({{in}}){filter}");
         for row in all_in(db, &sql, vec![], values.iter().map(Arg::arg).collect()).await? {
             let Some(kind) = effect_of(&row.text("kind")?) else { continue };

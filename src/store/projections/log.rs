@@ -3,7 +3,6 @@
 use super::super::in_list::all_in;
 use super::super::sql::{Arg, Row, args, json, word};
 use super::super::{Db, StoreError};
-use super::effects::EffectKeys;
 use super::{Keys, note_key};
 use chrono_tz::Tz;
 use domain::event::{Detail, TicketPatch, TicketStep};
@@ -136,20 +135,14 @@ fn detail(row: &Row, kind: &str) -> Result<Option<Detail>, StoreError> {
     Ok(Some(Detail::Ticket(patch)))
 }
 
-pub(super) async fn page(
-    db: &Db,
-    after: i64,
-    limit: i64,
-) -> Result<Option<(Keys, EffectKeys, i64)>, StoreError> {
+/// The keys of the next events behind `after`, and the last one's id.
+pub(super) async fn page(db: &Db, after: i64, limit: i64) -> Result<Option<(Keys, i64)>, StoreError> {
     let sql = "SELECT id, kind, order_key, ref_key FROM event WHERE id > $1 ORDER BY id LIMIT $2";
     let rows = db.all(sql, args![after, limit]).await?;
     let Some(last) = rows.last() else { return Ok(None) };
-    let (mut keys, mut effects) = (Keys::new(), EffectKeys::default());
+    let mut keys = Keys::new();
     for row in &rows {
-        let (kind, order_key, ref_key) =
-            (row.text("kind")?, row.opt_text("order_key")?, row.opt_text("ref_key")?);
-        effects.note(&kind, order_key.as_deref(), ref_key.as_deref());
-        note_key(&mut keys, &kind, order_key, ref_key);
+        note_key(&mut keys, &row.text("kind")?, row.opt_text("order_key")?, row.opt_text("ref_key")?);
     }
-    Ok(Some((keys, effects, last.int("id")?)))
+    Ok(Some((keys, last.int("id")?)))
 }

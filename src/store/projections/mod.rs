@@ -5,11 +5,12 @@
 mod effects;
 mod fold;
 mod log;
+mod people;
 mod table;
 
-pub use effects::{EffectKeys, compare_effects, settle_effects};
 pub(super) use fold::ticket_said;
 pub use log::{Entry, Group, GroupKey};
+pub use people::{compare_people, page_of_people, rebuild_people};
 pub use table::Difference;
 
 use super::sql::Arg;
@@ -140,11 +141,12 @@ pub async fn groups(
     log::groups(db, projection.kinds(), projection.log_column(), projection.log_filter(), keys).await
 }
 
-/// Folds these keys anew from the log and makes the tables so, within the caller's transaction: rows that
-/// differ are rewritten, rows whose events are gone or ineffective go. The caller has the customers locked, or
-/// the book to itself.
+/// Folds these keys anew from the log and makes the tables so, within the caller's transaction: of each business
+/// key one event that wasn't withdrawn takes effect, rows that differ are rewritten, rows whose events are gone or
+/// ineffective go. Taking an import back, repairing and unmerging call it with the keys they touched
+/// ([`keys_of_customers`], [`note_key`]), having the customers locked.
 pub async fn reproject(tx: &Tx, keys: &Keys) -> Result<Vec<Difference>, StoreError> {
-    let mut found = Vec::new();
+    let mut found = effects::settle(tx, keys).await?;
     for (projection, keys) in keys {
         let groups = groups(tx, *projection, keys).await?;
         found.extend(rewrite(tx, *projection, keys, &groups).await?);
@@ -170,7 +172,7 @@ async fn rewrite(
 
 /// As [`reproject`], comparing only.
 pub async fn compare(db: &Db, keys: &Keys) -> Result<Vec<Difference>, StoreError> {
-    let mut found = Vec::new();
+    let mut found = effects::compare(db, keys).await?;
     for (projection, keys) in keys {
         let groups = groups(db, *projection, keys).await?;
         for (n, table) in projection.tables().iter().enumerate() {
@@ -200,14 +202,36 @@ pub async fn apply(
     Ok(read)
 }
 
-/// Events of the log behind `after` that projections are folded from, as keys, at most `limit` events; with
-/// the last event's id, `None` at the end. A page of the walk of `rebuild`.
-pub async fn page_of_log(
+/// A page of a walk of the log: the keys that its next events behind `after`, at most `limit`, are the first to
+/// name, and the last one's id. `None` at the end.
+pub async fn page_of_log(db: &Db, after: i64, limit: i64) -> Result<Option<(Keys, i64)>, StoreError> {
+    let Some((mut keys, last)) = log::page(db, after, limit).await? else { return Ok(None) };
+    for (projection, keys) in &mut keys {
+        let named = named(db, *projection, keys, Some(after)).await?;
+        keys.retain(|key| !named.contains(key));
+    }
+    Ok(Some((keys, last)))
+}
+
+/// Those of these keys that any event of the log names, effective or not; up to an event, or all of them.
+async fn named(
     db: &Db,
-    after: i64,
-    limit: i64,
-) -> Result<Option<(Keys, EffectKeys, i64)>, StoreError> {
-    log::page(db, after, limit).await
+    projection: Projection,
+    keys: &BTreeSet<String>,
+    until: Option<i64>,
+) -> Result<BTreeSet<String>, StoreError> {
+    let column = projection.log_column();
+    let kinds: Vec<String> = projection.kinds().iter().map(|kind| format!("'{kind}'")).collect();
+    let sql = format!(
+        "SELECT DISTINCT e.{column} AS of_key FROM event e WHERE e.id <= $1 AND e.{column} IN ({{in}}) \
+         AND e.kind IN ({}){}",
+        kinds.join(", "),
+        projection.log_filter()
+    );
+    let until = until.unwrap_or(i64::MAX);
+    let rows =
+        super::in_list::all_in(db, &sql, super::sql::args![until], keys.iter().map(Arg::arg).collect());
+    rows.await?.iter().map(|row| row.text("of_key")).collect()
 }
 
 /// What stands in the tables without any event is found by walking them too.
@@ -225,9 +249,13 @@ pub struct TableWalk {
 }
 
 impl TableWalk {
-    /// A page of the table's keys.
+    /// Those keys of the next rows behind `after` that no event names, and the last row's id.
     pub async fn page(&self, db: &Db, after: i64, limit: i64) -> Result<Option<(Keys, i64)>, StoreError> {
-        let found = table::page(db, self.table, after, limit).await?;
-        Ok(found.map(|(keys, last)| (Keys::from([(self.projection, keys)]), last)))
+        let Some((mut keys, last)) = table::page(db, self.table, after, limit).await? else {
+            return Ok(None);
+        };
+        let named = named(db, self.projection, &keys, None).await?;
+        keys.retain(|key| !named.contains(key));
+        Ok(Some((Keys::from([(self.projection, keys)]), last)))
     }
 }

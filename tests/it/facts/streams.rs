@@ -179,7 +179,7 @@ pub async fn state(book: &Retail) -> Vec<String> {
 /// A table, and a statement that makes it differ from the log.
 pub const CORRUPTIONS: &[(&str, &str)] = &[
     ("orders", "UPDATE orders SET total_minor = total_minor + 1"),
-    ("orders", "DELETE FROM orders WHERE order_key = 'retail:o1'"),
+    ("orders", "DELETE FROM orders WHERE order_key LIKE '%:o1'"),
     (
         "order_line",
         "INSERT INTO order_line (shop_id, order_key, line_no, quantity_milli, amount_minor) VALUES (1, 'retail:nothing', 1, 1000, 0)",

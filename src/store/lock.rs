@@ -1,0 +1,33 @@
+//! Who works on a PostgreSQL book: daemons share a lock that `rebuild` wants for itself. On SQLite a file
+//! beside the book does this (`app`).
+
+use super::StoreError;
+use sea_orm::sqlx::{Connection, PgConnection, query_scalar};
+
+/// Whom one bears beside oneself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Other daemons.
+    Shared,
+    /// Nobody.
+    Alone,
+}
+
+/// A lock that lasts as long as this, or until the server loses the connection.
+#[derive(Debug)]
+pub struct Held(#[expect(dead_code, reason = "the session that holds the lock")] PgConnection);
+
+/// "kinkeeper", as a number of PostgreSQL's own locks; each database has its own.
+const KEY: i64 = 0x006b_696e_6b65_6570;
+
+/// Takes the lock of the book at this PostgreSQL address; `None` while somebody holds it otherwise.
+pub async fn hold(url: &str, how: Hold) -> Result<Option<Held>, StoreError> {
+    let lost = |error: sea_orm::sqlx::Error| StoreError::Unavailable(error.to_string());
+    let mut session = PgConnection::connect(url).await.map_err(lost)?;
+    let sql = match how {
+        Hold::Shared => "SELECT pg_try_advisory_lock_shared($1)",
+        Hold::Alone => "SELECT pg_try_advisory_lock($1)",
+    };
+    let taken: bool = query_scalar(sql).bind(KEY).fetch_one(&mut session).await.map_err(lost)?;
+    Ok(taken.then_some(Held(session)))
+}

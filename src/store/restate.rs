@@ -1,0 +1,180 @@
+//! Reading whole customers as they were last kept, and putting them right: for `rebuild`, which decides nothing
+//! anew and starts nothing. What should stand is the domain's word.
+
+use super::in_list::all_in;
+use super::keeping::{Kept, write_profiles, write_tags};
+use super::sql::{Arg, Row, args, json};
+use super::{Db, StoreError, Tx};
+use domain::customer::Profile;
+use domain::ids::CustomerId;
+use domain::time::Instant;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+
+/// A customer as it stands.
+#[derive(Debug, Clone)]
+pub struct Stands {
+    pub id: CustomerId,
+    /// IANA name, where the customer's own zone is known.
+    pub zone: Option<String>,
+    /// As of when; `None` where nothing was kept, or it is gone.
+    pub kept: Option<(Instant, Profile)>,
+    /// `None` where nobody will ever look at it.
+    pub due_at: Option<Instant>,
+    /// Set aside: it can't be kept.
+    pub set_aside: bool,
+    pub fact_rev: i64,
+    /// What was computed, by key.
+    pub tags: BTreeMap<String, StandingTag>,
+    /// The value that each key's ledger ends with.
+    pub ledger: BTreeMap<String, Option<String>>,
+}
+
+/// A computed tag as it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StandingTag {
+    pub value: String,
+    pub since: Instant,
+    pub rule_version: i64,
+    pub evidence: Value,
+}
+
+/// The next customers behind `after` who are themselves and have any event, an entry to be kept, or a profile.
+pub async fn page(db: &Db, after: CustomerId, limit: i64) -> Result<Vec<Stands>, StoreError> {
+    let sql = "SELECT c.id, c.zone, p.kept_at, p.spend_365_minor, p.spend_ever_minor, p.orders_365, p.orders_ever, \
+               p.order_days, p.first_order_at, p.last_order_at, p.last_order_key, p.tickets, p.complaints_90, \
+               p.complaints_365, p.open_complaints, d.due_at, COALESCE(d.fact_rev, 0) AS fact_rev, d.failed \
+               FROM customer c LEFT JOIN profile p ON p.customer_id = c.id \
+               LEFT JOIN customer_due d ON d.customer_id = c.id \
+               WHERE c.id > $1 AND c.merged_into IS NULL AND (d.customer_id IS NOT NULL OR p.customer_id IS NOT NULL \
+                 OR EXISTS (SELECT 1 FROM event e WHERE e.customer_id = c.id)) ORDER BY c.id LIMIT $2";
+    let mut found = Vec::new();
+    for row in db.all(sql, args![after, limit]).await? {
+        found.push(Stands {
+            id: CustomerId(row.int("id")?),
+            zone: row.opt_text("zone")?,
+            kept: match row.opt_at("kept_at")? {
+                Some(at) => Some((at, profile(&row)?)),
+                None => None,
+            },
+            due_at: row.opt_at("due_at")?,
+            set_aside: row.opt_text("failed")?.is_some(),
+            fact_rev: row.int("fact_rev")?,
+            tags: BTreeMap::new(),
+            ledger: BTreeMap::new(),
+        });
+    }
+    read_tags(db, &mut found).await?;
+    Ok(found)
+}
+
+fn profile(row: &Row) -> Result<Profile, StoreError> {
+    Ok(Profile {
+        spend_365_minor: row.int("spend_365_minor")?,
+        spend_ever_minor: row.int("spend_ever_minor")?,
+        orders_365: row.int("orders_365")?,
+        orders_ever: row.int("orders_ever")?,
+        order_days: row.int("order_days")?,
+        first_order_at: row.opt_at("first_order_at")?,
+        last_order_at: row.opt_at("last_order_at")?,
+        last_order_id: row.opt_text("last_order_key")?,
+        tickets: row.int("tickets")?,
+        complaints_90: row.int("complaints_90")?,
+        complaints_365: row.int("complaints_365")?,
+        open_complaints: row.int("open_complaints")?,
+        // Isn't kept: when the customer is due says more.
+        next_change: None,
+    })
+}
+
+async fn read_tags(db: &Db, found: &mut [Stands]) -> Result<(), StoreError> {
+    let ids: Vec<_> = found.iter().map(|stands| stands.id.arg()).collect();
+    let mut places: HashMap<i64, &mut Stands> =
+        found.iter_mut().map(|stands| (stands.id.0, stands)).collect();
+    let sql = "SELECT customer_id, key, value, since, rule_version, evidence FROM tag_current \
+               WHERE source = 'computed' AND customer_id IN ({in})";
+    for row in all_in(db, sql, vec![], ids.clone()).await? {
+        let id = row.int("customer_id")?;
+        let tag = StandingTag {
+            value: row.text("value")?,
+            since: row.at("since")?,
+            rule_version: row.int("rule_version")?,
+            evidence: json("tag_current", "evidence", id, &row.text("evidence")?)?,
+        };
+        if let Some(stands) = places.get_mut(&id) {
+            stands.tags.insert(row.text("key")?, tag);
+        }
+    }
+    let sql =
+        "SELECT id, customer_id, key, to_value FROM tag_history WHERE customer_id IN ({in}) ORDER BY id";
+    for row in all_in(db, sql, vec![], ids).await? {
+        if let Some(stands) = places.get_mut(&row.int("customer_id")?) {
+            stands.ledger.insert(row.text("key")?, row.opt_text("to_value")?);
+        }
+    }
+    Ok(())
+}
+
+/// A change of a tag that nobody decided: what stood was wrong.
+#[derive(Debug, Clone)]
+pub struct Corrected {
+    pub customer: CustomerId,
+    pub key: String,
+    pub from: Option<String>,
+    pub to: Option<String>,
+    pub since: Instant,
+    pub rule_version: i64,
+    pub evidence: Value,
+}
+
+/// Writes customers as they should stand as of `at`: profile, tags, when they are due, and in the ledger, cause
+/// `rebuild`, what it didn't end with.
+pub async fn write(
+    tx: &Tx,
+    at: Instant,
+    now: Instant,
+    kept: Vec<Kept>,
+    corrected: Vec<Corrected>,
+) -> Result<(), StoreError> {
+    write_profiles(tx, at, &kept).await?;
+    write_tags(tx, at, &kept).await?;
+    let columns = ["customer_id", "due_at", "fact_rev", "rule_epoch", "fence"];
+    let due = |k: &Kept| {
+        let next = k.next_due.unwrap_or(Instant::MAX);
+        args![k.claimed.key, next, k.fact_rev, k.rule_epoch, k.claimed.fence]
+    };
+    let tail = "ON CONFLICT (customer_id) DO UPDATE SET due_at = excluded.due_at";
+    tx.insert_many("customer_due", &columns, kept.iter().map(due).collect(), tail).await?;
+    let columns = [
+        "customer_id",
+        "key",
+        "from_value",
+        "to_value",
+        "since",
+        "as_of",
+        "recorded_at",
+        "cause",
+        "historical",
+        "rule_version",
+        "evidence",
+    ];
+    let rows = corrected
+        .into_iter()
+        .map(|c| {
+            args![
+                c.customer,
+                c.key,
+                c.from,
+                c.to,
+                c.since,
+                at,
+                now,
+                "rebuild",
+                true,
+                c.rule_version,
+                c.evidence.to_string()
+            ]
+        })
+        .collect();
+    tx.insert_many("tag_history", &columns, rows, "").await.map(drop)
+}
