@@ -25,9 +25,7 @@ pub(super) async fn sqlite(conn: &DatabaseConnection, backups: &Path) -> Result<
         backup::settle(&part, &copy)?;
         tracing::info!(copy = %copy.display(), "the book was copied before its schema is changed");
     }
-    let tx = writer::begin(conn).await?;
-    Migrator::up(&tx, None).await.map_err(refused)?;
-    Ok(tx.commit().await?)
+    whole(conn).await
 }
 
 /// Under an advisory lock, however many daemons start at once, on connections that wait as long as it takes.
@@ -40,13 +38,20 @@ pub(super) async fn postgres(url: &str, schema: Schema) -> Result<(), StoreError
     let mut guard = pool.get_postgres_connection_pool().acquire().await.map_err(unavailable)?.detach();
     sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK).execute(&mut guard).await.map_err(unavailable)?;
     let outcome = match judge(&pool, schema).await {
-        Ok(()) => Migrator::up(&pool, None).await.map_err(refused),
+        Ok(()) => whole(&pool).await,
         Err(error) => Err(error),
     };
     // Closing the session gives the lock back, whatever the migration came to.
     sqlx::Connection::close(guard).await.map_err(unavailable)?;
     pool.close().await?;
     outcome
+}
+
+/// All of it in one transaction: a process killed half-way leaves what there was.
+async fn whole(pool: &DatabaseConnection) -> Result<(), StoreError> {
+    let tx = writer::begin(pool).await?;
+    Migrator::up(&tx, None).await.map_err(refused)?;
+    Ok(tx.commit().await?)
 }
 
 /// Whether a schema may be changed now: a new book's may, an older one's when a person says so.
