@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 async fn with_notes(book: &Book) {
-    book.run::<i64>("CREATE TABLE note (id BIGINT PRIMARY KEY, n BIGINT NOT NULL)", []).await;
+    book.run::<i64>("CREATE TABLE scribble (id BIGINT PRIMARY KEY, n BIGINT NOT NULL)", []).await;
 }
 
 /// One unit that writes the row `id`.
@@ -19,7 +19,7 @@ async fn note(store: &Store, lane: Lane, id: i64) -> Result<(), StoreError> {
     store
         .write(lane, move |tx| {
             Box::pin(async move {
-                tx.execute_unprepared(&format!("INSERT INTO note (id, n) VALUES ({id}, 0)")).await?;
+                tx.execute_unprepared(&format!("INSERT INTO scribble (id, n) VALUES ({id}, 0)")).await?;
                 Ok(())
             })
         })
@@ -27,7 +27,7 @@ async fn note(store: &Store, lane: Lane, id: i64) -> Result<(), StoreError> {
 }
 
 async fn ids(connection: &DatabaseConnection) -> Vec<i64> {
-    let sql = "SELECT id FROM note ORDER BY id";
+    let sql = "SELECT id FROM scribble ORDER BY id";
     let statement = Statement::from_string(connection.get_database_backend(), sql);
     let rows = connection.query_all_raw(statement).await.expect("the table is there");
     rows.iter().map(|row| row.try_get_by_index(0).expect("an id")).collect()
@@ -45,7 +45,7 @@ async fn write_and_end(store: &Store, id: i64, end: End) -> Result<i64, StoreErr
     store
         .write(Lane::People, move |tx| {
             Box::pin(async move {
-                tx.execute_unprepared(&format!("INSERT INTO note (id, n) VALUES ({id}, 0)")).await?;
+                tx.execute_unprepared(&format!("INSERT INTO scribble (id, n) VALUES ({id}, 0)")).await?;
                 match end {
                     End::Well => Ok(id),
                     End::Refusal => Err(StoreError::WrongBook("on purpose".to_owned())),

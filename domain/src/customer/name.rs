@@ -24,7 +24,7 @@ pub fn sought(text: &str) -> Option<String> {
     (!sought.is_empty()).then_some(sought)
 }
 
-/// Every end of a name, at most [`LONGEST`] characters of each: a text is part of the name if, and only if, one
+/// Every end of a name, at most 24 characters of each: a text is part of the name if, and only if, one
 /// of these begins with it.
 pub fn parts(name: &str) -> BTreeSet<String> {
     let folded = fold(name);
