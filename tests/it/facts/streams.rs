@@ -65,7 +65,8 @@ impl Stream {
 
 impl Happening {
     fn event(&self) -> Value {
-        let (thing, at) = (self.thing, self.at);
+        // The last order is never paid: who has it is settled among those who name it.
+        let (thing, at) = (if self.what == 0 { self.thing % 2 } else { self.thing }, self.at);
         let day = format!("2011-11-{:02}T10:00:00Z", 10 + at);
         // Completed, cancelled, placed and refunded once: said again, they say the same.
         let once = "2011-11-09T10:00:00Z".to_owned();
