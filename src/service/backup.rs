@@ -8,7 +8,7 @@ use crate::store::consents::{self, NewConsent};
 use crate::store::refusals::{self, Refused};
 use crate::store::restore::{self, Restored, Restoring};
 use crate::store::suppressions::{self, SuppressionRow};
-use crate::store::{Lane, StoreError, Tx, audit, clock, clusters, contact, customers, erasure, meta};
+use crate::store::{Lane, StoreError, Tx, audit, clusters, contact, customers, erasure, meta};
 use domain::customer::consent::Word;
 use domain::ids::CustomerId;
 use domain::time::{Instant, MachineInstant};
@@ -89,11 +89,9 @@ pub struct Replayed {
 pub async fn replay(book: &Book, log: &Path, actor: &str) -> Result<Replayed, ServiceError> {
     let (lines, torn) = refusals::read(log)
         .map_err(|e| ServiceError::invalid("--refusals", "file", format!("{}: {e}", log.display())))?;
-    let (machine, kind) = (book.store.machine_now().await?, book.store.clock_kind());
     let (count, unfinished, actor) = (lines.len(), torn.len(), actor.to_owned());
-    let added = book.store.write(Lane::People, move |tx| {
+    let added = book.write(move |tx, now| {
         Box::pin(async move {
-            let now = clock::business_now(tx, kind, machine).await?;
             clusters::close(tx).await?;
             let added = refuse_again(tx, now, lines, &actor).await?;
             if added > 0 {

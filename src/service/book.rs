@@ -3,10 +3,11 @@
 use super::definitions::DefinitionCache;
 use super::secrets::Secrets;
 use super::{ServiceError, StaffingMemory};
-use crate::store::{Lease, Store};
+use crate::store::{Lane, Lease, Store, StoreError, Tx, clock};
 use domain::entropy::Entropy;
 use domain::tag::Catalogue;
 use domain::time::{Instant, MachineInstant};
+use futures::future::BoxFuture;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -43,5 +44,25 @@ impl Book {
     /// Business now, as the book's clock shows it.
     pub async fn now(&self) -> Result<Instant, ServiceError> {
         Ok(self.store.business_now().await?)
+    }
+
+    /// One transaction of a person's, handed the instant the book's clock shows inside it.
+    pub async fn write<T, E>(
+        &self,
+        unit: impl for<'a> FnOnce(&'a Tx, Instant) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (machine, kind) = (self.store.machine_now().await?, self.store.clock_kind());
+        self.store
+            .write(Lane::People, move |tx| {
+                Box::pin(async move {
+                    let now = clock::business_now(tx, kind, machine).await?;
+                    unit(tx, now).await
+                })
+            })
+            .await
     }
 }

@@ -5,7 +5,7 @@ use super::approval::obstacles;
 use super::{Book, ServiceError, apply, planning};
 use crate::store::campaigns::{self, CampaignRow, VersionRow};
 
-use crate::store::{Lane, StoreError, Tx, audit, clock, meta, occurrences, send_gate, stops};
+use crate::store::{StoreError, Tx, audit, meta, occurrences, send_gate, stops};
 use domain::campaign::definition::Definition;
 use domain::campaign::parse::parse;
 use domain::campaign::state::{CampaignEvent, CampaignState, TransitionError};
@@ -284,26 +284,24 @@ async fn move_to(
         true => planning::coming_slots(book, row.id, version.id, &definition, book.now().await?).await?,
         false => Vec::new(),
     };
-    let (machine, kind, actor) = (book.store.machine_now().await?, book.store.clock_kind(), actor.to_owned());
-    book.store
-        .write(Lane::People, move |tx| {
-            Box::pin(async move {
-                let at = clock::business_now(tx, kind, machine).await?;
-                send_gate::close(tx).await?;
-                if approving {
-                    approve_version(tx, &row, &version, &definition, &actor, at).await?;
-                    occurrences::put_under(tx, row.id, slots).await?;
-                }
-                let first_run = (approving && row.state == CampaignState::InReview).then_some(at);
-                campaigns::set_state(tx, row.id, row.state, to, first_run, at).await?;
-                let detail = json!({ "version": version.version, "from": row.state, "to": to });
-                let (action, subject) = (action.to_owned(), subject(&row.key));
-                audit::record(tx, audit::Entry { at, actor, action, subject, detail }).await?;
-                meta::raise_change_seq(tx).await
-            })
+    let actor = actor.to_owned();
+    book.write(move |tx, at| {
+        Box::pin(async move {
+            send_gate::close(tx).await?;
+            if approving {
+                approve_version(tx, &row, &version, &definition, &actor, at).await?;
+                occurrences::put_under(tx, row.id, slots).await?;
+            }
+            let first_run = (approving && row.state == CampaignState::InReview).then_some(at);
+            campaigns::set_state(tx, row.id, row.state, to, first_run, at).await?;
+            let detail = json!({ "version": version.version, "from": row.state, "to": to });
+            let (action, subject) = (action.to_owned(), subject(&row.key));
+            audit::record(tx, audit::Entry { at, actor, action, subject, detail }).await?;
+            meta::raise_change_seq(tx).await
         })
-        .await
-        .map_err(|error: StoreError| ServiceError::from(error))?;
+    })
+    .await
+    .map_err(|error: StoreError| ServiceError::from(error))?;
     Ok(moved)
 }
 

@@ -5,7 +5,7 @@ use super::import::list_unfinished;
 use super::{Book, ServiceError};
 use crate::store::invariants::{self, Workers};
 use crate::store::set_aside::{self, SetAside};
-use crate::store::{ClockKind, Lane, StoreError, audit, clock, keys, meta, quarantine, stops};
+use crate::store::{ClockKind, StoreError, audit, keys, meta, quarantine, stops};
 use serde::Serialize;
 use serde_json::json;
 
@@ -141,11 +141,9 @@ pub async fn promises(book: &Book) -> Result<Vec<Finding>, ServiceError> {
 
 /// Lets the workers try again what was set aside; gives how many there were.
 pub async fn retry(book: &Book, actor: &str) -> Result<u64, ServiceError> {
-    let (machine, kind) = (book.store.machine_now().await?, book.store.clock_kind());
     let actor = actor.to_owned();
-    let tried = book.store.write(Lane::People, move |tx| {
+    let tried = book.write(move |tx, at| {
         Box::pin(async move {
-            let at = clock::business_now(tx, kind, machine).await?;
             let tried = set_aside::try_again(tx).await?;
             let (action, subject) = ("set_aside.retried".to_owned(), "book".to_owned());
             let entry = audit::Entry { at, actor, action, subject, detail: json!({ "rows": tried }) };

@@ -7,7 +7,7 @@ use crate::delivery::file;
 use crate::store::refusals::{self, Refused};
 use crate::store::suppressions::{self, SuppressionRow};
 use crate::store::wakes::{self, Due};
-use crate::store::{Lane, StoreError, Tx, audit, clock, clusters, contact, customers, erasure, meta};
+use crate::store::{StoreError, Tx, audit, clusters, contact, customers, erasure, meta};
 use domain::ids::CustomerId;
 use domain::time::Instant;
 use serde::Serialize;
@@ -41,13 +41,10 @@ pub async fn erase(
     if reason.is_empty() {
         return Err(ServiceError::invalid("reason", "missing", "say why, for those who will ask"));
     }
-    let (machine, kind) = (book.store.machine_now().await?, book.store.clock_kind());
     let (secrets, actor) = (book.secrets.clone(), actor.to_owned());
     let (mut erased, sent) = book
-        .store
-        .write(Lane::People, move |tx| {
+        .write(move |tx, now| {
             Box::pin(async move {
-                let now = clock::business_now(tx, kind, machine).await?;
                 clusters::close(tx).await?;
                 let row = customers::list(tx, &[customer]).await?.remove(&customer);
                 let row = row.ok_or_else(|| ServiceError::NotFound(format!("the customer {customer}")))?;

@@ -4,7 +4,7 @@ use super::profile::MoneyShape;
 use super::shop::shop;
 use super::{Book, ServiceError};
 use crate::store::timeline::{self, Before, Line};
-use crate::store::{Lane, audit, clock, clusters, customers, notes};
+use crate::store::{audit, clusters, customers, notes};
 use domain::customer::Happening;
 use domain::ids::CustomerId;
 use domain::money::Money;
@@ -108,22 +108,19 @@ pub async fn add_note(
         let detail = format!("at most {LONGEST_NOTE} characters, and no NUL among them");
         return Err(ServiceError::invalid("text", "too_long", detail));
     }
-    let (machine, kind) = (book.store.machine_now().await?, book.store.clock_kind());
     let actor = actor.to_owned();
-    book.store
-        .write(Lane::People, move |tx| {
-            Box::pin(async move {
-                let at = clock::business_now(tx, kind, machine).await?;
-                clusters::pass(tx).await?;
-                let customer = clusters::canonical_of(tx, customer).await?;
-                if customers::list(tx, &[customer]).await?.is_empty() {
-                    return Err(ServiceError::NotFound(format!("the customer {customer}")));
-                }
-                notes::add(tx, customer, at, &actor, &text).await?;
-                let (action, subject) = ("customer.noted".to_owned(), format!("customer:{customer}"));
-                audit::record(tx, audit::Entry { at, actor, action, subject, detail: json!({}) }).await?;
-                Ok(at)
-            })
+    book.write(move |tx, at| {
+        Box::pin(async move {
+            clusters::pass(tx).await?;
+            let customer = clusters::canonical_of(tx, customer).await?;
+            if customers::list(tx, &[customer]).await?.is_empty() {
+                return Err(ServiceError::NotFound(format!("the customer {customer}")));
+            }
+            notes::add(tx, customer, at, &actor, &text).await?;
+            let (action, subject) = ("customer.noted".to_owned(), format!("customer:{customer}"));
+            audit::record(tx, audit::Entry { at, actor, action, subject, detail: json!({}) }).await?;
+            Ok(at)
         })
-        .await
+    })
+    .await
 }

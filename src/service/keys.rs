@@ -3,7 +3,7 @@
 use super::staff::{self, StaffRow};
 use super::{Book, ServiceError};
 use crate::store::keys::{self, KeyRow};
-use crate::store::{Lane, audit, clock, meta, shops, sources};
+use crate::store::{audit, meta, shops, sources};
 use domain::problem::nearest;
 use domain::time::Instant;
 use serde::Serialize;
@@ -77,21 +77,18 @@ pub async fn revoke(book: &Book, named: &str, actor: &str) -> Result<(), Service
     if keys::find(book.store.reader(), &id).await?.is_none() {
         return Err(ServiceError::NotFound(format!("a key with the id {id}")));
     }
-    let (machine, kind) = (book.store.machine_now().await?, book.store.clock_kind());
     let actor = actor.to_owned();
-    book.store
-        .write(Lane::People, move |tx| {
-            Box::pin(async move {
-                let at = clock::business_now(tx, kind, machine).await?;
-                if !keys::revoke(tx, &id, at).await? {
-                    return Err(ServiceError::Conflict(format!("the key {id} is revoked already")));
-                }
-                let (action, subject) = ("key.revoked".to_owned(), format!("key:{id}"));
-                audit::record(tx, audit::Entry { at, actor, action, subject, detail: json!({}) }).await?;
-                Ok(meta::raise_change_seq(tx).await?)
-            })
+    book.write(move |tx, at| {
+        Box::pin(async move {
+            if !keys::revoke(tx, &id, at).await? {
+                return Err(ServiceError::Conflict(format!("the key {id} is revoked already")));
+            }
+            let (action, subject) = ("key.revoked".to_owned(), format!("key:{id}"));
+            audit::record(tx, audit::Entry { at, actor, action, subject, detail: json!({}) }).await?;
+            Ok(meta::raise_change_seq(tx).await?)
         })
-        .await
+    })
+    .await
 }
 
 /// SHA-256, lower-case hex: what is kept of a secret.
@@ -167,45 +164,41 @@ async fn store(
     member: Option<&StaffRow>,
     actor: &str,
 ) -> Result<(), ServiceError> {
-    let (machine, kind) = (book.store.machine_now().await?, book.store.clock_kind());
     let (made, shop_key, actor) = (made.clone(), book.shop_key.clone(), actor.to_owned());
     let staff_id = member.map(|row| row.id);
-    book.store
-        .write(Lane::People, move |tx| {
-            Box::pin(async move {
-                let at = clock::business_now(tx, kind, machine).await?;
-                let source_id = match &made.source {
-                    None => None,
-                    Some(key) => {
-                        let shop = shops::find(tx, &shop_key).await?;
-                        let shop =
-                            shop.ok_or_else(|| ServiceError::NotFound(format!("the shop {shop_key}")))?;
-                        Some(sources::ensure(tx, key, shop.id, sources::kind::API).await?)
-                    }
-                };
-                let row = KeyRow {
-                    public_id: public_id.clone(),
-                    secret_hash,
-                    role: made.role.clone(),
-                    source_id,
-                    staff_id,
-                    label: made.label.clone(),
-                    created_at: at,
-                    expires_at: None,
-                    revoked_at: None,
-                };
-                keys::insert(tx, row).await?;
-                let entry = audit::Entry {
-                    at,
-                    actor,
-                    action: "key.created".to_owned(),
-                    subject: format!("key:{public_id}"),
-                    detail: json!({ "role": made.role, "staff": made.staff, "source": made.source }),
-                };
-                audit::record(tx, entry).await?;
-                meta::raise_change_seq(tx).await?;
-                Ok(())
-            })
+    book.write(move |tx, at| {
+        Box::pin(async move {
+            let source_id = match &made.source {
+                None => None,
+                Some(key) => {
+                    let shop = shops::find(tx, &shop_key).await?;
+                    let shop = shop.ok_or_else(|| ServiceError::NotFound(format!("the shop {shop_key}")))?;
+                    Some(sources::ensure(tx, key, shop.id, sources::kind::API).await?)
+                }
+            };
+            let row = KeyRow {
+                public_id: public_id.clone(),
+                secret_hash,
+                role: made.role.clone(),
+                source_id,
+                staff_id,
+                label: made.label.clone(),
+                created_at: at,
+                expires_at: None,
+                revoked_at: None,
+            };
+            keys::insert(tx, row).await?;
+            let entry = audit::Entry {
+                at,
+                actor,
+                action: "key.created".to_owned(),
+                subject: format!("key:{public_id}"),
+                detail: json!({ "role": made.role, "staff": made.staff, "source": made.source }),
+            };
+            audit::record(tx, entry).await?;
+            meta::raise_change_seq(tx).await?;
+            Ok(())
         })
-        .await
+    })
+    .await
 }

@@ -5,8 +5,7 @@ use super::{Book, ServiceError};
 use crate::store::overview::{self, Counts, SlotAhead};
 use crate::store::stops::{self, StopRow, StopScope};
 use crate::store::{
-    ClockKind, Lane, StoreError, Tx, audit, campaigns, clock, keys, meta, send_gate, set_aside, shifts,
-    waiting,
+    ClockKind, StoreError, Tx, audit, campaigns, keys, meta, send_gate, set_aside, shifts, waiting,
 };
 use domain::campaign::definition::Channel;
 use domain::problem::nearest;
@@ -151,18 +150,15 @@ async fn change<T: Send + 'static>(
     book: &Book,
     unit: impl for<'a> FnOnce(&'a Tx, Instant) -> BoxFuture<'a, Result<T, ServiceError>> + Send + 'static,
 ) -> Result<T, ServiceError> {
-    let (machine, kind) = (book.store.machine_now().await?, book.store.clock_kind());
-    book.store
-        .write(Lane::People, move |tx| {
-            Box::pin(async move {
-                let at = clock::business_now(tx, kind, machine).await?;
-                send_gate::close(tx).await?;
-                let done = unit(tx, at).await?;
-                meta::raise_change_seq(tx).await?;
-                Ok(done)
-            })
+    book.write(move |tx, at| {
+        Box::pin(async move {
+            send_gate::close(tx).await?;
+            let done = unit(tx, at).await?;
+            meta::raise_change_seq(tx).await?;
+            Ok(done)
         })
-        .await
+    })
+    .await
 }
 
 async fn record(

@@ -2,8 +2,8 @@
 //! for isn't kept.
 
 use super::{Book, ServiceError};
+use crate::store::StoreError;
 use crate::store::access_log::{self, Look};
-use crate::store::{Lane, StoreError, clock};
 use domain::access::Act;
 use domain::ids::CustomerId;
 use domain::time::{Instant, Span};
@@ -22,17 +22,19 @@ pub async fn note(
     customer: Option<CustomerId>,
     detail: Value,
 ) -> Result<(), ServiceError> {
-    let (machine, kind) = (book.store.machine_now().await?, book.store.clock_kind());
     let who = actor.to_owned();
-    let viewed = book.store.write(Lane::People, move |tx| {
+    let noted = book.write(move |tx, at| {
         Box::pin(async move {
-            let at = clock::business_now(tx, kind, machine).await?;
-            access_log::add(tx, Look { at, actor: who.clone(), act, customer, detail }).await?;
-            access_log::count_viewed(tx, &who, at - Span::hours(1)).await
+            access_log::add(tx, Look { at, actor: who, act, customer, detail }).await.map(|()| at)
         })
     });
-    let viewed = viewed.await.map_err(|e: StoreError| e)?;
-    if customer.is_some() && viewed > MANY_AN_HOUR {
+    let at = noted.await.map_err(|e: StoreError| e)?;
+    if customer.is_none() {
+        return Ok(());
+    }
+    // Beside the writer: a look is counted among those of the hour once it is committed.
+    let viewed = access_log::count_viewed(book.store.reader(), actor, at - Span::hours(1)).await?;
+    if viewed > MANY_AN_HOUR {
         metrics::counter!("kinkeeper_many_profiles_total").increment(1);
         tracing::warn!(actor, profiles = viewed, "somebody views many profiles within an hour");
     }

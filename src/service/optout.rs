@@ -6,9 +6,7 @@ use super::{Book, ServiceError};
 use crate::store::consents::{self, NewConsent};
 use crate::store::dispatch::Owner;
 use crate::store::suppressions::{self, SuppressionRow};
-use crate::store::{
-    Db, Lane, StoreError, Tx, audit, clock, contact, customers, dispatch, enrollments, send_gate, shops,
-};
+use crate::store::{Db, StoreError, Tx, audit, contact, customers, dispatch, enrollments, send_gate, shops};
 use domain::campaign::definition;
 use domain::campaign::gate::Consent;
 use domain::ids::{CustomerId, TouchpointId};
@@ -55,12 +53,10 @@ pub async fn show(book: &Book, token: &str) -> Result<Option<Page>, ServiceError
 pub async fn stop(book: &Book, token: &str) -> Result<Option<Page>, ServiceError> {
     let Some((id, owner)) = find(book, book.store.reader(), token).await? else { return Ok(None) };
     let hashes = hashes(book, &owner).await?;
-    let (machine, kind) = (book.store.machine_now().await?, book.store.clock_kind());
     let about = owner.clone();
-    let unit = book.store.write(Lane::People, move |tx| {
+    let unit = book.write(move |tx, now| {
         Box::pin(async move {
             // No hand-over to this customer, or to whoever shares the address, begins before this is committed.
-            let now = clock::business_now(tx, kind, machine).await?;
             send_gate::close(tx).await?;
             // Nobody becomes one with another while the gate is closed; whoever did before is who they are now.
             let about = dispatch::find_owner(tx, id).await?.unwrap_or(about);

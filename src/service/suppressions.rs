@@ -3,7 +3,7 @@
 
 use super::{Book, ServiceError};
 use crate::store::suppressions::{self, SuppressionRow};
-use crate::store::{Lane, audit, clock, customers, meta, send_gate};
+use crate::store::{audit, customers, meta, send_gate};
 use domain::contact::{self, Class};
 use domain::problem::Problem;
 use serde::Serialize;
@@ -67,37 +67,34 @@ pub async fn add(book: &Book, refusals: &[Refusal], actor: &str) -> Result<Suppr
 }
 
 async fn store(book: &Book, hashed: Vec<(String, String, String)>, actor: &str) -> Result<u64, ServiceError> {
-    let (machine, kind) = (book.store.machine_now().await?, book.store.clock_kind());
     let actor = actor.to_owned();
-    book.store
-        .write(Lane::People, move |tx| {
-            Box::pin(async move {
-                let at = clock::business_now(tx, kind, machine).await?;
-                send_gate::close(tx).await?;
-                let hashes: Vec<String> = hashed.iter().map(|(_, hash, _)| hash.clone()).collect();
-                let rows = hashed
-                    .into_iter()
-                    .map(|(channel, value_hash, reason)| SuppressionRow {
-                        channel,
-                        value_hash,
-                        scope: "all".to_owned(),
-                        reason,
-                        actor: actor.clone(),
-                        created_at: at,
-                    })
-                    .collect();
-                let added = suppressions::add(tx, rows).await?;
-                let entry = audit::Entry {
-                    at,
-                    actor,
-                    action: "contact.suppressed".to_owned(),
-                    subject: "suppressions".to_owned(),
-                    detail: json!({ "hashes": hashes, "added": added }),
-                };
-                audit::record(tx, entry).await?;
-                meta::raise_change_seq(tx).await?;
-                Ok(added)
-            })
+    book.write(move |tx, at| {
+        Box::pin(async move {
+            send_gate::close(tx).await?;
+            let hashes: Vec<String> = hashed.iter().map(|(_, hash, _)| hash.clone()).collect();
+            let rows = hashed
+                .into_iter()
+                .map(|(channel, value_hash, reason)| SuppressionRow {
+                    channel,
+                    value_hash,
+                    scope: "all".to_owned(),
+                    reason,
+                    actor: actor.clone(),
+                    created_at: at,
+                })
+                .collect();
+            let added = suppressions::add(tx, rows).await?;
+            let entry = audit::Entry {
+                at,
+                actor,
+                action: "contact.suppressed".to_owned(),
+                subject: "suppressions".to_owned(),
+                detail: json!({ "hashes": hashes, "added": added }),
+            };
+            audit::record(tx, entry).await?;
+            meta::raise_change_seq(tx).await?;
+            Ok(added)
         })
-        .await
+    })
+    .await
 }

@@ -3,7 +3,7 @@
 
 use super::in_list::all_in;
 use super::sql::{Arg, Row, args, json, places, word};
-use super::{Claimed, Db, StoreError, Tx};
+use super::{Claimed, Db, StoreError, Tx, contact, coupons, touchpoints};
 use chrono_tz::Tz;
 use domain::campaign::definition::Channel;
 use domain::campaign::journey::{Happened, Standing, Touch};
@@ -303,6 +303,29 @@ pub async fn fail(tx: &Tx, claimed: Claimed, why: &str, now: Instant) -> Result<
 /// What wakes an enrollment also voids what a worker that holds it has read of it.
 const WAKE: &str = "UPDATE enrollment SET wake_at = CASE WHEN wake_at > $1 THEN $1 ELSE wake_at END, \
                     fence = fence + 1, leased_until = NULL, lease_owner = NULL WHERE state = 'active'";
+
+/// Ends every journey of these customers that goes on, with all that waits of it; gives how many there were.
+pub(super) async fn end_of(
+    tx: &Tx,
+    customers: Vec<Value>,
+    state: EnrollmentState,
+    reason: &str,
+    skipped: Reason,
+    now: Instant,
+) -> Result<u64, StoreError> {
+    let sql = "SELECT id FROM enrollment WHERE state = 'active' AND customer_id IN ({in})";
+    let ended = all_in(tx, sql, vec![], customers).await?;
+    for row in &ended {
+        let id = EnrollmentId(row.int("id")?);
+        let waiting = touchpoints::skip_waiting(tx, id, skipped, now).await?;
+        coupons::release(tx, &waiting).await?;
+        contact::unreach(tx, &waiting).await?;
+        let sql = "UPDATE enrollment SET state = $1, reason = $2, ended_at = $3, fence = fence + 1, \
+                   leased_until = NULL, lease_owner = NULL WHERE id = $4";
+        tx.exec_one("ending a journey", sql, args![state.as_str(), reason, now, id]).await?;
+    }
+    Ok(ended.len() as u64)
+}
 
 /// Makes enrollments of these customers due at `now`, since something happened that may end them.
 pub async fn wake_customers(tx: &Tx, customers: &[CustomerId], now: Instant) -> Result<(), StoreError> {

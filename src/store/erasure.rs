@@ -2,11 +2,12 @@
 //! salted hashes, so that what still comes of them can be dropped. That a person may be erased is the service's to say.
 
 use super::in_list::{all_in, exec_in};
-use super::sql::{Arg, Row, args};
-use super::{Db, StoreError, Tx, callbacks, contact, coupons, meta, touchpoints};
+use super::sql::{Arg, args};
+use super::{Db, StoreError, Tx, callbacks, enrollments, meta};
+use domain::campaign::state::EnrollmentState;
 use domain::campaign::touch::Reason;
 use domain::customer::identity::Name;
-use domain::ids::{CallbackId, CustomerId, EnrollmentId, TouchpointId};
+use domain::ids::{CallbackId, CustomerId};
 use domain::time::Instant;
 use sea_orm::Value;
 use serde_json::json;
@@ -78,20 +79,7 @@ pub async fn forget(tx: &Tx, cluster: &[CustomerId], known: &Known, now: Instant
 
 /// Journeys end where they are; callbacks nobody has in hand are cancelled.
 async fn end_waiting(tx: &Tx, cluster: &[CustomerId], now: Instant) -> Result<(), StoreError> {
-    let sql = "SELECT id FROM enrollment WHERE state = 'active' AND customer_id IN ({in})";
-    for row in all_in(tx, sql, vec![], keys(cluster)).await? {
-        let id = EnrollmentId(row.int("id")?);
-        let touches = "SELECT id FROM touchpoint WHERE enrollment_id = $1 AND state IN ('planned', 'deferred', 'queued')";
-        let read = |row: &Row| row.int("id").map(TouchpointId);
-        let waiting: Vec<TouchpointId> =
-            tx.all(touches, args![id]).await?.iter().map(read).collect::<Result<_, _>>()?;
-        touchpoints::skip_waiting(tx, id, Reason::Exited, now).await?;
-        coupons::release(tx, &waiting).await?;
-        contact::unreach(tx, &waiting).await?;
-        let sql = "UPDATE enrollment SET state = 'exited', reason = 'erased', ended_at = $1, fence = fence + 1, \
-                   leased_until = NULL, lease_owner = NULL WHERE id = $2";
-        tx.exec_one("ending an erased customer's enrollment", sql, args![now, id]).await?;
-    }
+    enrollments::end_of(tx, keys(cluster), EnrollmentState::Exited, "erased", Reason::Exited, now).await?;
     let sql =
         "SELECT id, state FROM callback WHERE state IN ('scheduled', 'ready') AND customer_id IN ({in})";
     for row in all_in(tx, sql, vec![], keys(cluster)).await? {
@@ -149,11 +137,14 @@ pub async fn remember(tx: &Tx, hashes: Vec<String>, at: Instant) -> Result<(), S
     tx.insert_many("erased_name", &["hash", "erased_at"], rows, tail).await.map(drop)
 }
 
+/// Whether anybody was ever erased. Where nobody was, no names need to be looked at.
+pub async fn anybody(db: &Db) -> Result<bool, StoreError> {
+    let found = db.number("SELECT CAST(1 AS BIGINT) FROM erased_name LIMIT 1", vec![]).await?;
+    Ok(found.is_some())
+}
+
 /// Until when whoever bore each of these names was erased; who wasn't has no entry.
 pub async fn erased_until(db: &Db, names: &[Name]) -> Result<HashMap<Name, Instant>, StoreError> {
-    if db.number("SELECT CAST(1 AS BIGINT) FROM erased_name LIMIT 1", vec![]).await?.is_none() {
-        return Ok(HashMap::new());
-    }
     let salt = meta::erasure_salt(db).await?;
     let hashed: HashMap<String, &Name> =
         names.iter().map(|n| (hash(&salt, n.kind.as_str(), &n.scope, &n.value), n)).collect();

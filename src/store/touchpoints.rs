@@ -4,7 +4,7 @@ use super::sql::args;
 use super::{StoreError, Tx};
 use domain::campaign::definition::{Channel, Purpose};
 use domain::campaign::touch::Reason;
-use domain::ids::{CampaignId, CouponBatchId, CustomerId, EnrollmentId};
+use domain::ids::{CampaignId, CouponBatchId, CustomerId, EnrollmentId, TouchpointId};
 use domain::time::Instant;
 
 /// A contact to be.
@@ -74,12 +74,19 @@ pub async fn plan(tx: &Tx, now: Instant, new: NewTouchpoint) -> Result<(), Store
     tx.insert_many("touchpoint", &columns, vec![row], tail).await.map(drop)
 }
 
-/// Ends what still waits of an enrollment as skipped; what is being handed over ends by itself.
-pub async fn skip_waiting(tx: &Tx, id: EnrollmentId, reason: Reason, now: Instant) -> Result<(), StoreError> {
+/// Ends what still waits of an enrollment as skipped, and gives it; what is being handed over ends by itself.
+pub async fn skip_waiting(
+    tx: &Tx,
+    id: EnrollmentId,
+    reason: Reason,
+    now: Instant,
+) -> Result<Vec<TouchpointId>, StoreError> {
     let sql = "UPDATE touchpoint SET state = 'skipped', reason = $1, ended_at = $2, leased_until = NULL, \
-               lease_owner = NULL, fence = fence + 1 WHERE enrollment_id = $3 AND state IN ('planned', 'deferred', 'queued')";
-    tx.exec(sql, args![reason.as_str(), now, id]).await?;
-    free_days(tx, id).await
+               lease_owner = NULL, fence = fence + 1 WHERE enrollment_id = $3 AND state IN ('planned', 'deferred', 'queued') \
+               RETURNING id";
+    let ended = tx.all(sql, args![reason.as_str(), now, id]).await?;
+    free_days(tx, id).await?;
+    ended.iter().map(|row| row.int("id").map(TouchpointId)).collect()
 }
 
 /// Ends what still waits of an enrollment that can't go on as failed, with why.

@@ -15,7 +15,7 @@ pub use read::Input;
 pub use write::head;
 
 use super::{Book, ServiceError};
-use crate::store::{Db, Lane, Tx, audit, clock, meta, shops};
+use crate::store::{Db, Tx, audit, meta, shops};
 use declared::{Declared, Surroundings, declare, declare_shop};
 use domain::problem::Problem;
 use domain::time::Instant;
@@ -87,17 +87,14 @@ pub async fn commit(book: &Book, prepared: Prepared, actor: &str) -> Result<(), 
     if prepared.differing() == 0 {
         return Ok(());
     }
-    let (machine, kind) = (book.store.machine_now().await?, book.store.clock_kind());
     let (actor, shop_key) = (actor.to_owned(), book.shop_key.clone());
-    book.store
-        .write(Lane::People, move |tx| {
-            Box::pin(async move {
-                let at = clock::business_now(tx, kind, machine).await?;
-                let by = write::By { actor: &actor, at, shop_key: &shop_key };
-                write_all(tx, &prepared, &by).await
-            })
+    book.write(move |tx, at| {
+        Box::pin(async move {
+            let by = write::By { actor: &actor, at, shop_key: &shop_key };
+            write_all(tx, &prepared, &by).await
         })
-        .await
+    })
+    .await
 }
 
 /// Declares shipped documents in the transaction that makes a new book.

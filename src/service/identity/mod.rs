@@ -8,10 +8,9 @@ pub(super) use merge::become_one;
 pub use view::{CandidateView, KindChanged, Merged, Parted};
 
 use super::{Book, ServiceError};
-use crate::store::{Lane, Tx, audit, clock, clusters, customers, meta, wakes};
+use crate::store::{Tx, audit, clusters, customers, meta, wakes};
 use domain::ids::CustomerId;
 use domain::problem::nearest;
-use futures::future::BoxFuture;
 use serde_json::json;
 use std::collections::HashMap;
 
@@ -33,7 +32,7 @@ pub async fn merge(
     }
     let actor = actor.to_owned();
     let reason = reason.unwrap_or_default().trim().to_owned();
-    write(book, move |tx, now| {
+    book.write(move |tx, now| {
         Box::pin(async move {
             clusters::close(tx).await?;
             let (into, from) = (known(tx, kept).await?, known(tx, other).await?);
@@ -58,7 +57,7 @@ pub async fn unmerge(
 ) -> Result<Parted, ServiceError> {
     let actor = actor.to_owned();
     let reason = reason.unwrap_or_default().trim().to_owned();
-    write(book, move |tx, now| {
+    book.write(move |tx, now| {
         Box::pin(async move {
             clusters::close(tx).await?;
             let canonical = known(tx, member).await?;
@@ -133,7 +132,7 @@ pub async fn set_account_kind(
         return Err(ServiceError::invalid("account_kind", "unknown_kind", detail));
     };
     let actor = actor.to_owned();
-    write(book, move |tx, now| {
+    book.write(move |tx, now| {
         Box::pin(async move {
             clusters::pass(tx).await?;
             let id = known(tx, id).await?;
@@ -153,24 +152,6 @@ pub async fn set_account_kind(
         })
     })
     .await
-}
-
-/// One transaction of a person's, at the book's clock.
-async fn write<T: Send + 'static>(
-    book: &Book,
-    body: impl for<'a> FnOnce(&'a Tx, domain::time::Instant) -> BoxFuture<'a, Result<T, ServiceError>>
-    + Send
-    + 'static,
-) -> Result<T, ServiceError> {
-    let (machine, kind) = (book.store.machine_now().await?, book.store.clock_kind());
-    book.store
-        .write(Lane::People, move |tx| {
-            Box::pin(async move {
-                let now = clock::business_now(tx, kind, machine).await?;
-                body(tx, now).await
-            })
-        })
-        .await
 }
 
 /// Who this customer is now, for whoever asks by an id they once were given.

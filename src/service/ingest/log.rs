@@ -81,12 +81,12 @@ pub(super) async fn append<'a>(
 /// Events about somebody who was erased, of before that: by their user id, or without one by any of their names. Who has
 /// come back since then is somebody new.
 async fn of_erased(tx: &Tx, slice: &Slice, came: Came) -> Result<BTreeSet<usize>, StoreError> {
+    if !erasure::anybody(tx).await? {
+        return Ok(BTreeSet::new());
+    }
     let namespace = &slice.origin.shop.shop.id_namespace;
     let names: Vec<Vec<Name>> = slice.said.iter().map(|said| said.names(namespace)).collect();
     let until = erasure::erased_until(tx, &names.concat()).await?;
-    if until.is_empty() {
-        return Ok(BTreeSet::new());
-    }
     let late = |(said, names): (&Said, &Vec<Name>)| {
         let at = occurred_at(said.timestamp, said.sent_at, came.received_at, came.machine_at);
         // Names go from the strongest; whom a user id names, others said beside it don't.

@@ -2,11 +2,11 @@
 //! more advanced stays; the other waits under the negative of its origin, and comes back when its place is free.
 
 use super::tables::{MOVED, Moved};
-use crate::store::in_list::all_in;
 use crate::store::sql::{Arg, args};
-use crate::store::{StoreError, Tx, callbacks, contact, coupons, touchpoints};
+use crate::store::{StoreError, Tx, callbacks, contact, coupons, enrollments};
+use domain::campaign::state::EnrollmentState;
 use domain::campaign::touch::Reason;
-use domain::ids::{CallbackId, CustomerId, EnrollmentId, TouchpointId};
+use domain::ids::{CallbackId, CustomerId, TouchpointId};
 use domain::time::Instant;
 use serde_json::json;
 
@@ -58,21 +58,7 @@ fn park(table: &Moved, than: &str) -> String {
 /// Ends as merged what was set aside while it was still on its way. Its waiting touchpoints end with it.
 pub async fn end_merged(tx: &Tx, cluster: &[CustomerId], now: Instant) -> Result<u64, StoreError> {
     let aside = contact::keys(cluster.iter().map(|id| -id.0));
-    let sql = "SELECT id FROM enrollment WHERE state = 'active' AND customer_id IN ({in})";
-    let ended = all_in(tx, sql, vec![], aside).await?;
-    for row in &ended {
-        let id = EnrollmentId(row.int("id")?);
-        let touches = "SELECT id FROM touchpoint WHERE enrollment_id = $1 AND state IN ('planned', 'deferred', 'queued')";
-        let waiting = tx.all(touches, args![id]).await?;
-        let waiting: Vec<TouchpointId> =
-            waiting.iter().map(|row| row.int("id").map(TouchpointId)).collect::<Result<_, _>>()?;
-        touchpoints::skip_waiting(tx, id, Reason::Merged, now).await?;
-        coupons::release(tx, &waiting).await?;
-        contact::unreach(tx, &waiting).await?;
-        let sql = "UPDATE enrollment SET state = 'merged', reason = 'merged', ended_at = $1 WHERE id = $2";
-        tx.exec_one("ending a merged enrollment", sql, args![now, id]).await?;
-    }
-    Ok(ended.len() as u64)
+    enrollments::end_of(tx, aside, EnrollmentState::Merged, "merged", Reason::Merged, now).await
 }
 
 /// One customer has one coupon of a batch: reserved ones beside a more advanced one are given back, and what they
