@@ -22,6 +22,8 @@ pub struct Model {
     pub complaints_90: i64,
     pub complaints_365: i64,
     pub open_complaints: i64,
+    pub account_kind: String,
+    pub many_orders_30: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -22,6 +22,7 @@ mod m20261122_000012_import_batches;
 mod m20261122_000013_repair;
 mod m20261122_000014_looking;
 mod m20261122_000015_erasure;
+mod m20261122_000016_accounts;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000013_repair::Migration),
             Box::new(m20261122_000014_looking::Migration),
             Box::new(m20261122_000015_erasure::Migration),
+            Box::new(m20261122_000016_accounts::Migration),
         ]
     }
 }

@@ -84,7 +84,14 @@ fn head(view: &ProfileView, clock: Clock) -> String {
 }
 
 fn warnings(view: &ProfileView) -> String {
-    let lines: Vec<String> = view.warnings.iter().map(|w| format!("! {}", w.text.en)).collect();
+    let mut lines: Vec<String> = view.warnings.iter().map(|w| format!("! {}", w.text.en)).collect();
+    lines.extend(view.suspicion.iter().map(|s| {
+        format!(
+            "? {} counted orders in 30 d ({} are suspicious): if this is no consumer, say so with `customer set {} \
+             account_kind=…`",
+            s.value, s.threshold, view.id
+        )
+    }));
     lines.join("\n")
 }
 

@@ -7,7 +7,7 @@ use super::{Book, ServiceError};
 use crate::store::keeping::{Kept, Standing, Trigger};
 use crate::store::shops::Shop;
 use crate::store::{Claimed, Db, Lane, StoreError, definitions, facts, keeping, meta, waiting};
-use domain::customer::Profile;
+use domain::customer::{Bearer, Profile};
 use domain::ids::CustomerId;
 use domain::tag::{Catalogue, TagChange, TagDocument, step};
 use domain::time::Instant;
@@ -82,9 +82,16 @@ async fn decide(db: &Db, with: &With, claimed: Vec<Claimed>) -> Result<Decided, 
         let id = CustomerId(claimed.key);
         let before = standing.get(&id).cloned().unwrap_or_default();
         let zone = before.zone.as_deref().and_then(|name| name.parse().ok()).unwrap_or(with.shop.zone);
+        let bearer = Bearer { zone, account: before.account };
         let events = events.get(&id).map_or(&[][..], Vec::as_slice);
         let stepped =
-            step(&with.catalogue, events, zone, before.kept_at, &before.tags, with.go_live_at, with.now);
+            step(&with.catalogue, events, bearer, before.kept_at, &before.tags, with.go_live_at, with.now);
+        let stepped = match before.kept_as {
+            Some(kind) if kind != before.account => {
+                stepped.after_naming(before.kept_at, before.account, &with.catalogue)
+            }
+            _ => stepped,
+        };
         let stepped = if before.regrouped { stepped.after_regrouping(before.kept_at) } else { stepped };
         let triggers = triggers(&stepped.changes, &stepped.profile, &with.listened, &with.shop.key);
         keep(claimed, &before, with.rule_epoch, stepped, triggers)
@@ -103,6 +110,7 @@ fn keep(
         claimed,
         fact_rev: before.fact_rev,
         rule_epoch,
+        account: before.account,
         profile: stepped.profile,
         tags: stepped.current,
         changes: stepped.changes,

@@ -4,6 +4,7 @@
 use super::{Book, ServiceError};
 use crate::store::profiles::{self, ProfileRow, TagRow};
 use crate::store::{Lane, StoreError, audit, shops};
+use domain::customer::AccountKind;
 use domain::ids::CustomerId;
 use domain::money::{Currency, Money};
 use domain::time::Instant;
@@ -16,7 +17,7 @@ pub struct ProfileLine {
     pub id: CustomerId,
     /// The shop's own id.
     pub customer_id: Option<String>,
-    pub account_kind: String,
+    pub account_kind: AccountKind,
     /// The instant the aggregates are as of.
     pub kept_at: Option<Instant>,
     pub spend_365: Money,
@@ -83,7 +84,7 @@ impl ProfileLine {
         let mut fields = vec![
             self.id.to_string(),
             neutral(self.customer_id.as_deref().unwrap_or_default()),
-            self.account_kind.clone(),
+            self.account_kind.to_string(),
             at(self.kept_at),
             self.spend_365.currency.to_string(),
             self.spend_365.decimal(),

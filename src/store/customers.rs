@@ -6,6 +6,7 @@ use super::shops::ShopRow;
 use super::sql::{Arg, Row, args, word};
 use super::{Db, StoreError, Tx};
 use chrono_tz::Tz;
+use domain::customer::AccountKind;
 use domain::customer::identity::{Kind, in_place_of_user_id};
 use domain::ids::{CustomerId, ShopId};
 use domain::time::Instant;
@@ -127,6 +128,22 @@ pub async fn set_account_kind(tx: &Tx, id: CustomerId, kind: &str) -> Result<Str
     tx.exec_one("an account's kind", "UPDATE customer SET account_kind = $1 WHERE id = $2", args![kind, id])
         .await?;
     Ok(before)
+}
+
+/// What kind of account each customer has.
+pub async fn accounts(
+    db: &Db,
+    customers: &[CustomerId],
+) -> Result<HashMap<CustomerId, AccountKind>, StoreError> {
+    let sql = "SELECT id, account_kind FROM customer WHERE id IN ({in})";
+    let rows = all_in(db, sql, vec![], customers.iter().map(|id| id.arg()).collect()).await?;
+    rows.iter()
+        .map(|row| {
+            let id = row.int("id")?;
+            let kind = word("customer", "account_kind", id, &row.text("account_kind")?, AccountKind::parse)?;
+            Ok((CustomerId(id), kind))
+        })
+        .collect()
 }
 
 /// The zone each customer's local time is in: their own, else their shop's.

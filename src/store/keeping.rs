@@ -1,9 +1,9 @@
 //! What the keeper reads and writes about many customers at once: who is due, their profile, their tags and
 //! the ledger of tag changes. Set-based: the number of statements doesn't grow with the batch.
 
-use super::sql::{args, json, places};
+use super::sql::{args, json, places, word};
 use super::{Claimed, Db, StoreError, Tx};
-use domain::customer::Profile;
+use domain::customer::{AccountKind, Profile};
 use domain::ids::CustomerId;
 use domain::tag::{Cause, CurrentTag, TagChange, TagState};
 use domain::time::Instant;
@@ -11,7 +11,7 @@ use sea_orm::Value;
 use std::collections::{HashMap, HashSet};
 
 /// What stands of a customer before it is kept again.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Standing {
     /// Rises with every new fact.
     pub fact_rev: i64,
@@ -19,9 +19,27 @@ pub struct Standing {
     pub regrouped: bool,
     /// `None` if never kept.
     pub kept_at: Option<Instant>,
+    /// What kind of account it is.
+    pub account: AccountKind,
+    /// The kind it was kept as; `None` if never kept.
+    pub kept_as: Option<AccountKind>,
     /// IANA name, where the customer's own zone is known.
     pub zone: Option<String>,
     pub tags: Vec<CurrentTag>,
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self {
+            fact_rev: 0,
+            regrouped: false,
+            kept_at: None,
+            account: AccountKind::Consumer,
+            kept_as: None,
+            zone: None,
+            tags: Vec::new(),
+        }
+    }
 }
 
 /// Reads what stands of each customer. `fact_rev` is read before anything else, and the caller reads the
@@ -40,11 +58,15 @@ pub async fn standing(db: &Db, ids: &[CustomerId]) -> Result<HashMap<CustomerId,
         (standing.fact_rev, standing.regrouped) = (row.int("fact_rev")?, row.flag("regrouped")?);
     }
     let sql = format!(
-        "SELECT c.id AS customer_id, c.zone, p.kept_at FROM customer c \
+        "SELECT c.id AS customer_id, c.zone, c.account_kind, p.kept_at, p.account_kind AS kept_as FROM customer c \
          LEFT JOIN profile p ON p.customer_id = c.id WHERE c.id IN ({list})"
     );
     for row in db.all(&sql, wanted()).await? {
-        let standing = found.entry(CustomerId(row.int("customer_id")?)).or_default();
+        let id = row.int("customer_id")?;
+        let kind = |table, text: &str| word(table, "account_kind", id, text, AccountKind::parse);
+        let standing = found.entry(CustomerId(id)).or_default();
+        standing.account = kind("customer", &row.text("account_kind")?)?;
+        standing.kept_as = row.opt_text("kept_as")?.map(|text| kind("profile", &text)).transpose()?;
         standing.zone = row.opt_text("zone")?;
         standing.kept_at = row.opt_at("kept_at")?;
     }
@@ -66,6 +88,8 @@ pub struct Kept {
     pub claimed: Claimed,
     pub fact_rev: i64,
     pub rule_epoch: i64,
+    /// The kind of account it was kept as.
+    pub account: AccountKind,
     pub profile: Profile,
     pub tags: Vec<TagState>,
     pub changes: Vec<TagChange>,
@@ -146,7 +170,7 @@ pub async fn set_aside(tx: &Tx, broken: &[(Claimed, String)]) -> Result<(), Stor
     Ok(())
 }
 
-const PROFILE: [&str; 14] = [
+const PROFILE: [&str; 16] = [
     "customer_id",
     "kept_at",
     "spend_365_minor",
@@ -161,6 +185,8 @@ const PROFILE: [&str; 14] = [
     "complaints_90",
     "complaints_365",
     "open_complaints",
+    "many_orders_30",
+    "account_kind",
 ];
 
 pub(super) async fn write_profiles(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(), StoreError> {
@@ -182,7 +208,9 @@ pub(super) async fn write_profiles(tx: &Tx, now: Instant, kept: &[Kept]) -> Resu
                 p.tickets,
                 p.complaints_90,
                 p.complaints_365,
-                p.open_complaints
+                p.open_complaints,
+                p.many_orders_30,
+                k.account.as_str()
             ]
         })
         .collect();
@@ -274,6 +302,7 @@ fn cause(cause: Cause) -> &'static str {
         Cause::Time => "time",
         Cause::Rule => "rule",
         Cause::Merge => "merge",
+        Cause::Manual => "manual",
     }
 }
 

@@ -1,8 +1,9 @@
 //! Reading profiles with their tags: one customer, or the whole book page by page. Writing them is the
 //! keeper's.
 
-use super::sql::{Row, args, json, places};
+use super::sql::{Row, args, json, places, word};
 use super::{Db, StoreError};
+use domain::customer::AccountKind;
 use domain::ids::CustomerId;
 use domain::time::Instant;
 use serde_json::Value;
@@ -14,7 +15,7 @@ pub struct ProfileRow {
     pub id: CustomerId,
     /// The shop's own id as imported or sent (`user_id`), the oldest where a merge left several.
     pub user_id: Option<String>,
-    pub account_kind: String,
+    pub account_kind: AccountKind,
     /// The instant the aggregates are as of; `None` where the keeper hasn't come by yet.
     pub kept_at: Option<Instant>,
     pub spend_365_minor: i64,
@@ -28,6 +29,8 @@ pub struct ProfileRow {
     pub complaints_90: i64,
     pub complaints_365: i64,
     pub open_complaints: i64,
+    /// Counted orders of the last 30 d, where they are suspiciously many.
+    pub many_orders_30: Option<i64>,
 }
 
 /// A tag that holds.
@@ -46,7 +49,7 @@ pub struct TagRow {
 const COLUMNS: &str = "c.id, (SELECT i.value FROM identifier i WHERE i.id = (SELECT MIN(j.id) FROM identifier j \
     WHERE j.customer_id = c.id AND j.kind = 'user_id')) AS user_id, c.account_kind, p.kept_at, p.spend_365_minor, \
     p.spend_ever_minor, p.orders_365, p.orders_ever, p.order_days, p.first_order_at, p.last_order_at, p.tickets, \
-    p.complaints_90, p.complaints_365, p.open_complaints \
+    p.complaints_90, p.complaints_365, p.open_complaints, p.many_orders_30 \
     FROM customer c LEFT JOIN profile p ON p.customer_id = c.id";
 
 fn read(row: &Row) -> Result<ProfileRow, StoreError> {
@@ -54,7 +57,13 @@ fn read(row: &Row) -> Result<ProfileRow, StoreError> {
     Ok(ProfileRow {
         id: CustomerId(row.int("id")?),
         user_id: row.opt_text("user_id")?,
-        account_kind: row.text("account_kind")?,
+        account_kind: word(
+            "customer",
+            "account_kind",
+            row.int("id")?,
+            &row.text("account_kind")?,
+            AccountKind::parse,
+        )?,
         kept_at: row.opt_at("kept_at")?,
         spend_365_minor: number("spend_365_minor")?,
         spend_ever_minor: number("spend_ever_minor")?,
@@ -67,6 +76,7 @@ fn read(row: &Row) -> Result<ProfileRow, StoreError> {
         complaints_90: number("complaints_90")?,
         complaints_365: number("complaints_365")?,
         open_complaints: number("open_complaints")?,
+        many_orders_30: row.opt_int("many_orders_30")?,
     })
 }
 

@@ -3,9 +3,9 @@
 
 use super::in_list::all_in;
 use super::keeping::{Kept, write_profiles, write_tags};
-use super::sql::{Arg, Row, args, json};
+use super::sql::{Arg, Row, args, json, word};
 use super::{Db, StoreError, Tx};
-use domain::customer::Profile;
+use domain::customer::{AccountKind, Profile};
 use domain::ids::CustomerId;
 use domain::time::Instant;
 use serde_json::Value;
@@ -17,6 +17,8 @@ pub struct Stands {
     pub id: CustomerId,
     /// IANA name, where the customer's own zone is known.
     pub zone: Option<String>,
+    /// The kind of account it was kept as.
+    pub account: AccountKind,
     /// As of when; `None` where nothing was kept, or it is gone.
     pub kept: Option<(Instant, Profile)>,
     /// `None` where nobody will ever look at it.
@@ -43,7 +45,7 @@ pub struct StandingTag {
 pub async fn page(db: &Db, after: CustomerId, limit: i64) -> Result<Vec<Stands>, StoreError> {
     let sql = "SELECT c.id, c.zone, p.kept_at, p.spend_365_minor, p.spend_ever_minor, p.orders_365, p.orders_ever, \
                p.order_days, p.first_order_at, p.last_order_at, p.last_order_key, p.tickets, p.complaints_90, \
-               p.complaints_365, p.open_complaints, d.due_at, COALESCE(d.fact_rev, 0) AS fact_rev, d.failed \
+               p.complaints_365, p.open_complaints, p.many_orders_30, COALESCE(p.account_kind, c.account_kind) AS account_kind, d.due_at, COALESCE(d.fact_rev, 0) AS fact_rev, d.failed \
                FROM customer c LEFT JOIN profile p ON p.customer_id = c.id \
                LEFT JOIN customer_due d ON d.customer_id = c.id \
                WHERE c.id > $1 AND c.merged_into IS NULL AND (d.customer_id IS NOT NULL OR p.customer_id IS NOT NULL \
@@ -53,6 +55,7 @@ pub async fn page(db: &Db, after: CustomerId, limit: i64) -> Result<Vec<Stands>,
         found.push(Stands {
             id: CustomerId(row.int("id")?),
             zone: row.opt_text("zone")?,
+            account: account(&row)?,
             kept: match row.opt_at("kept_at")? {
                 Some(at) => Some((at, profile(&row)?)),
                 None => None,
@@ -66,6 +69,10 @@ pub async fn page(db: &Db, after: CustomerId, limit: i64) -> Result<Vec<Stands>,
     }
     read_tags(db, &mut found).await?;
     Ok(found)
+}
+
+fn account(row: &Row) -> Result<AccountKind, StoreError> {
+    word("profile", "account_kind", row.int("id")?, &row.text("account_kind")?, AccountKind::parse)
 }
 
 fn profile(row: &Row) -> Result<Profile, StoreError> {
@@ -82,6 +89,7 @@ fn profile(row: &Row) -> Result<Profile, StoreError> {
         complaints_90: row.int("complaints_90")?,
         complaints_365: row.int("complaints_365")?,
         open_complaints: row.int("open_complaints")?,
+        many_orders_30: row.opt_int("many_orders_30")?,
         // Isn't kept: when the customer is due says more.
         next_change: None,
     })

@@ -77,7 +77,7 @@ pub async fn retire(tx: &Tx, customer: CustomerId, now: Instant) -> Result<(), S
     let sql = "UPDATE profile SET kept_at = CASE WHEN kept_at < $2 THEN $2 ELSE kept_at END, spend_365_minor = 0, \
                spend_ever_minor = 0, orders_365 = 0, orders_ever = 0, order_days = 0, first_order_at = NULL, \
                last_order_at = NULL, last_order_key = NULL, tickets = 0, complaints_90 = 0, complaints_365 = 0, \
-               open_complaints = 0 WHERE customer_id = $1";
+               open_complaints = 0, many_orders_30 = NULL WHERE customer_id = $1";
     tx.exec(sql, args![customer, now]).await.map(drop)
 }
 

@@ -7,6 +7,7 @@ use super::gate::{
 };
 use super::touch::Reason;
 use crate::calendar::window::WindowDecision;
+use crate::customer::AccountKind;
 use crate::money::{Currency, Money};
 use crate::time::{Instant, Span};
 use serde::Serialize;
@@ -80,6 +81,7 @@ fn value(check: Check, i: &Inputs, now: Instant, base: Currency) -> String {
             Suppression::Clear => "not on the suppression list".into(),
             Suppression::Suppressed => "the contact point is on the suppression list".into(),
         },
+        Check::Account => format!("the account is {}", i.account),
         Check::Complaint => match &i.open_complaint {
             None => "no open complaint".into(),
             Some(id) => format!("complaint {id} is open"),
@@ -138,6 +140,10 @@ fn remedy(check: Check, i: &Inputs, verdict: Verdict, now: Instant) -> String {
         Check::Expiry => "nothing: it isn't sent late".into(),
         Check::Consent => format!("the customer's consent to {} on this channel", i.purpose),
         Check::Suppression => "the person themselves, by asking to be taken off the list".into(),
+        Check::Account => format!(
+            "the account being a consumer's; if it is one: customer set account_kind={}",
+            AccountKind::Consumer
+        ),
         Check::Complaint => match &i.open_complaint {
             Some(id) => format!("closing complaint {id}, before the touch expires"),
             None => "closing the complaint".into(),

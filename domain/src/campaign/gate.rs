@@ -5,6 +5,7 @@ use super::definition::Purpose;
 use super::state::CampaignState;
 use super::touch::Reason;
 use crate::calendar::window::WindowDecision;
+use crate::customer::AccountKind;
 use crate::names::stable_names;
 use crate::time::{Instant, Span, add_days};
 use chrono_tz::Tz;
@@ -46,7 +47,6 @@ impl Check {
             Self::ErasedOrFrozen
                 | Self::Quota
                 | Self::Minor
-                | Self::Account
                 | Self::Personalization
                 | Self::MuteDay
                 | Self::Loop
@@ -156,6 +156,7 @@ pub struct Inputs {
     pub held_for: Option<Reason>,
     pub consent: Consent,
     pub suppression: Suppression,
+    pub account: AccountKind,
     /// The open complaint, as people call it (`77`).
     pub open_complaint: Option<String>,
     pub contact_day: ContactDay,
@@ -221,6 +222,7 @@ pub(super) fn refusal(check: Check, i: &Inputs, now: Instant) -> Option<Verdict>
         }),
         Check::Consent if !consents(i) => skip(Reason::NoConsent),
         Check::Suppression if i.suppression == Suppression::Suppressed => skip(Reason::Suppressed),
+        Check::Account if i.purpose.needs_opt_in() && !i.account.is_consumer() => skip(Reason::NotConsumer),
         Check::Complaint if i.purpose.needs_opt_in() && i.open_complaint.is_some() => {
             hold(Reason::ComplaintOpen)
         }

@@ -28,6 +28,7 @@ pub(in crate::campaign) fn fine() -> Inputs {
         held_for: None,
         consent: Consent::Granted,
         suppression: Suppression::Clear,
+        account: AccountKind::Consumer,
         open_complaint: None,
         contact_day: ContactDay::Free,
         contacts: vec![],
@@ -71,6 +72,7 @@ fn the_chain_stands_in_the_papers_order() {
             "expiry",
             "consent",
             "suppression",
+            "account",
             "complaint",
             "contact_day",
             "frequency_cap",
@@ -160,6 +162,20 @@ fn the_contact_day_goes_to_the_higher_priority_until_its_holder_begins() {
     assert_eq!(ask(|i| (i.contact_day, i.expires_at) = (begun(70), next_day)), skip(Reason::LowerPriority));
     let service = |i: &mut Inputs| (i.contact_day, i.purpose) = (begun(70), Purpose::Service);
     assert_eq!(ask(service), Verdict::Send);
+}
+
+#[test]
+fn only_a_consumer_gets_marketing_and_surveys_and_anybody_is_told_of_their_own_order() {
+    for account in AccountKind::ALL {
+        for purpose in Purpose::ALL {
+            let verdict = ask(|i| (i.account, i.purpose) = (*account, *purpose));
+            let refused = *account != AccountKind::Consumer && purpose.needs_opt_in();
+            let expected = if refused { skip(Reason::NotConsumer) } else { Verdict::Send };
+            assert_eq!(verdict, expected, "{account} {purpose}");
+        }
+    }
+    // No other channel would do, and it ends as skipped.
+    assert!(!Reason::NotConsumer.is_about_the_channel());
 }
 
 #[test]
@@ -272,6 +288,7 @@ fn any_inputs() -> impl Strategy<Value = Inputs> {
         match other {
             0 => i.suppression = Suppression::Suppressed,
             1 => i.open_complaint = Some("9".into()),
+            2 => i.account = AccountKind::Staff,
             _ => {}
         }
         match held {

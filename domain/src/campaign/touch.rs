@@ -105,6 +105,8 @@ stable_names! {
         Expired = "expired",
         NoConsent = "no_consent",
         Suppressed = "suppressed",
+        /// A reseller's, staff's, test or brushing account; about their own order or ticket they are still written to.
+        NotConsumer = "not_consumer",
         ComplaintOpen = "complaint_open",
         LowerPriority = "lower_priority",
         FrequencyCap = "frequency_cap",

@@ -2,6 +2,7 @@
 //!
 //! No rule and no tag lives here.
 
+pub mod account;
 mod birthday;
 pub mod consent;
 pub mod facts;
@@ -10,6 +11,7 @@ pub mod identity;
 pub mod name;
 pub mod profile;
 
+pub use account::{AccountKind, Bearer};
 pub use birthday::Birthday;
 pub use facts::CustomerFacts;
 pub use happening::Happening;

@@ -3,6 +3,7 @@
 //! The timelines assume that no new fact comes; that is what makes the next change exact. Windows are
 //! durations: what happened at `x` is in a window of `N d` over `[x, x + N·86,400 s)`.
 
+use super::account::{SUSPICIOUS_ORDERS, SUSPICIOUS_SPAN};
 use super::facts::{CustomerFacts, OrderCourse};
 use crate::time::{Instant, Span};
 use crate::timeline::Timeline;
@@ -32,6 +33,9 @@ pub struct ProfileTimelines {
     /// Counted orders of the last 365 d.
     pub orders_365: Timeline<i64>,
     pub orders_ever: Timeline<i64>,
+    /// Counted orders of the last 30 d while they are suspiciously many; `None` below, so that hardly anybody is
+    /// looked at again for it.
+    pub many_orders_30: Timeline<Option<i64>>,
     /// Local dates with a counted order.
     pub order_days: Timeline<i64>,
     pub first_order: Timeline<Option<OrderRef>>,
@@ -53,6 +57,8 @@ pub struct Profile {
     pub spend_ever_minor: i64,
     pub orders_365: i64,
     pub orders_ever: i64,
+    /// Counted orders of the last 30 d, where they are suspiciously many ([`super::account`]).
+    pub many_orders_30: Option<i64>,
     pub order_days: i64,
     pub first_order_at: Option<Instant>,
     pub last_order_at: Option<Instant>,
@@ -72,13 +78,14 @@ impl ProfileTimelines {
         let mut orders = facts.orders();
         orders.sort_by(|a, b| (a.paid_at, &a.order_id).cmp(&(b.paid_at, &b.order_id)));
         let (mut spend_365, mut spend_ever) = (Vec::new(), Vec::new());
-        let (mut orders_365, mut orders_ever) = (Vec::new(), Vec::new());
+        let (mut orders_30, mut orders_365, mut orders_ever) = (Vec::new(), Vec::new(), Vec::new());
         for order in &orders {
             let counted = order.counted.map(|on| i64::from(*on));
             deltas(&order.net, Some(order.paid_at + YEAR), &mut spend_365);
             deltas(&order.net, None, &mut spend_ever);
             deltas(&counted, Some(order.paid_at + YEAR), &mut orders_365);
             deltas(&counted, None, &mut orders_ever);
+            deltas(&counted, Some(order.paid_at + SUSPICIOUS_SPAN), &mut orders_30);
         }
         for (at, amount) in facts.unlinked_refunds() {
             spend_365.extend([(at, -amount), (at + YEAR, amount)]);
@@ -91,6 +98,7 @@ impl ProfileTimelines {
             spend_ever: Timeline::sums(spend_ever),
             orders_365: Timeline::sums(orders_365),
             orders_ever: Timeline::sums(orders_ever),
+            many_orders_30: Timeline::sums(orders_30).map(|n| (*n >= SUSPICIOUS_ORDERS).then_some(*n)),
             order_days: activity.days,
             first_order: activity.first,
             last_order: activity.last,
@@ -109,6 +117,7 @@ impl ProfileTimelines {
             spend_ever_minor: *self.spend_ever.at(now),
             orders_365: *self.orders_365.at(now),
             orders_ever: *self.orders_ever.at(now),
+            many_orders_30: *self.many_orders_30.at(now),
             order_days: *self.order_days.at(now),
             first_order_at: self.first_order.at(now).as_ref().map(|order| order.at),
             last_order_at: last.map(|order| order.at),
@@ -136,7 +145,8 @@ impl ProfileTimelines {
         ];
         let orders = [&self.first_order, &self.last_order];
         let of_numbers = numbers.into_iter().filter_map(|line| line.next_after(now));
-        of_numbers.chain(orders.into_iter().filter_map(|line| line.next_after(now))).min()
+        let of_orders = orders.into_iter().filter_map(|line| line.next_after(now));
+        of_numbers.chain(of_orders).chain(self.many_orders_30.next_after(now)).min()
     }
 }
 

@@ -1,13 +1,12 @@
 //! The tags of one customer over all of time, and their state at an instant with its evidence.
 
 use super::definition::{Catalogue, Shape, TagDefinition};
-use crate::customer::{CustomerFacts, ProfileTimelines};
+use crate::customer::{AccountKind, Bearer, CustomerFacts, ProfileTimelines};
 use crate::rule::{
     Comparison, Context, Explained, Lang, Rule, TagTimelines, TagValue, eval, explain, hold, leaf_value,
 };
 use crate::time::Instant;
 use crate::timeline::Timeline;
-use chrono_tz::Tz;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -33,8 +32,8 @@ pub struct TagState {
 }
 
 /// All tags' state at `now`, in the catalogue's order, those not there included.
-pub fn evaluate(catalogue: &Catalogue, facts: &CustomerFacts, zone: Tz, now: Instant) -> Vec<TagState> {
-    Evaluation::of(catalogue, facts, zone).states(now)
+pub fn evaluate(catalogue: &Catalogue, facts: &CustomerFacts, bearer: Bearer, now: Instant) -> Vec<TagState> {
+    Evaluation::of(catalogue, facts, bearer).states(now)
 }
 
 /// Everything about one customer over all of time, given the facts known and no new ones.
@@ -44,7 +43,7 @@ pub struct Evaluation<'c> {
     profile: ProfileTimelines,
     tags: TagTimelines,
     courses: BTreeMap<&'c str, Course>,
-    zone: Tz,
+    bearer: Bearer,
     first_at: Option<Instant>,
 }
 
@@ -57,18 +56,18 @@ struct Course {
 }
 
 impl<'c> Evaluation<'c> {
-    /// `zone` is the customer's, else the shop's.
-    pub fn of(catalogue: &'c Catalogue, facts: &CustomerFacts, zone: Tz) -> Self {
+    /// The account counts as what it is now, as if it had never been anything else.
+    pub fn of(catalogue: &'c Catalogue, facts: &CustomerFacts, bearer: Bearer) -> Self {
         let mut this = Self {
             catalogue,
-            profile: ProfileTimelines::build(facts, zone),
+            profile: ProfileTimelines::build(facts, bearer.zone),
             tags: TagTimelines::new(),
             courses: BTreeMap::new(),
-            zone,
+            bearer,
             first_at: facts.first_at(),
         };
         for tag in catalogue.tags() {
-            let (value, course) = course(tag, &this.context());
+            let (value, course) = course(tag, bearer.account, &this.context());
             this.tags.insert(tag.key.clone(), value);
             this.courses.insert(&tag.key, course);
         }
@@ -77,7 +76,7 @@ impl<'c> Evaluation<'c> {
 
     fn context(&self) -> Context<'_> {
         let currency = self.catalogue.currency();
-        Context { profile: &self.profile, tags: &self.tags, zone: self.zone, currency }
+        Context { profile: &self.profile, tags: &self.tags, zone: self.bearer.zone, currency }
     }
 
     /// The aggregates over time.
@@ -135,6 +134,9 @@ impl<'c> Evaluation<'c> {
         let leaves = tag.rules().flat_map(Rule::leaves);
         let mut numbers: Map<String, Value> =
             leaves.flat_map(|leaf| leaf_value(leaf, &context, now)).filter(|(_, v)| !v.is_null()).collect();
+        if tag.is_tier() && !self.bearer.account.is_consumer() {
+            numbers.insert("account_kind".to_owned(), json!(self.bearer.account));
+        }
         let (line, condition) = (&self.tags[&tag.key], course.condition.at(now));
         let Some(value) = line.at(now) else { return numbers };
         let (rule, level) = match &tag.shape {
@@ -154,7 +156,21 @@ impl<'c> Evaluation<'c> {
     }
 }
 
+/// The tags that say how much somebody is worth to the shop.
+const TIERS: [&str; 3] = ["value_tier", "vip", "vip_candidate"];
+
 impl TagDefinition {
+    /// Says how much somebody is worth: what only a consumer can get far in.
+    pub(super) fn is_tier(&self) -> bool {
+        TIERS.contains(&self.key.as_str())
+    }
+
+    /// Whether an account of this kind never gets this level: of a tier whatever is above its lowest level, and the
+    /// whole of a flag (domain §1: no tier above regular).
+    fn is_beyond(&self, account: AccountKind, level: usize) -> bool {
+        self.is_tier() && !account.is_consumer() && (level > 0 || matches!(self.shape, Shape::Flag(_)))
+    }
+
     fn is_below(&self, value: Option<&str>, than: &str) -> bool {
         let values = self.values();
         let rank = |wanted: &str| values.iter().position(|value| *value == wanted);
@@ -163,9 +179,14 @@ impl TagDefinition {
 }
 
 /// The value of a tag, and its course beside it.
-fn course(tag: &TagDefinition, context: &Context<'_>) -> (Timeline<Option<TagValue>>, Course) {
+fn course(
+    tag: &TagDefinition,
+    account: AccountKind,
+    context: &Context<'_>,
+) -> (Timeline<Option<TagValue>>, Course) {
     let allowed = tag.unless.as_ref().map(|rule| eval(rule, context).not());
-    let within = |line: Timeline<bool>| match &allowed {
+    let within = |(level, line): (usize, Timeline<bool>)| match &allowed {
+        _ if tag.is_beyond(account, level) => Timeline::always(false),
         Some(allowed) => line.and(allowed),
         None => line,
     };
@@ -181,8 +202,8 @@ fn course(tag: &TagDefinition, context: &Context<'_>) -> (Timeline<Option<TagVal
         conditions[i - 1] = conditions[i - 1].or(&conditions[i]);
     }
     let held: Vec<Timeline<bool>> =
-        conditions.iter().map(|line| within(hold(line, tag.hold, tag.settle))).collect();
-    let conditions: Vec<Timeline<bool>> = conditions.into_iter().map(within).collect();
+        conditions.iter().map(|line| hold(line, tag.hold, tag.settle)).enumerate().map(within).collect();
+    let conditions: Vec<Timeline<bool>> = conditions.into_iter().enumerate().map(within).collect();
     let highest = |lines: &[Timeline<bool>]| {
         let lowest = Timeline::always(otherwise.clone());
         steps.iter().zip(lines).fold(lowest, |value, ((step, _), line)| {

@@ -5,12 +5,11 @@
 
 use super::definition::{Catalogue, TagDefinition};
 use super::evaluate::{Evaluation, TagState};
-use crate::customer::{CustomerFacts, Profile};
+use crate::customer::{AccountKind, Bearer, CustomerFacts, Profile};
 use crate::event::Event;
 use crate::time::Instant;
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A tag as the book has it now.
@@ -34,6 +33,8 @@ pub enum Cause {
     Rule,
     /// The customer became one with another, or two again.
     Merge,
+    /// People said something of the customer: what kind of account it is.
+    Manual,
 }
 
 /// An entry of the tag history.
@@ -75,7 +76,7 @@ pub struct Stepped {
 pub fn step(
     catalogue: &Catalogue,
     events: &[Event],
-    zone: Tz,
+    bearer: Bearer,
     kept_at: Option<Instant>,
     current: &[CurrentTag],
     go_live_at: Option<Instant>,
@@ -99,8 +100,8 @@ pub fn step(
     for ((at, fresh), end) in stops.into_iter().zip(ends) {
         let bare = History::of(&facts, &fresh);
         fresh.iter().for_each(|event| facts.add(event));
-        let after = Evaluation::of(catalogue, &facts, zone);
-        let backfill = bare.evaluate(catalogue, zone);
+        let after = Evaluation::of(catalogue, &facts, bearer);
+        let backfill = bare.evaluate(catalogue, bearer);
         walk.arrive(&after, before.as_ref(), &backfill, at);
         walk.pass(&after, at, end.unwrap_or(Instant::MAX));
         before = Some(after);
@@ -121,6 +122,20 @@ impl Stepped {
         for change in self.changes.iter_mut().filter(|change| change.as_of == kept_at) {
             if change.cause == Cause::Event {
                 change.cause = Cause::Merge;
+            }
+        }
+        self
+    }
+
+    /// People said since `kept_at` that the account is of this kind: what tiers differed at once did so for that,
+    /// and say so.
+    pub fn after_naming(mut self, kept_at: Option<Instant>, account: AccountKind, tiers: &Catalogue) -> Self {
+        let Some(kept_at) = kept_at else { return self };
+        let is_tier = |key: &str| tiers.find(key).is_some_and(TagDefinition::is_tier);
+        for change in self.changes.iter_mut().filter(|c| c.as_of == kept_at && is_tier(&c.key)) {
+            if change.cause == Cause::Event {
+                change.cause = Cause::Manual;
+                change.evidence["account_kind"] = json!(account);
             }
         }
         self
@@ -154,11 +169,11 @@ impl History {
         }
     }
 
-    fn evaluate<'c>(&self, catalogue: &'c Catalogue, zone: Tz) -> Backfill<'c> {
+    fn evaluate<'c>(&self, catalogue: &'c Catalogue, bearer: Bearer) -> Backfill<'c> {
         match self {
             Self::None => Backfill::None,
             Self::All => Backfill::All,
-            Self::Some(facts) => Backfill::Some(Box::new(Evaluation::of(catalogue, facts, zone))),
+            Self::Some(facts) => Backfill::Some(Box::new(Evaluation::of(catalogue, facts, bearer))),
         }
     }
 }

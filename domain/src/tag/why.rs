@@ -55,6 +55,15 @@ impl TagDefinition {
                 format!(" ({})", numbers.join(", "))
             };
         }
+        if let Some(kind) =
+            evidence.get("account_kind").and_then(Value::as_str).filter(|kind| *kind != "consumer")
+        {
+            text += &if zh {
+                format!("；非普通消费者账户（{kind}），不再升级")
+            } else {
+                format!("; a {kind} account gets no higher")
+            };
+        }
         if let Some(until) = instant(evidence.get("held_until")) {
             let until = until.local_date(zone);
             text += &if zh {
@@ -90,8 +99,9 @@ impl TagDefinition {
 /// What the rule looked at, in words. The bound is in the condition already, and days since are told by
 /// their instant, which doesn't age.
 fn numbers(evidence: &Map<String, Value>, zone: Tz, lang: Lang) -> Vec<String> {
-    let told =
-        evidence.iter().filter(|(key, _)| !matches!(key.as_str(), "threshold" | "held_until" | "days"));
+    let told = evidence
+        .iter()
+        .filter(|(key, _)| !matches!(key.as_str(), "threshold" | "held_until" | "days" | "account_kind"));
     told.filter_map(|(key, value)| {
         let text = match instant(Some(value)) {
             Some(at) => at.local_date(zone).to_string(),

@@ -9,7 +9,7 @@ use crate::store::contact::{self, Contact, Holder, Point, Take};
 use crate::store::coupon_batches::CouponBatchRow;
 use crate::store::dispatch::{Due, To};
 use crate::store::stops::{self, StopScope};
-use crate::store::{Db, StoreError, coupons, meta};
+use crate::store::{Db, StoreError, coupons, customers, meta};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use domain::calendar::window::{ContactHours, ContactKind, ShopZone, WindowDecision};
@@ -20,6 +20,7 @@ use domain::campaign::gate::{
 use domain::campaign::state::{CampaignState, EnrollmentState};
 use domain::campaign::touch::{Reason, TouchState};
 use domain::coupon::Budget;
+use domain::customer::AccountKind;
 use domain::ids::{CampaignVersionId, CouponBatchId, CustomerId, TouchpointId};
 use domain::time::{Instant, Span, add_days};
 use std::collections::HashMap;
@@ -123,6 +124,7 @@ pub struct Around {
     consents: HashMap<(CustomerId, String, String), Consent>,
     points: HashMap<(CustomerId, String), Vec<Point>>,
     suppressed: HashMap<(String, String), String>,
+    accounts: HashMap<CustomerId, AccountKind>,
     complaints: HashMap<CustomerId, String>,
     contacts: HashMap<CustomerId, Vec<Contact>>,
     days: HashMap<(CustomerId, NaiveDate), Holder>,
@@ -164,19 +166,20 @@ impl Around {
         batches: &[CouponBatchId],
         now: Instant,
     ) -> Result<Self, StoreError> {
-        let mut customers: Vec<CustomerId> = asked.clone().map(|a| a.customer_id).collect();
-        customers.sort_unstable();
-        customers.dedup();
+        let mut people: Vec<CustomerId> = asked.clone().map(|a| a.customer_id).collect();
+        people.sort_unstable();
+        people.dedup();
         // No zone is more than a day from UTC.
         let first = add_days(now.to_utc().date_naive(), -1);
         let mut around = Self {
             stops: stops::list_in_force(db).await?.into_iter().map(|s| s.scope).collect(),
-            consents: contact::consents(db, &customers).await?,
-            points: contact::points(db, &customers).await?,
+            consents: contact::consents(db, &people).await?,
+            points: contact::points(db, &people).await?,
             suppressed: HashMap::new(),
-            complaints: contact::open_complaints(db, &customers).await?,
-            contacts: contact::contacts(db, &customers, now - Span::days(31)).await?,
-            days: contact::days(db, &customers, first).await?,
+            accounts: customers::accounts(db, &people).await?,
+            complaints: contact::open_complaints(db, &people).await?,
+            contacts: contact::contacts(db, &people, now - Span::days(31)).await?,
+            days: contact::days(db, &people, first).await?,
             batches: coupons::batches(db, batches).await?,
             secrets: secrets.clone(),
         };
@@ -293,6 +296,7 @@ pub fn inputs<'a>(
         held_for: asked.reason,
         consent: around.consent(asked),
         suppression: around.suppression(asked),
+        account: around.accounts.get(&asked.customer_id).copied().unwrap_or(AccountKind::Consumer),
         open_complaint: around.complaints.get(&asked.customer_id).cloned(),
         contact_day: around.contact_day(asked, at.local_date(zone)),
         contacts: contacts.iter().filter(|c| !own(c)).map(|c| c.at).collect(),

@@ -2,7 +2,7 @@
 
 use crate::service::{Book, ServiceError, keeping};
 use crate::store::{customers, facts};
-use domain::customer::CustomerFacts;
+use domain::customer::{AccountKind, Bearer, CustomerFacts};
 use domain::ids::CustomerId;
 use domain::problem::nearest;
 use domain::rule::{Explained, Lang};
@@ -44,10 +44,12 @@ pub async fn explain_tag(
     };
     let missing = || ServiceError::NotFound(format!("the customer {customer}"));
     let zone = customers::zones(db, &[customer]).await?.remove(&customer).ok_or_else(missing)?;
+    let account = customers::accounts(db, &[customer]).await?.remove(&customer);
+    let bearer = Bearer { zone, account: account.unwrap_or(AccountKind::Consumer) };
     let at = book.now().await?;
     let events = facts::events_of(db, &[customer], at).await?.remove(&customer).unwrap_or_default();
     let folded = CustomerFacts::fold(&events);
-    let evaluation = Evaluation::of(&catalogue, &folded, zone);
+    let evaluation = Evaluation::of(&catalogue, &folded, bearer);
     let condition = |value: &str, rule| ValueCondition {
         value: value.to_owned(),
         condition: evaluation.explain(rule, at, Lang::En),

@@ -9,10 +9,11 @@ pub use view::{CandidateView, KindChanged, Merged, Parted};
 
 use super::{Book, ServiceError};
 use crate::store::{Tx, audit, clusters, customers, meta, wakes};
+use domain::customer::AccountKind;
 use domain::ids::CustomerId;
 use domain::problem::nearest;
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Makes `other` one with `kept`: everything of both is `kept`'s from now on. Whoever was merged before counts as who
 /// they are now.
@@ -113,20 +114,18 @@ pub async fn candidates(book: &Book, limit: i64) -> Result<Vec<CandidateView>, S
     Ok(rows.into_iter().map(view).collect())
 }
 
-/// What an account may be.
-pub const ACCOUNT_KINDS: [&str; 5] = ["consumer", "reseller", "staff", "test", "brushing"];
-
-/// Says what kind of account a customer has. It is shown; tiers and campaigns don't look at it yet.
+/// Says what kind of account a customer has. Tiers follow at once; whatever waits to be sent asks the gate again.
 pub async fn set_account_kind(
     book: &Book,
     id: CustomerId,
     kind: &str,
     actor: &str,
 ) -> Result<KindChanged, ServiceError> {
-    let Some(kind) = ACCOUNT_KINDS.into_iter().find(|known| *known == kind) else {
-        let remedy = match nearest(kind, ACCOUNT_KINDS) {
+    let Some(kind) = AccountKind::parse(kind) else {
+        let known = || AccountKind::ALL.iter().map(|kind| kind.as_str());
+        let remedy = match nearest(kind, known()) {
             Some(near) => format!("did you mean {near}?"),
-            None => format!("use one of {}", ACCOUNT_KINDS.join(", ")),
+            None => format!("use one of {}", known().collect::<Vec<_>>().join(", ")),
         };
         let detail = format!("\"{kind}\" is no kind of account; {remedy}");
         return Err(ServiceError::invalid("account_kind", "unknown_kind", detail));
@@ -136,9 +135,9 @@ pub async fn set_account_kind(
         Box::pin(async move {
             clusters::pass(tx).await?;
             let id = known(tx, id).await?;
-            let before = customers::set_account_kind(tx, id, kind).await?;
+            let before = customers::set_account_kind(tx, id, kind.as_str()).await?;
             let epoch = meta::rule_epoch(tx).await?;
-            wakes::regrouped(tx, &[id], now, epoch).await?;
+            wakes::set_due(tx, &BTreeSet::from([id]), now, epoch, wakes::Due::AtOnce).await?;
             let entry = audit::Entry {
                 at: now,
                 actor,
@@ -148,7 +147,7 @@ pub async fn set_account_kind(
             };
             audit::record(tx, entry).await?;
             meta::raise_change_seq(tx).await?;
-            Ok(KindChanged { customer: id, account_kind: kind, before })
+            Ok(KindChanged { customer: id, account_kind: kind.as_str(), before })
         })
     })
     .await

@@ -11,10 +11,10 @@ pub use triggers::tag_key;
 use super::shop::shop;
 use super::{Book, ServiceError, keeping, poison};
 use crate::store::enrollments::{self, NewEnrollment};
-use crate::store::{Store, StoreError, Tx, clusters, facts, waiting};
+use crate::store::{Store, StoreError, Tx, clusters, customers, facts, waiting};
 use chrono_tz::Tz;
 use domain::campaign::definition::{Audience, Definition, Reentry};
-use domain::customer::CustomerFacts;
+use domain::customer::{AccountKind, Bearer, CustomerFacts};
 use domain::event::Event;
 use domain::ids::CustomerId;
 use domain::rule;
@@ -43,10 +43,10 @@ struct Judged {
 pub(super) async fn audience(
     book: &Book,
     definition: &Definition,
-    customers: &[(CustomerId, Option<Tz>)],
+    people: &[(CustomerId, Option<Tz>)],
     now: Instant,
 ) -> Result<HashSet<CustomerId>, ServiceError> {
-    let judged = judge(book, definition, customers, now).await?;
+    let judged = judge(book, definition, people, now).await?;
     match judged.broken.into_iter().next() {
         Some((id, why)) => Err(ServiceError::Internal(format!("the audience of customer {id}: {why}"))),
         None => Ok(judged.inside),
@@ -57,31 +57,33 @@ pub(super) async fn audience(
 async fn judge(
     book: &Book,
     definition: &Definition,
-    customers: &[(CustomerId, Option<Tz>)],
+    people: &[(CustomerId, Option<Tz>)],
     now: Instant,
 ) -> Result<Judged, ServiceError> {
     let Audience::Rule(tree) = &definition.audience else {
-        let inside = customers.iter().map(|(id, _)| *id).collect();
+        let inside = people.iter().map(|(id, _)| *id).collect();
         return Ok(Judged { inside, ..Judged::default() });
     };
     let rule = rule::parse(tree).map_err(ServiceError::Invalid)?;
     let catalogue = keeping::catalogue(book).await?;
     let shop = shop(book).await?;
     let db = book.store.reader();
-    let ids: Vec<CustomerId> = customers.iter().map(|(id, _)| *id).collect();
+    let ids: Vec<CustomerId> = people.iter().map(|(id, _)| *id).collect();
+    let accounts = customers::accounts(db, &ids).await?;
     let read = poison::read_apart(&ids, |ids| async move {
         Ok(facts::events_of(db, &ids, now).await?.into_iter().collect())
     });
     let read = read.await?;
     let events: HashMap<CustomerId, Vec<Event>> = read.sound.into_iter().collect();
     let mut judged = Judged { broken: read.broken.into_iter().collect(), ..Judged::default() };
-    for (id, zone) in customers {
+    for (id, zone) in people {
         if judged.broken.contains_key(id) {
             continue;
         }
         let events = events.get(id).map_or(&[][..], Vec::as_slice);
-        let zone = zone.unwrap_or(shop.zone);
-        match poison::decide_apart(|| holds(&catalogue, &rule, events, zone, now)) {
+        let account = accounts.get(id).copied().unwrap_or(AccountKind::Consumer);
+        let bearer = Bearer { zone: zone.unwrap_or(shop.zone), account };
+        match poison::decide_apart(|| holds(&catalogue, &rule, events, bearer, now)) {
             Ok(true) => drop(judged.inside.insert(*id)),
             Ok(false) => {}
             Err(why) => drop(judged.broken.insert(*id, why)),
@@ -90,9 +92,9 @@ async fn judge(
     Ok(judged)
 }
 
-fn holds(catalogue: &Catalogue, rule: &rule::Rule, events: &[Event], zone: Tz, now: Instant) -> bool {
+fn holds(catalogue: &Catalogue, rule: &rule::Rule, events: &[Event], bearer: Bearer, now: Instant) -> bool {
     let facts = CustomerFacts::fold(events);
-    *Evaluation::of(catalogue, &facts, zone).eval(rule).at(now)
+    *Evaluation::of(catalogue, &facts, bearer).eval(rule).at(now)
 }
 
 /// Somebody about to enter, and how long after the last time they may.
@@ -108,8 +110,8 @@ async fn let_in(tx: &Tx, now: Instant, mut entries: Vec<Entry>) -> Result<u64, S
     clusters::pass(tx).await?;
     let bound = || entries.iter().filter(|entry| entry.reentry.cool_down.is_some()).map(|entry| &entry.new);
     let campaigns = bound().map(|new| new.campaign_id).collect();
-    let customers = bound().map(|new| new.customer_id).collect();
-    let mut last = enrollments::hold_last_entries(tx, &campaigns, &customers).await?;
+    let whose = bound().map(|new| new.customer_id).collect();
+    let mut last = enrollments::hold_last_entries(tx, &campaigns, &whose).await?;
     entries.sort_by_key(|entry| entry.new.cause_at);
     let mut admitted = Vec::with_capacity(entries.len());
     for Entry { new, reentry } in entries {

@@ -12,10 +12,12 @@ use super::{Book, ServiceError, identity};
 use crate::store::profile_page::{
     self, ContactLine, CouponLine, Head, JourneyLine, OrderLine, ProfilePage, TagLine,
 };
+use crate::store::profiles::ProfileRow;
 use crate::store::suppressions;
 use crate::store::tickets::TicketRow;
 use domain::campaign::definition::{Definition, Step};
 use domain::campaign::parse::parse;
+use domain::customer::account::{Suspicion, suspicions};
 use domain::ids::CustomerId;
 use domain::mask;
 use domain::money::Money;
@@ -65,7 +67,8 @@ fn view(
         name: head.name.clone(),
         locale: head.locale.clone(),
         zone: head.zone.name().to_owned(),
-        account_kind: head.kept.account_kind.clone(),
+        account_kind: head.kept.account_kind.to_string(),
+        suspicion: suspicion(&head.kept),
         registered_at: head.registered_at,
         created_at: head.created_at,
         as_of,
@@ -82,6 +85,11 @@ fn view(
         touches: page.touches.into_iter().map(touch).collect(),
         callbacks: page.callbacks.into_iter().map(callback).collect(),
     })
+}
+
+fn suspicion(kept: &ProfileRow) -> Vec<SuspicionView> {
+    let of = |s: Suspicion| SuspicionView { rule: s.rule, value: s.value, threshold: s.threshold };
+    suspicions(kept.account_kind, kept.many_orders_30).into_iter().map(of).collect()
 }
 
 fn identifier(line: profile_page::IdentifierLine) -> IdentifierView {

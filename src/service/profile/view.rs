@@ -45,6 +45,8 @@ pub struct ProfileView {
     pub zone: String,
     /// consumer | reseller | staff | test | brushing
     pub account_kind: String,
+    /// Why the account looks like no consumer's. People decide; nothing acts on it.
+    pub suspicion: Vec<SuspicionView>,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub registered_at: Option<Instant>,
     /// Since when the book knows them.
@@ -79,6 +81,18 @@ pub struct WarningView {
     /// open_complaint | opted_out | suppressed | erased
     pub code: &'static str,
     pub text: BothLanguages,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SuspicionView {
+    /// orders_30d: counted orders of the last 30 d
+    #[schema(example = "orders_30d")]
+    pub rule: &'static str,
+    #[schema(example = 23)]
+    pub value: i64,
+    /// From this value on it is suspicious.
+    #[schema(example = 20)]
+    pub threshold: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]

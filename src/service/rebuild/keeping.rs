@@ -7,7 +7,7 @@ use crate::store::keeping::Kept;
 use crate::store::projections::Difference;
 use crate::store::restate::{self, Corrected, Stands};
 use crate::store::{Claimed, Lane, facts, meta};
-use domain::customer::Profile;
+use domain::customer::{Bearer, Profile};
 use domain::event::Event;
 use domain::ids::CustomerId;
 use domain::tag::{CurrentTag, Stepped, TagState, step};
@@ -48,7 +48,8 @@ pub(super) async fn page(
         let as_of = stands.kept.as_ref().map_or(now, |(at, _)| *at);
         let known: Vec<Event> = events.into_iter().filter(|event| event.received_at <= as_of).collect();
         let zone = stands.zone.as_deref().and_then(|name| name.parse().ok()).unwrap_or(shop.zone);
-        let stepped = step(&catalogue, &known, zone, Some(as_of), &current(&stands), go_live_at, as_of);
+        let bearer = Bearer { zone, account: stands.account };
+        let stepped = step(&catalogue, &known, bearer, Some(as_of), &current(&stands), go_live_at, as_of);
         let differing = differences(&stands, &stepped);
         if !differing.is_empty() {
             found.extend(differing);
@@ -149,6 +150,7 @@ async fn put_right(
             claimed,
             fact_rev: stands.fact_rev,
             rule_epoch,
+            account: stands.account,
             profile: stepped.profile,
             tags: stepped.current,
             changes: Vec::new(),

@@ -121,7 +121,8 @@ impl Scene {
     }
 
     pub async fn customer(&self) -> CustomerId {
-        let sql = "INSERT INTO customer (shop_id, account_kind, created_at) SELECT id, 'person', 0 FROM shop";
+        let sql =
+            "INSERT INTO customer (shop_id, account_kind, created_at) SELECT id, 'consumer', 0 FROM shop";
         self.run(sql, vec![]).await;
         CustomerId(self.number("SELECT MAX(id) FROM customer").await)
     }

@@ -14,7 +14,7 @@ use domain::time::{Instant, Span};
 use kinkeeper::service::apply::{self, Input};
 use kinkeeper::service::ingest::{self, Batch};
 use kinkeeper::service::suppressions::{self, Refusal};
-use kinkeeper::service::{Book, ServiceError, campaigns, live};
+use kinkeeper::service::{Book, ServiceError, campaigns, identity, live, profile};
 use kinkeeper::store::stops::StopScope;
 use kinkeeper::store::{Lane, StoreError, shops, sources};
 use kinkeeper::worker::Feed;
@@ -51,6 +51,8 @@ pub enum Act {
     StopAll,
     Resume,
     Suppress(String),
+    /// Of an account, what kind it is.
+    Name(String, &'static str),
     Apply(String),
 }
 
@@ -91,6 +93,7 @@ impl Act {
             Self::StopAll => live::stop(book, StopScope::All, "a wrong price", "lead").await.map(drop),
             Self::Resume => live::resume(book, StopScope::All, "lead").await,
             Self::Suppress(address) => suppress(book, address).await,
+            Self::Name(user, kind) => name(book, &user, kind).await,
             Self::Apply(text) => apply_documents(book, text).await,
         }
     }
@@ -111,6 +114,11 @@ async fn tell(
 async fn suppress(book: &Book, email: String) -> Result<(), ServiceError> {
     let refusal = Refusal { email, reason: "asked by letter".to_owned() };
     suppressions::add(book, &[refusal], "lead").await.map(drop)
+}
+
+async fn name(book: &Book, user: &str, kind: &str) -> Result<(), ServiceError> {
+    let id = profile::find(book, profile::IdentifierKind::UserId, user).await?.expect("is in the book");
+    identity::set_account_kind(book, id, kind, "lead").await.map(drop)
 }
 
 async fn apply_documents(book: &Book, text: String) -> Result<(), ServiceError> {

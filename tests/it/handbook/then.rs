@@ -115,6 +115,10 @@ impl<'b> Then<'b> {
         self.act(Act::Suppress(address.to_owned()))
     }
 
+    pub fn names(self, name: &str, kind: &'static str) -> Self {
+        self.act(Act::Name(name.to_owned(), kind))
+    }
+
     /// The coupons get another budget.
     pub fn budgets(self, yuan: u32) -> Self {
         self.act(Act::Apply(coupons(yuan)))

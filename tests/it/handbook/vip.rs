@@ -39,6 +39,41 @@ stories! {
         book.lived("vera", winback).await;
     }
 
+    // A reseller enters like anybody else and is skipped, counted; one named in the morning isn't written to any more;
+    // what concerns their own ticket goes its way.
+    async fn who_is_no_consumer_is_passed_by(book: live "2026-12-01 00:00") {
+        book.people("
+            rae | Asia/Shanghai | own | yes | 2026-01-10 12:00 20000; 2026-06-10 12:00 100
+            sue | Asia/Shanghai | own | yes | 2026-06-10 12:00 100
+            tom | Asia/Shanghai | own | yes | 2026-06-10 12:00 100
+        ").await;
+        book.approve("important_ticket_callback").await;
+        book.at("2026-12-01 00:00").names("rae", "reseller");
+        book.at("2026-12-07 08:59:59").names("sue", "staff");
+        book.at("2026-12-08 12:00").names("tom", "test");
+        book.at("2026-12-09 10:00").names("tom", "consumer").asks("rae", "t1", json!({ "important": true }));
+        book.at("2026-12-09 11:00").settles("rae", "t1");
+        book.walk_to("2026-12-31 23:59").await;
+        assert_eq!(book.tags("rae").await[2..], ["value_tier=regular since 2026-01-10 12:00"]);
+        book.lived("rae", "
+            winback from 2026-12-07 00:00: done 2026-12-14 00:00
+              winback_d0 skipped (not_consumer) 2026-12-07 00:00
+              winback_d7 skipped (not_consumer) 2026-12-14 00:00
+            important_ticket_callback from 2026-12-09 11:00: done 2026-12-09 11:00
+            call important_ticket by a junior from 2026-12-10 09:00 to 2026-12-14 18:00: ready
+        ").await;
+        book.lived("sue", "
+            winback from 2026-12-07 00:00: done 2026-12-14 00:00
+              winback_d0 skipped (not_consumer) 2026-12-07 09:00
+              winback_d7 skipped (not_consumer) 2026-12-14 00:00
+        ").await;
+        book.lived("tom", "
+            winback from 2026-12-07 00:00: done 2026-12-14 09:00
+              winback_d0 mailed 2026-12-07 09:00
+              winback_d7 mailed 2026-12-14 09:00 with a coupon (issued)
+        ").await;
+    }
+
     // An important ticket resolved in the last hour of the held tier, and one in the first hour after it.
     async fn a_vips_callback_is_a_seniors_as_long_as_the_tier_is_held(book: live "2027-02-01 00:00") {
         book.people("

@@ -1,5 +1,6 @@
 //! Who is who: merging gives one customer with everything, parting gives each back their own.
 
+mod accounts;
 mod care;
 mod laws;
 mod merging;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::inconsistent_digit_grouping, reason = "amounts are written as 10_000_00: yuan, then fen")]
 
+mod accounts;
 mod catalogue;
 mod oracle;
 mod states;
@@ -9,7 +10,7 @@ mod stepping;
 mod why;
 
 use super::{Catalogue, Evaluation, TagDocument, TagState};
-use crate::customer::CustomerFacts;
+use crate::customer::{Bearer, CustomerFacts};
 use crate::event::Event;
 use crate::money::Currency;
 use crate::time::Instant;
@@ -39,7 +40,7 @@ fn shipped() -> Catalogue {
 }
 
 fn state_in(catalogue: &Catalogue, events: &[Event], zone: Tz, key: &str, now: Instant) -> TagState {
-    let states = Evaluation::of(catalogue, &CustomerFacts::fold(events), zone).states(now);
+    let states = Evaluation::of(catalogue, &CustomerFacts::fold(events), Bearer::consumer(zone)).states(now);
     states.into_iter().find(|state| state.key == key).expect("in the catalogue")
 }
 

@@ -3,8 +3,8 @@
 //! It shares nothing with the timelines: it adds up events at each instant and walks backwards.
 
 use super::shipped;
-use crate::customer::CustomerFacts;
 use crate::customer::fixture::*;
+use crate::customer::{Bearer, CustomerFacts};
 use crate::event::{Event, Fact};
 use crate::tag::{Evaluation, evaluate};
 use crate::time::{Instant, Span};
@@ -74,7 +74,7 @@ proptest! {
     fn value_since_and_next_flip_are_those_of_looking_all_the_time(events in story()) {
         let catalogue = shipped();
         let facts = CustomerFacts::fold(&events);
-        let evaluation = Evaluation::of(&catalogue, &facts, UTC);
+        let evaluation = Evaluation::of(&catalogue, &facts, Bearer::consumer(UTC));
         let tag = catalogue.find("value_tier").expect("shipped");
         let spend: Vec<i64> = (0..QUARTERS).map(|n| spend_at(&events, quarter(n))).collect();
         let conditions = LEVELS.map(|(_, bound)| spend.iter().map(|s| *s >= bound).collect::<Vec<bool>>());
@@ -106,7 +106,7 @@ proptest! {
         n in 0i64..QUARTERS,
     ) {
         let catalogue = shipped();
-        let states = |events: &[Event]| evaluate(&catalogue, &CustomerFacts::fold(events), UTC, quarter(n));
+        let states = |events: &[Event]| evaluate(&catalogue, &CustomerFacts::fold(events), Bearer::consumer(UTC), quarter(n));
         prop_assert_eq!(states(&events), states(&shuffled));
     }
 }

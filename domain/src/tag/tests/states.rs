@@ -1,8 +1,8 @@
 //! Tag states at their boundaries.
 
 use super::{parse, shipped, state, state_in, tier};
-use crate::customer::CustomerFacts;
 use crate::customer::fixture::*;
+use crate::customer::{Bearer, CustomerFacts};
 use crate::tag::Evaluation;
 use crate::time::Span;
 use chrono_tz::UTC;
@@ -154,7 +154,7 @@ fn an_exclusion_ends_the_tag_at_once() {
 fn the_condition_stands_beside_the_held_value_over_time() {
     let catalogue = shipped();
     let facts = CustomerFacts::fold(&[order("A", 10_000_00, day(0))]);
-    let evaluation = Evaluation::of(&catalogue, &facts, UTC);
+    let evaluation = Evaluation::of(&catalogue, &facts, Bearer::consumer(UTC));
     let ends = |line: Option<&crate::timeline::Timeline<_>>| {
         line.expect("in the catalogue").changes().map(|(at, _)| at).collect::<Vec<_>>()
     };

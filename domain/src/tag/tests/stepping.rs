@@ -1,7 +1,7 @@
 //! Tag history: the same however late and often the keeper runs.
 
 use super::{SHIPPED, shipped, yaml};
-use crate::customer::fixture::*;
+use crate::customer::{Bearer, fixture::*};
 use crate::event::Event;
 use crate::money::Currency;
 use crate::tag::{Catalogue, Cause, CurrentTag, Stepped, TagChange, TagDocument, TagState, step};
@@ -21,7 +21,7 @@ fn current_of(states: &[TagState]) -> Vec<CurrentTag> {
 }
 
 fn first(events: &[Event], live: Option<Instant>, now: Instant) -> Stepped {
-    step(&shipped(), events, UTC, None, &[], live, now)
+    step(&shipped(), events, Bearer::consumer(UTC), None, &[], live, now)
 }
 
 fn of<'a>(stepped: &'a Stepped, key: &str) -> Vec<&'a TagChange> {
@@ -163,7 +163,17 @@ fn a_new_rule_counts_from_its_publication_on_and_what_began_before_is_historical
     let events = [order("A", 6_000_00, day(0)), order("B", 1_00, day(40))];
     let before = first(&events[..1], Some(day(0)), day(20));
     let current = current_of(&before.current);
-    let walk = |now| step(&republished(day(30)), &events, UTC, Some(day(20)), &current, Some(day(0)), now);
+    let walk = |now| {
+        step(
+            &republished(day(30)),
+            &events,
+            Bearer::consumer(UTC),
+            Some(day(20)),
+            &current,
+            Some(day(0)),
+            now,
+        )
+    };
     let stepped = walk(day(50));
     assert_eq!(moves(&stepped, "value_tier"), [change("gold", "diamond", day(30), Cause::Rule)]);
     let change = of(&stepped, "value_tier")[0];
@@ -181,9 +191,11 @@ fn a_fact_committed_behind_the_keepers_back_is_recorded_as_of_the_last_run() {
     let before = first(&known, Some(day(0)), day(20));
     let overtaken = [known[0].clone(), order("B", 6_000_00, day(20))];
     let current = current_of(&before.current);
-    let stepped = step(&shipped(), &overtaken, UTC, Some(day(20)), &current, Some(day(0)), day(30));
+    let stepped =
+        step(&shipped(), &overtaken, Bearer::consumer(UTC), Some(day(20)), &current, Some(day(0)), day(30));
     assert_eq!(moves(&stepped, "value_tier"), [change("gold", "diamond", day(20), Cause::Event)]);
-    let quiet = step(&shipped(), &known, UTC, Some(day(20)), &current, Some(day(0)), day(30));
+    let quiet =
+        step(&shipped(), &known, Bearer::consumer(UTC), Some(day(20)), &current, Some(day(0)), day(30));
     assert_eq!(quiet.changes, []);
 }
 
@@ -218,7 +230,7 @@ proptest! {
     ) {
         let (catalogue, live, end) = (shipped(), live.map(day), day(900));
         let start = events.iter().map(|event| event.received_at).min().expect("at least one");
-        let whole = step(&catalogue, &events, UTC, None, &[], live, end);
+        let whole = step(&catalogue, &events, Bearer::consumer(UTC), None, &[], live, end);
         cuts.sort_unstable();
         let flips = whole.changes.iter().step_by(2).map(|change| change.as_of);
         let mut runs: Vec<Instant> = cuts.into_iter().map(day).chain(flips).filter(|at| *at >= start).collect();
@@ -228,7 +240,7 @@ proptest! {
         let mut last = None;
         for now in runs {
             let known: Vec<Event> = events.iter().filter(|event| event.received_at <= now).cloned().collect();
-            let stepped = step(&catalogue, &known, UTC, kept_at, &current, live, now);
+            let stepped = step(&catalogue, &known, Bearer::consumer(UTC), kept_at, &current, live, now);
             changes.extend(stepped.changes.clone());
             (kept_at, current) = (Some(now), current_of(&stepped.current));
             last = Some(stepped);
@@ -242,7 +254,7 @@ proptest! {
     #[test]
     fn the_ledger_adds_up_and_nothing_changes_before_it_is_due(events in arrivals()) {
         let catalogue = shipped();
-        let whole = step(&catalogue, &events, UTC, None, &[], None, day(900));
+        let whole = step(&catalogue, &events, Bearer::consumer(UTC), None, &[], None, day(900));
         for state in &whole.current {
             let mut value: Option<String> = None;
             for change in whole.changes.iter().filter(|change| change.key == state.key) {
@@ -256,11 +268,11 @@ proptest! {
         // From the last arrival on, waking only when due gives every remaining change at its instant.
         let mut now = events.iter().map(|event| event.received_at).max().expect("at least one");
         let from = now;
-        let mut stepped = step(&catalogue, &events, UTC, None, &[], None, now);
+        let mut stepped = step(&catalogue, &events, Bearer::consumer(UTC), None, &[], None, now);
         let mut found = Vec::new();
         while let Some(due) = stepped.next_due.filter(|due| *due <= day(900)) {
             let current = current_of(&stepped.current);
-            stepped = step(&catalogue, &events, UTC, Some(now), &current, None, due);
+            stepped = step(&catalogue, &events, Bearer::consumer(UTC), Some(now), &current, None, due);
             prop_assert!(stepped.changes.iter().all(|change| change.as_of == due));
             found.extend(stepped.changes.clone());
             now = due;
