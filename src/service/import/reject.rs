@@ -9,7 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// A reject file, made when the import begins.
+/// A reject file, made anew by each run of an import.
 pub(super) struct RejectFile {
     writer: Option<csv::Writer<File>>,
     /// Columns of the file itself.
@@ -18,29 +18,17 @@ pub(super) struct RejectFile {
     width: usize,
 }
 
-/// Whether the file goes on from an interrupted import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Begin {
-    Anew,
-    Append,
-}
-
 /// From so many digits on a spreadsheet rounds a number when it saves CSV.
 const ROUNDED_FROM: usize = 12;
 
 impl RejectFile {
-    pub fn open(path: Option<&Path>, header: &Header, begin: Begin) -> io::Result<Self> {
+    pub fn open(path: Option<&Path>, header: &Header) -> io::Result<Self> {
         let names = header.names();
         // Columns of an earlier reject file are written anew, not twice.
         let is_ours = |name: &String| REJECT.contains(&domain::import::plain(name).as_str());
         let own = names.iter().position(is_ours).unwrap_or(names.len());
         let writer = match path {
             None => None,
-            Some(path) if begin == Begin::Append && is_begun(path) => Some(
-                csv::WriterBuilder::new()
-                    .flexible(true)
-                    .from_writer(OpenOptions::new().append(true).open(path)?),
-            ),
             Some(path) => {
                 let mut file = File::create(path)?;
                 if !names.iter().all(|name| name.is_ascii()) {
@@ -53,6 +41,10 @@ impl RejectFile {
             }
         };
         Ok(Self { writer, columns: own, width: names.len() })
+    }
+
+    pub fn is_asked_for(&self) -> bool {
+        self.writer.is_some()
     }
 
     pub fn write(&mut self, record: &Record, refused: &RefusedRow) -> io::Result<()> {
@@ -93,10 +85,6 @@ fn as_text(cells: &[String]) -> io::Result<String> {
     writer.write_record(cells)?;
     let bytes = writer.into_inner().map_err(|e| io::Error::other(e.to_string()))?;
     Ok(String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned())
-}
-
-fn is_begun(path: &Path) -> bool {
-    path.metadata().is_ok_and(|file| file.len() > 0)
 }
 
 /// Makes sure that the file can be written, and leaves what is in it.

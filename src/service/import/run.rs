@@ -5,7 +5,7 @@ use super::judge::{Judge, Judged};
 use super::profiles::Choice;
 use super::reading::{Broken, How, Objects, file_hash};
 use super::records::{Reading, Record, Records};
-use super::reject::{Begin, RejectFile, is_same_file, try_out};
+use super::reject::{RejectFile, is_same_file, try_out};
 use super::{Age, FormSaid, Kind, Mode, Progress, RefusedRow, Report, Request, Unknown, end_abandoned};
 use crate::service::ServiceError;
 use crate::service::ingest::{self, Origin as Source, Slice, Stamp};
@@ -91,8 +91,7 @@ async fn whole(
         file_hash,
     };
     let resumed_from = import.map_or(0, |(import, _)| import.cursor_row.unsigned_abs());
-    let starting = if resumed_from == 0 { Begin::Anew } else { Begin::Append };
-    let reject = RejectFile::open(request.reject.as_deref(), &records.header, starting)
+    let reject = RejectFile::open(request.reject.as_deref(), &records.header)
         .map_err(|e| reject_error(request, &e))?;
     progress.begin(records.total());
     let context = Context { zone: shop.zone, currency: shop.currency, clock: Some(clock) };
@@ -347,6 +346,7 @@ impl Running<'_> {
             let next = self.records.next().map_err(|e| cannot_read(&self.request.path, e))?;
             let Some(record) = next else { break };
             if record.row <= self.cursor {
+                self.refuse_again(&record)?;
                 continue;
             }
             (piece.to, taken) = (record.row, taken + 1);
@@ -366,6 +366,17 @@ impl Running<'_> {
             }
         }
         Ok(piece)
+    }
+
+    /// Writes a row down that an earlier, interrupted run refused. What that run left in the reject file may end in
+    /// the midst of a row, or hold rows of the piece that was lost with it.
+    fn refuse_again(&mut self, record: &Record) -> Result<(), ServiceError> {
+        if !self.reject.is_asked_for() {
+            return Ok(());
+        }
+        let Err(problems) = self.judge.judge(record, &self.records.header) else { return Ok(()) };
+        let refused = RefusedRow::new(record.first_line(), &problems);
+        self.reject.write(record, &refused).map_err(|e| reject_error(self.request, &e))
     }
 
     fn refuse(&mut self, record: &Record, problems: &[Problem]) -> Result<(), ServiceError> {

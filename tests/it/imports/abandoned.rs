@@ -1,7 +1,7 @@
 //! An import that is killed: nobody waits for its end for ever, everybody sees how to go on with it, and going
 //! on with it ends as if it had never been killed.
 
-use super::{Files, import};
+use super::{Files, import, run};
 use crate::support::book::{START, both_databases};
 use crate::support::retail::Retail;
 use domain::time::{Instant, Span};
@@ -20,7 +20,11 @@ impl Progress for Killer {
 }
 
 async fn killed(retail: &Retail, path: &Path) {
-    let (store, request) = (retail.store.clone(), Request::new(Kind::Orders, path));
+    killed_at(retail, Request::new(Kind::Orders, path)).await;
+}
+
+async fn killed_at(retail: &Retail, request: Request) {
+    let store = retail.store.clone();
     let import = tokio::spawn(async move {
         kinkeeper::service::import::run(&store, "retail", &request, &mut Killer).await
     });
@@ -79,6 +83,25 @@ both_databases! {
         retail.set_now(START + Span::hours(1)).await;
         import(&retail, Kind::Orders, &orders(&files, "b.csv", 3)).await;
         assert_eq!(waiting(&retail).await, 0);
+    }
+
+    async fn refused_rows_are_written_down_once_whatever_the_killed_run_left(book: Book) {
+        let retail = Retail::of(book).await;
+        let files = Files::new();
+        let reject = files.write("refused.csv", "");
+        let path = orders(&files, "a.csv", 2_500);
+        let request = Request { reject: Some(reject.clone()), ..Request::new(Kind::Orders, path) };
+        killed_at(&retail, request.clone()).await;
+        // It had got further than what it committed, into the midst of a row.
+        let left = std::fs::read_to_string(&reject).expect("the refused rows so far");
+        let lost = "a.csv1007,c7,2011-11-01,free,1009,amount_not_a_number,why,\na.csv1107,c";
+        std::fs::write(&reject, left + lost).expect("written");
+
+        run(&retail, &request).await.expect("imported");
+        let refused = std::fs::read_to_string(&reject).expect("the refused rows");
+        let ids: Vec<&str> = refused.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
+        let expected: Vec<String> = (0..25).map(|n| format!("a.csv{}", n * 100 + 7)).collect();
+        assert_eq!(ids, expected);
     }
 
     async fn an_unfinished_import_is_listed_until_its_file_came_whole(book: Book) {
