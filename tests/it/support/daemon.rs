@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Longest wait for anything a sound daemon does at once.
@@ -16,14 +17,21 @@ const LOOK: Duration = Duration::from_millis(10);
 pub struct Binary {
     folder: PathBuf,
     settings: Vec<String>,
+    /// Processes begun so far; each has a log of its own.
+    begun: AtomicU32,
+}
+
+/// A process under way; killed when dropped.
+pub struct Running {
+    process: Child,
+    log: PathBuf,
 }
 
 /// A running `kinkeeper serve`; killed when dropped.
 pub struct Daemon {
-    process: Child,
+    running: Running,
     /// Held open: the daemon prints hints after its address.
     out: BufReader<ChildStdout>,
-    log: PathBuf,
 }
 
 impl Binary {
@@ -35,7 +43,7 @@ impl Binary {
             "http.listen=127.0.0.1:0".to_owned(),
         ];
         settings.extend(overrides.iter().map(|&setting| setting.to_owned()));
-        Self { folder: folder.to_owned(), settings }
+        Self { folder: folder.to_owned(), settings, begun: AtomicU32::new(0) }
     }
 
     fn command(&self, args: &[&str]) -> Command {
@@ -56,18 +64,49 @@ impl Binary {
         String::from_utf8(output.stdout).expect("UTF-8")
     }
 
+    /// Starts a command that may take a while; its stdout is nobody's.
+    pub fn begin(&self, args: &[&str]) -> Running {
+        self.spawn(args, Stdio::null())
+    }
+
     /// Starts `serve`; it may take a while until it listens.
     pub fn serve(&self) -> Daemon {
-        let log = self.folder.join("serve.log");
+        let mut running = self.spawn(&["serve"], Stdio::piped());
+        let out = BufReader::new(running.process.stdout.take().expect("piped"));
+        Daemon { running, out }
+    }
+
+    fn spawn(&self, args: &[&str], stdout: Stdio) -> Running {
+        let log = self.folder.join(format!("{}-{}.log", args[0], self.begun.fetch_add(1, Ordering::Relaxed)));
         let stderr = File::create(&log).expect("a log in a temporary folder");
-        let mut process = self
-            .command(&["serve"])
-            .stdout(Stdio::piped())
-            .stderr(stderr)
-            .spawn()
-            .expect("the binary starts");
-        let out = BufReader::new(process.stdout.take().expect("piped"));
-        Daemon { process, out, log }
+        let process = self.command(args).stdout(stdout).stderr(stderr).spawn().expect("the binary starts");
+        Running { process, log }
+    }
+}
+
+impl Running {
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.try_wait().expect("a child")
+    }
+
+    /// SIGKILL: it ends without another word; gives how it ended, for it may have been faster.
+    pub fn kill(mut self) -> ExitStatus {
+        self.process.kill().expect("SIGKILL");
+        self.process.wait().expect("it was ours")
+    }
+
+    /// What it wrote to stderr.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A test that failed halfway; else it has ended, and neither call does anything.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
@@ -93,30 +132,32 @@ impl Daemon {
 
     /// SIGKILL: it ends without another word.
     pub fn kill(mut self) {
-        assert!(self.process.try_wait().expect("a child").is_none(), "it ended by itself:\n{}", self.log());
-        self.process.kill().expect("SIGKILL");
-        self.process.wait().expect("it was ours");
+        assert!(self.running.ended().is_none(), "it ended by itself:\n{}", self.log());
+        self.running.kill();
     }
 
     /// SIGTERM, and how it then ended.
-    pub async fn stop(mut self) -> ExitStatus {
-        let told = Command::new("kill").arg(self.process.id().to_string()).status().expect("kill runs");
+    pub async fn stop(self) -> ExitStatus {
+        self.signal("TERM");
+        self.end().await
+    }
+
+    /// Waits until it ends, and how it did.
+    pub async fn end(mut self) -> ExitStatus {
+        wait_until("the daemon to stop", async || self.running.ended().is_some()).await;
+        self.running.ended().expect("it has")
+    }
+
+    /// Sends a signal by its name: `TERM`, `STOP`, `CONT`.
+    pub fn signal(&self, name: &str) {
+        let id = self.running.process.id().to_string();
+        let told = Command::new("kill").args(["-s", name, &id]).status().expect("kill runs");
         assert!(told.success(), "it had ended by itself:\n{}", self.log());
-        wait_until("the daemon to stop", async || self.process.try_wait().expect("a child").is_some()).await;
-        self.process.wait().expect("it was ours")
     }
 
     /// What it wrote to stderr.
     pub fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        // A test that failed halfway; else it has ended, and neither call does anything.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.running.log()
     }
 }
 
