@@ -4,7 +4,7 @@
 //! over twice leaves one file and one line. Files appear whole or not at all (kill -9); they aren't
 //! forced to the disk one by one, since this channel is for looking at, not for sending.
 
-use super::message::{BuiltMail, hex_digest};
+use super::message::{BuiltMail, MessageId, hex_digest};
 use super::{Channel, Connection, Delivered, Outcome, RelayAdvice, SendError};
 use async_trait::async_trait;
 use std::fs::{self, File, OpenOptions};
@@ -131,12 +131,12 @@ fn append_line(journal: &Path, line: &str) -> io::Result<()> {
 
 /// Removes these mails from `dir`: their files, and what the journal says of them. Its lines keep their place and
 /// length, since a daemon may be appending. Gives how many files there were.
-pub fn forget(dir: &Path, message_ids: &[String]) -> io::Result<usize> {
+pub fn forget(dir: &Path, mails: &[MessageId]) -> io::Result<usize> {
     let mut removed = 0;
-    if message_ids.is_empty() || !dir.is_dir() {
+    if mails.is_empty() || !dir.is_dir() {
         return Ok(removed);
     }
-    let names: Vec<String> = message_ids.iter().map(|id| format!("{}.eml", file_stem(id))).collect();
+    let names: Vec<String> = mails.iter().map(|id| format!("{}.eml", file_stem(id.as_str()))).collect();
     for day in fs::read_dir(dir)? {
         let day = day?.path();
         for name in names.iter().filter(|_| day.is_dir()) {
@@ -147,11 +147,11 @@ pub fn forget(dir: &Path, message_ids: &[String]) -> io::Result<usize> {
             }
         }
     }
-    blank_lines(&dir.join("outbox.jsonl"), message_ids)?;
+    blank_lines(&dir.join("outbox.jsonl"), mails)?;
     Ok(removed)
 }
 
-fn blank_lines(journal: &Path, message_ids: &[String]) -> io::Result<()> {
+fn blank_lines(journal: &Path, mails: &[MessageId]) -> io::Result<()> {
     let mut file = match OpenOptions::new().read(true).write(true).open(journal) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         opened => opened?,
@@ -160,7 +160,7 @@ fn blank_lines(journal: &Path, message_ids: &[String]) -> io::Result<()> {
     for line in BufReader::new(&file).split(b'\n') {
         let line = line?;
         let said: serde_json::Value = serde_json::from_slice(&line).unwrap_or_default();
-        if message_ids.iter().any(|id| said["message_id"] == id.as_str()) {
+        if mails.iter().any(|id| said["message_id"] == id.as_str()) {
             let mut blank = b"{\"erased\":true}".to_vec();
             blank.resize(line.len(), b' ');
             blanks.push((at, blank));

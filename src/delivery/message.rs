@@ -44,6 +44,14 @@ impl MessageId {
         }
     }
 
+    /// As a header and the book write it, in angle brackets.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn bracketed(text: &str) -> Result<Self, Problem> {
+        Self::parse(text.strip_prefix('<').and_then(|t| t.strip_suffix('>')).unwrap_or(text))
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

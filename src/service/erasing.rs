@@ -4,6 +4,7 @@
 
 use super::{Book, ServiceError};
 use crate::delivery::file;
+use crate::delivery::message::MessageId;
 use crate::store::refusals::{self, Refused};
 use crate::store::suppressions::{self, SuppressionRow};
 use crate::store::wakes::{self, Due};
@@ -49,15 +50,15 @@ pub async fn erase(
                 let row = customers::list(tx, &[customer]).await?.remove(&customer);
                 let row = row.ok_or_else(|| ServiceError::NotFound(format!("the customer {customer}")))?;
                 let canonical = row.merged_into.unwrap_or(customer);
+                let cluster = cluster(tx, canonical).await?;
+                contact::lock(tx, &cluster).await?;
+                let known = erasure::known(tx, &cluster).await?;
                 if let Some(erased_at) = row.erased_at {
                     let (suppressed, mails_removed) = (0, 0);
                     let done =
                         Erased { customer: canonical, erased_at, suppressed, mails_removed, already: true };
-                    return Ok((done, Vec::new()));
+                    return Ok((done, known.mails));
                 }
-                let cluster = cluster(tx, canonical).await?;
-                contact::lock(tx, &cluster).await?;
-                let known = erasure::known(tx, &cluster).await?;
                 let hashes = known
                     .contacts
                     .iter()
@@ -78,9 +79,11 @@ pub async fn erase(
         })
         .await?;
     // The book has forgotten them; a file that can't be removed is told, and a second call tries again.
+    // Only what has an id of this kind was ever handed over.
+    let sent: Vec<MessageId> = sent.iter().filter_map(|id| MessageId::bracketed(id).ok()).collect();
     erased.mails_removed = file::forget(&book.mail_dir, &sent).map_err(|e| {
         ServiceError::Internal(format!(
-            "{customer} is erased, but mails kept as files couldn't be removed: {e}"
+            "{customer} is erased, but mails kept as files couldn't all be removed: {e}; erase once more to try again"
         ))
     })?;
     Ok(erased)

@@ -1,6 +1,7 @@
 //! Forgetting a person: nothing personal is left in any table, file or later copy, and nothing brings it back.
 
 use crate::support::book::{House, house_settings, source_of_facts};
+use crate::support::care::{Care, Plan, christmas};
 use crate::support::{TestDatabase, on_both_databases};
 use domain::ids::CustomerId;
 use kinkeeper::app::App;
@@ -110,9 +111,6 @@ on_both_databases! {
         for table in ["identifier", "contact_point", "customer_personal", "event_personal", "name_part", "note", "quarantine"] {
             assert!(planted.iter().any(|place| place.starts_with(&format!("{table}."))), "{table}: {planted:#?}");
         }
-        // A mail that was kept as a file, with its line in the journal.
-        let mails = &app.book.mail_dir;
-        std::fs::create_dir_all(mails.join("2026-09-02")).expect("a folder");
 
         let done = erasing::erase(&app.book, id, "asked", "cli:tester").await.expect("erased");
         assert_eq!((done.customer, done.suppressed, done.already), (id, 2, false));
@@ -139,6 +137,36 @@ on_both_databases! {
         assert_eq!(tell(app, vec![back]).await.accepted, 1);
         let new = profile::resolve(&app.book, "user_id:user-roe-7731").await.expect("known again");
         assert_ne!(new, id);
+    }
+
+    async fn the_mails_kept_as_files_go_too_if_need_be_at_a_second_try(database) {
+        let care = Care::open(database).await;
+        care.customers(1..=2).await;
+        for customer in [1, 2] {
+            care.plan(Plan::festival(customer)).await;
+        }
+        care.dispatch_at(christmas("10:00")).await;
+        let book = &care.house.app.book;
+        let day = book.mail_dir.join("2011-12-25");
+        assert_eq!((care.mailed().len(), files_with(&book.mail_dir, &["c1@example.com"]).len()), (2, 2));
+
+        // Something that can't be removed stands where the mail stood.
+        let mail = files_with(&day, &["c1@example.com"]).remove(0);
+        let mail = day.join(Path::new(mail.rsplit_once(": ").expect("a path").0).file_name().expect("a name"));
+        let text = std::fs::read(&mail).expect("a mail");
+        std::fs::remove_file(&mail).expect("removed");
+        std::fs::create_dir(&mail).expect("made");
+        let refused = erasing::erase(book, CustomerId(1), "asked", "cli:tester").await.expect_err("a folder");
+        assert!(refused.to_string().contains("erase once more"), "{refused}");
+        std::fs::remove_dir(&mail).expect("removed");
+        std::fs::write(&mail, text).expect("back");
+
+        let again = erasing::erase(book, CustomerId(1), "asked", "cli:tester").await.expect("erased");
+        assert_eq!((again.already, again.mails_removed), (true, 1));
+        assert_eq!(files_with(&book.mail_dir, &["c1@example.com"]), Vec::<String>::new());
+        // The other's mail and line are as they were.
+        assert_eq!(care.mails().len(), 1);
+        assert_eq!(care.mailed(), ["", "c2@example.com"]);
     }
 
     async fn no_file_and_no_later_copy_has_it(database) {

@@ -116,7 +116,6 @@ pub fn build(
     let rendered = catch_unwind(AssertUnwindSafe(|| mail.render(&context)))
         .map_err(|_| "rendering the template panicked".to_owned())?
         .map_err(|e| e.to_string())?;
-    let id = due.message_id.trim_start_matches('<').trim_end_matches('>');
     let mut headers = vec![
         (ExtraHeader::FeedbackId, format!("{}:{}:{}:kinkeeper", due.campaign_key, due.step, room.shop.key)),
         (ExtraHeader::AutoSubmitted, "auto-generated".to_owned()),
@@ -125,7 +124,7 @@ pub fn build(
         headers.push((ExtraHeader::Precedence, "bulk".to_owned()));
     }
     let outgoing = OutgoingMail {
-        message_id: MessageId::parse(id).map_err(|p| p.to_string())?,
+        message_id: MessageId::bracketed(&due.message_id).map_err(|p| p.to_string())?,
         // Stands still over every attempt, as a repeat has to be the same mail.
         date: due.not_before,
         from: Party { address: room.shop.sender_address.clone(), name: Some(room.shop.sender_name.clone()) },
