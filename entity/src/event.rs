@@ -32,6 +32,7 @@ pub struct Model {
     pub foreign_currency: Option<String>,
     pub foreign_minor: Option<i64>,
     pub rate: Option<i64>,
+    pub import_id: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

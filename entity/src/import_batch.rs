@@ -30,6 +30,12 @@ pub struct Model {
     pub actor: Option<String>,
     #[sea_orm(column_type = "Text")]
     pub said: String,
+    pub first_event_id: Option<i64>,
+    pub last_event_id: Option<i64>,
+    pub undo_begun_at: Option<i64>,
+    pub undone_at: Option<i64>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub undone_by: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -3,6 +3,7 @@
 
 mod apply;
 mod backup;
+mod batch;
 mod callback;
 mod campaign;
 mod config;
@@ -61,6 +62,8 @@ enum Command {
     Rebuild(rebuild::Rebuild),
     #[command(subcommand)]
     Import(import::Import),
+    #[command(subcommand)]
+    Batch(batch::Batch),
     Apply(apply::Apply),
     #[command(subcommand)]
     Campaign(campaign::Campaign),
@@ -112,6 +115,7 @@ async fn run(Cli { global, command }: Cli) -> Outcome {
         Command::Drain(command) => command.run(&global).await,
         Command::Rebuild(command) => command.run(&global).await,
         Command::Import(command) => command.run(&global).await,
+        Command::Batch(command) => command.run(&global).await,
         Command::Apply(command) => command.run(&global).await,
         Command::Campaign(command) => command.run(&global).await,
         Command::Customer(command) => command.run(&global).await,

@@ -7,7 +7,7 @@ use super::orders::Foreign;
 use super::sql::{Arg, Row, args, json};
 use super::{Db, StoreError, Tx};
 use domain::event::{ConsentSaid, Detail, Event, Fact, TicketPatch, TicketStep};
-use domain::ids::{CustomerId, EventId, ShopId, SourceId};
+use domain::ids::{CustomerId, EventId, ImportId, ShopId, SourceId};
 use domain::problem::together;
 use domain::time::Instant;
 use serde_json::{Map, Value};
@@ -46,6 +46,8 @@ pub struct Taken {
     pub source: SourceId,
     pub received_at: Instant,
     pub historical: bool,
+    /// The file they came in.
+    pub import: Option<ImportId>,
 }
 
 /// What makes an order's event count once.
@@ -109,7 +111,7 @@ pub async fn claim_effects(
     mine.iter().map(|row| row.int("event_id").map(EventId)).collect()
 }
 
-const LOG_COLUMNS: [&str; 18] = [
+const LOG_COLUMNS: [&str; 19] = [
     "id",
     "customer_id",
     "origin_customer_id",
@@ -128,6 +130,7 @@ const LOG_COLUMNS: [&str; 18] = [
     "rate",
     "fact",
     "properties",
+    "import_id",
 ];
 
 /// Appends events to the log.
@@ -161,6 +164,7 @@ pub async fn append(tx: &Tx, taken: Taken, events: Vec<NewEvent>) -> Result<(), 
             rate,
             event.fact,
             event.properties,
+            taken.import,
         ]);
     }
     tx.insert_many("event", &LOG_COLUMNS, rows, "").await?;

@@ -2,7 +2,7 @@
 
 use super::sql::{Row, args};
 use super::{Db, StoreError, Tx};
-use domain::ids::{ImportId, SourceId};
+use domain::ids::{EventId, ImportId, SourceId};
 use domain::time::{Instant, MachineInstant};
 
 /// A file about to be imported.
@@ -26,7 +26,7 @@ pub struct NewImport {
 }
 
 /// What was made of the rows so far. Each row is counted once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, utoipa::ToSchema)]
 pub struct Counts {
     /// Taken in: something a row says is new.
     pub accepted: i64,
@@ -77,10 +77,16 @@ pub struct Import {
     pub actor: Option<String>,
     /// Flags of the file's form and profile.
     pub said: String,
+    /// Between which ids of the log its events lie; `None`: none yet, or by an older version.
+    pub events: Option<(EventId, EventId)>,
+    pub undo_begun_at: Option<Instant>,
+    pub undone_at: Option<Instant>,
+    pub undone_by: Option<String>,
 }
 
 const SELECTED: &str = "id, kind, file_name, file_hash, source_id, historical, received_at, finished_at, cursor_row, \
-     leased_until, accepted, duplicate, rejected, without_customer, left_out, actor, said";
+     leased_until, accepted, duplicate, rejected, without_customer, left_out, actor, said, \
+     first_event_id, last_event_id, undo_begun_at, undone_at, undone_by";
 
 fn read(row: &Row) -> Result<Import, StoreError> {
     Ok(Import {
@@ -103,6 +109,10 @@ fn read(row: &Row) -> Result<Import, StoreError> {
         },
         actor: row.opt_text("actor")?,
         said: row.text("said")?,
+        events: row.opt_int("first_event_id")?.map(EventId).zip(row.opt_int("last_event_id")?.map(EventId)),
+        undo_begun_at: row.opt_at("undo_begun_at")?,
+        undone_at: row.opt_at("undone_at")?,
+        undone_by: row.opt_text("undone_by")?,
     })
 }
 
@@ -185,19 +195,32 @@ pub async fn hold(
     tx.exec_one("going on with an import", sql, args![leased_until, import, from_row]).await
 }
 
-/// Moves an import on by a slice, in the slice's transaction. Fails if another process moved it meanwhile.
+/// Moves an import on by a slice with these events of the log, in the slice's transaction. Fails if another process moved it meanwhile.
 pub async fn advance(
     tx: &Tx,
     import: ImportId,
-    from_row: i64,
-    to_row: i64,
+    (from_row, to_row): (i64, i64),
     slice: Counts,
+    events: Option<(EventId, EventId)>,
 ) -> Result<(), StoreError> {
     let sql = "UPDATE import_batch SET cursor_row = $1, accepted = accepted + $2, duplicate = duplicate + $3, \
-               rejected = rejected + $4, without_customer = without_customer + $5, left_out = left_out + $6 \
-               WHERE id = $7 AND cursor_row = $8 AND finished_at IS NULL";
+               rejected = rejected + $4, without_customer = without_customer + $5, left_out = left_out + $6, \
+               first_event_id = COALESCE(first_event_id, $7), last_event_id = COALESCE($8, last_event_id) \
+               WHERE id = $9 AND cursor_row = $10 AND finished_at IS NULL";
     let Counts { accepted, duplicate, rejected, without_customer, left_out } = slice;
-    let args = args![to_row, accepted, duplicate, rejected, without_customer, left_out, import, from_row];
+    let (first, last) = events.unzip();
+    let args = args![
+        to_row,
+        accepted,
+        duplicate,
+        rejected,
+        without_customer,
+        left_out,
+        first,
+        last,
+        import,
+        from_row
+    ];
     tx.exec_one("moving an import on", sql, args).await
 }
 
@@ -205,6 +228,28 @@ pub async fn finish(tx: &Tx, import: ImportId, at: Instant) -> Result<(), StoreE
     let sql =
         "UPDATE import_batch SET finished_at = $1, leased_until = NULL WHERE id = $2 AND finished_at IS NULL";
     tx.exec_one("ending an import", sql, args![at, import]).await
+}
+
+pub async fn find(db: &Db, import: ImportId) -> Result<Option<Import>, StoreError> {
+    let sql = format!("SELECT {SELECTED} FROM import_batch WHERE id = $1");
+    db.one(&sql, args![import]).await?.as_ref().map(read).transpose()
+}
+
+/// From now on it is being taken back: nobody goes on with it. Fails if somebody works on it or took it back.
+pub async fn begin_undo(
+    tx: &Tx,
+    import: ImportId,
+    at: Instant,
+    machine: MachineInstant,
+) -> Result<(), StoreError> {
+    let sql = "UPDATE import_batch SET undo_begun_at = COALESCE(undo_begun_at, $1), finished_at = COALESCE(finished_at, $1), \
+               leased_until = NULL WHERE id = $2 AND undone_at IS NULL AND (leased_until IS NULL OR leased_until <= $3)";
+    tx.exec_one("taking an import back", sql, args![at, import, machine]).await
+}
+
+pub async fn end_undo(tx: &Tx, import: ImportId, at: Instant, by: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE import_batch SET undone_at = $1, undone_by = $2 WHERE id = $3 AND undone_at IS NULL";
+    tx.exec_one("having taken an import back", sql, args![at, by, import]).await
 }
 
 /// Whether an unfinished import was last heard of too long ago.

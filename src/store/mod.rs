@@ -68,6 +68,7 @@ pub mod touchpoints;
 pub mod triggers;
 pub mod wakes;
 pub mod ways;
+pub mod withdrawal;
 mod writer;
 
 pub use claim::{Claimable, Claimed, Lease, waiting};

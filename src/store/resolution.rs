@@ -8,7 +8,7 @@ use super::shops::ShopRow;
 use super::sql::{Arg, args};
 use super::{StoreError, Tx};
 use domain::customer::identity::{Kind, Known, Merge, Name, SHARED_FROM};
-use domain::ids::{CustomerId, ShopId};
+use domain::ids::{CustomerId, ImportId, ShopId};
 use domain::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,6 +29,7 @@ pub async fn resolve(
     shop: &ShopRow,
     named: &[Vec<Name>],
     now: Instant,
+    import: Option<ImportId>,
 ) -> Result<Resolved, StoreError> {
     clusters::pass(tx).await?;
     let mut known = load(tx, named).await?;
@@ -49,10 +50,10 @@ pub async fn resolve(
         if !merges && !decided.merges.is_empty() {
             return Err(StoreError::Unavailable("somebody else named the same people just now".to_owned()));
         }
-        return save(tx, shop, now, decided).await;
+        return save(tx, shop, now, import, decided).await;
     }
     let spare = fresh_ids(tx, "customer", named.len()).await?;
-    save(tx, shop, now, decide(known, named, &spare)).await
+    save(tx, shop, now, import, decide(known, named, &spare)).await
 }
 
 /// Whether any event names somebody by two strong names: only then can two be compared.
@@ -98,9 +99,15 @@ fn decide(known: Known, named: &[Vec<Name>], spare: &[i64]) -> Decided {
     decided
 }
 
-async fn save(tx: &Tx, shop: &ShopRow, now: Instant, decided: Decided) -> Result<Resolved, StoreError> {
+async fn save(
+    tx: &Tx,
+    shop: &ShopRow,
+    now: Instant,
+    import: Option<ImportId>,
+    decided: Decided,
+) -> Result<Resolved, StoreError> {
     add_customers(tx, shop.id, &decided.new, now).await?;
-    add_names(tx, &decided).await?;
+    add_names(tx, &decided, import).await?;
     if !decided.candidates.is_empty() {
         let canonical = |id| decided.known.canonical(id);
         let open = decided.candidates.iter().filter(|c| canonical(c.a) != canonical(c.b)).copied();
@@ -117,17 +124,17 @@ async fn add_customers(tx: &Tx, shop: ShopId, ids: &[CustomerId], now: Instant) 
 }
 
 /// Writes new names, all or none: nobody else adds any meanwhile. A merge that follows moves them as other rows.
-async fn add_names(tx: &Tx, decided: &Decided) -> Result<(), StoreError> {
+async fn add_names(tx: &Tx, decided: &Decided, import: Option<ImportId>) -> Result<(), StoreError> {
     let expected = decided.names.len() as u64;
     let rows = decided
         .names
         .iter()
         .map(|(name, origin)| {
             let customer = decided.before.get(origin).copied().unwrap_or(*origin);
-            args![customer, *origin, name.kind.as_str(), &name.scope, &name.value]
+            args![customer, *origin, name.kind.as_str(), &name.scope, &name.value, import]
         })
         .collect();
-    let columns = ["customer_id", "origin_customer_id", "kind", "namespace", "value"];
+    let columns = ["customer_id", "origin_customer_id", "kind", "namespace", "value", "import_id"];
     let tail = "ON CONFLICT (kind, namespace, value) DO NOTHING";
     match tx.insert_many("identifier", &columns, rows, tail).await? {
         actual if actual == expected => Ok(()),

@@ -6,7 +6,7 @@ mod own;
 mod rates;
 mod rebuild;
 pub mod spec;
-mod streams;
+pub mod streams;
 
 use crate::support::book::both_databases;
 use crate::support::retail::Retail;

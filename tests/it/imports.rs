@@ -17,6 +17,7 @@ mod profiles;
 mod rows;
 mod spectrum;
 mod staffing;
+mod undo;
 
 /// Imports, and checks that each row of the file is counted once.
 async fn run(retail: &Retail, request: &Request) -> Result<Report, ServiceError> {

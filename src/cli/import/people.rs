@@ -164,13 +164,14 @@ fn listed(batches: &[Batch], zone: chrono_tz::Tz) -> String {
     table(
         headers,
         batches.iter().map(|batch| {
-            let state = match (batch.finished_at, batch.historical) {
-                (None, _) => "unfinished",
-                (Some(_), true) => "done, as history",
-                (Some(_), false) => "done",
+            let state = match (batch.undone_at, batch.finished_at, batch.historical) {
+                (Some(_), ..) => "taken back",
+                (None, None, _) => "unfinished",
+                (None, Some(_), true) => "done, as history",
+                (None, Some(_), false) => "done",
             };
             [
-                batch.id.0.to_string(),
+                batch.id.to_string(),
                 batch.kind.clone(),
                 batch.file.clone(),
                 batch.rows.to_string(),

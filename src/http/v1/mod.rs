@@ -1,6 +1,7 @@
 //! The API for agents, marketers and operators: which routes there are and whom each takes. One file a
 //! resource; what they do is the services'.
 
+mod batches;
 mod callbacks;
 mod customers;
 mod identity;
@@ -55,6 +56,9 @@ pub const ACCESS: &[Access] = &[
     access(Method::GET, "/api/v1/customers/{id}/access-log", &[Role::Supervisor, Role::Admin]),
     access(Method::GET, "/api/v1/customers/by/{kind}/{value}", READERS),
     access(Method::GET, "/api/v1/system", OPERATORS),
+    access(Method::GET, "/api/v1/batches", OPERATORS),
+    access(Method::GET, "/api/v1/batches/{id}", OPERATORS),
+    access(Method::POST, "/api/v1/batches/{id}/undo", ADMINS),
     access(Method::GET, "/api/v1/audit", ADMINS),
     access(Method::GET, "/api/v1/keys", ADMINS),
     access(Method::POST, "/api/v1/keys", ADMINS),
@@ -85,6 +89,9 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(customers::show_by))
         .routes(routes!(operations::system))
         .routes(routes!(operations::audit))
+        .routes(routes!(batches::list))
+        .routes(routes!(batches::show))
+        .routes(routes!(batches::undo))
         .routes(routes!(operations::list_keys))
         .routes(routes!(operations::make_key))
         .routes(routes!(operations::revoke_key))

@@ -14,6 +14,7 @@ mod records;
 mod reject;
 mod run;
 mod staffing;
+mod undo;
 
 pub use abandoned::{Unfinished, end_abandoned, list_unfinished};
 pub use batches::{Batch, list_batches};
@@ -23,6 +24,7 @@ pub use inspect::{Fitting, Inspection, inspect, next_command};
 pub use profiles::{Choice, shipped};
 pub use run::{feed, run};
 pub use staffing::{Codes, shift_documents, staff_documents};
+pub use undo::{BatchShown, Kept, Undo, Undone, show as show_batch, undo as undo_batch};
 
 use crate::store::imports::Counts;
 use domain::ids::ImportId;

@@ -323,7 +323,7 @@ impl Running<'_> {
                     known_or_new(counts, &shares, &fresh)
                 }
                 Some((import, source)) => {
-                    let slice = Slice::of(source.clone(), import.historical, Due::AfterImport, said);
+                    let slice = Slice::of(source.clone(), import, Due::AfterImport, said);
                     take_in(store, import, slice, counts, shares, (self.cursor, to)).await?
                 }
             };
@@ -441,9 +441,9 @@ async fn take_in(
             Box::pin(async move {
                 // First, since whoever ends an abandoned import holds its row before its customers' too.
                 imports::hold(tx, id, from as i64, stamp.machine + LEASE).await?;
-                let fresh = ingest::take_in(tx, &slice, received_at, stamp).await?.fresh;
-                let counts = known_or_new(counts, &shares, &fresh);
-                imports::advance(tx, id, from as i64, to as i64, counts).await?;
+                let taken = ingest::take_in(tx, &slice, received_at, stamp).await?;
+                let counts = known_or_new(counts, &shares, &taken.fresh);
+                imports::advance(tx, id, (from as i64, to as i64), counts, taken.events).await?;
                 Ok(counts)
             })
         })

@@ -51,7 +51,8 @@ pub(super) async fn append<'a>(
     let fresh = new_messages(tx, slice, &dropped).await?;
     let shop = &slice.origin.shop;
     let named: Vec<Vec<Name>> = fresh.iter().map(|new| new.said.names(&shop.shop.id_namespace)).collect();
-    let Resolved { people, merges } = resolution::resolve(tx, shop, &named, received_at).await?;
+    let Resolved { people, merges } =
+        resolution::resolve(tx, shop, &named, received_at, slice.import).await?;
     for Merge { into, from, by } in merges {
         let why = json!({ "named_together_by": by.as_str(), "source": slice.origin.source.key });
         identity::become_one(tx, received_at, into, from, "kinkeeper", why).await?;
@@ -73,7 +74,8 @@ pub(super) async fn append<'a>(
     for event in &mut logged {
         event.effective = !once.contains(&event.id) || effective.contains(&event.id);
     }
-    let taken = Taken { source: slice.origin.source.id, received_at, historical: slice.historical };
+    let (source, historical, import) = (slice.origin.source.id, slice.historical, slice.import);
+    let taken = Taken { source, received_at, historical, import };
     facts::append(tx, taken, logged.iter().map(row).collect()).await?;
     Ok(Appended { logged, dropped })
 }

@@ -15,7 +15,7 @@ use super::ServiceError;
 use crate::store::quarantine::Came;
 use crate::store::wakes::Due;
 use crate::store::{Lane, Store, StoreError, Tx, quarantine};
-use domain::ids::SourceId;
+use domain::ids::{EventId, SourceId};
 use domain::problem::{Problem, together};
 use domain::time::Instant;
 use serde::Serialize;
@@ -151,6 +151,8 @@ pub(in crate::service) struct TakenIn {
     pub receipt: Receipt,
     /// Places in [`Slice::said`] of what was new.
     pub fresh: BTreeSet<usize>,
+    /// The first and the last id it was given in the log.
+    pub events: Option<(EventId, EventId)>,
 }
 
 /// Takes a slice in within the caller's transaction. Refused events are reported, not kept: that is the
@@ -166,5 +168,7 @@ pub(in crate::service) async fn take_in(
     let fresh: BTreeSet<usize> = logged.iter().map(|event| event.place).chain(dropped).collect();
     let (accepted, duplicate) = (fresh.len() + slice.browsing, slice.said.len() - fresh.len());
     let receipt = Receipt { accepted, duplicate, rejected: slice.rejected.clone() };
-    Ok(TakenIn { receipt, fresh })
+    // Ids were given in the slice's order.
+    let events = logged.first().map(|event| event.id).zip(logged.last().map(|event| event.id));
+    Ok(TakenIn { receipt, fresh, events })
 }

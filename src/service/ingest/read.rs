@@ -2,6 +2,7 @@
 
 use super::{Batch, Rejected, Unreadable};
 use crate::service::ServiceError;
+use crate::store::imports::Import;
 use crate::store::quarantine::{Came, Refused};
 use crate::store::rates;
 use crate::store::shops::{self, ShopRow};
@@ -9,7 +10,7 @@ use crate::store::sources::{self, SourceRow};
 use crate::store::wakes::Due;
 use crate::store::{Db, Store, StoreError};
 use domain::event::{Context, Reading, Said, occurred_at, parse};
-use domain::ids::SourceId;
+use domain::ids::{ImportId, SourceId};
 use domain::problem::{Problem, together};
 use domain::time::Instant;
 use serde_json::{Map, Value};
@@ -41,6 +42,8 @@ pub(in crate::service) struct Slice {
     /// When these events first came, if that wasn't now: their times are as of then.
     pub first_came: Option<Came>,
     pub historical: bool,
+    /// The file they came in, if they did.
+    pub import: Option<ImportId>,
     pub due: Due,
     /// In the batch's order. Shared: a lost race tries the same slice again.
     pub said: Arc<Vec<Said>>,
@@ -68,15 +71,16 @@ pub(in crate::service) struct InForeign {
 const KEPT: usize = 32 * 1024;
 
 impl Slice {
-    /// What somebody else has read already, refusing what can't be.
-    pub fn of(origin: Origin, historical: bool, due: Due, said: Vec<Said>) -> Self {
+    /// A piece of a file, read already.
+    pub fn of(origin: Origin, import: &Import, due: Due, said: Vec<Said>) -> Self {
         let said = Arc::new(said);
         let (rejected, refused) = (Vec::new(), Vec::new());
         Self {
             origin,
             received_at: None,
             first_came: None,
-            historical,
+            historical: import.historical,
+            import: Some(import.id),
             due,
             said,
             browsing: 0,
@@ -128,6 +132,7 @@ impl Slice {
             received_at: batch.received_at,
             first_came: None,
             historical: batch.historical,
+            import: None,
             due,
             said: Arc::new(said),
             browsing,

@@ -162,20 +162,23 @@ impl Happening {
 /// Everything projected, as text. Which of two equal events took effect isn't part of it.
 pub async fn state(book: &Retail) -> Vec<String> {
     let mut state = Vec::new();
-    for sql in [
-        "SELECT order_key, customer_id, placed_at, pay_by, paid_at, cancelled_at, total_minor, refunded_minor, lines_at FROM orders ORDER BY order_key",
-        "SELECT order_key, line_no, sku, quantity_milli, price_minor, amount_minor FROM order_line ORDER BY order_key, line_no",
-        "SELECT order_key, ref_key, occurred_at, amount_minor FROM refund ORDER BY order_key, ref_key",
-        "SELECT ticket_key, customer_id, state, opened_at, resolved_at, reopened, escalated, complaint, severity, chased FROM ticket ORDER BY ticket_key",
-        "SELECT shipment_key, customer_id, order_key, status, carrier, place, exception_at, reason, new_eta, delivered_at, version_at FROM shipment ORDER BY shipment_key",
-        "SELECT review_key, customer_id, rating_milli, reviewed_at, version_at FROM review ORDER BY review_key",
-        "SELECT feedback_key, kind, ticket_key, score, version_at FROM feedback ORDER BY feedback_key",
-        "SELECT contact_key, kind, channel, purpose, tool, made_at FROM contact_made ORDER BY contact_key",
-    ] {
+    for sql in STATE {
         state.extend(book.lines(sql).await);
     }
     state
 }
+
+/// What is projected; rows in an order of their own.
+pub const STATE: [&str; 8] = [
+    "SELECT order_key, customer_id, placed_at, pay_by, paid_at, cancelled_at, total_minor, refunded_minor, lines_at FROM orders ORDER BY order_key",
+    "SELECT order_key, line_no, sku, quantity_milli, price_minor, amount_minor FROM order_line ORDER BY order_key, line_no",
+    "SELECT order_key, ref_key, occurred_at, amount_minor FROM refund ORDER BY order_key, ref_key",
+    "SELECT ticket_key, customer_id, state, opened_at, resolved_at, reopened, escalated, complaint, severity, chased FROM ticket ORDER BY ticket_key",
+    "SELECT shipment_key, customer_id, order_key, status, carrier, place, exception_at, reason, new_eta, delivered_at, version_at FROM shipment ORDER BY shipment_key",
+    "SELECT review_key, customer_id, rating_milli, reviewed_at, version_at FROM review ORDER BY review_key",
+    "SELECT feedback_key, kind, ticket_key, score, version_at FROM feedback ORDER BY feedback_key",
+    "SELECT contact_key, kind, channel, purpose, tool, made_at FROM contact_made ORDER BY contact_key",
+];
 
 /// A table, and a statement that makes it differ from the log.
 pub const CORRUPTIONS: &[(&str, &str)] = &[

@@ -213,6 +213,14 @@ impl House {
         Self { app, folder, database }
     }
 
+    /// The rows of a query of texts and integers, as lines.
+    pub async fn lines(&self, sql: &str) -> Vec<String> {
+        let db = self.app.book.store.reader();
+        let statement = Statement::from_string(db.get_database_backend(), sql);
+        let rows = db.query_all_raw(statement).await.expect("read");
+        rows.iter().map(super::retail::line).collect()
+    }
+
     /// The same house as a second process on it would be.
     pub async fn beside(&self, overrides: &[&str]) -> App {
         let settings = house_settings(self.folder.path(), &self.database.url(), overrides);

@@ -72,14 +72,6 @@ impl Retail {
 
     /// The rows of a query of texts and integers, each as its values joined by `|`; null is `-`.
     pub async fn lines(&self, sql: &str) -> Vec<String> {
-        let line = |row: &QueryResult| {
-            let value = |name: &String| {
-                let text = row.try_get::<Option<String>>("", name);
-                let number = || row.try_get::<Option<i64>>("", name).map(|n| n.map(|n| n.to_string()));
-                text.or_else(|_| number()).expect("text or an integer").unwrap_or_else(|| "-".to_owned())
-            };
-            row.column_names().iter().map(value).collect::<Vec<_>>().join("|")
-        };
         self.rows::<i64>(sql, []).await.iter().map(line).collect()
     }
 
@@ -88,4 +80,14 @@ impl Retail {
         let sql = include_str!("../../../invariants/g1_event_keys.sql");
         self.lines(sql.trim().trim_end_matches(';')).await
     }
+}
+
+/// A row of texts and integers as its values joined by `|`; null is `-`.
+pub fn line(row: &QueryResult) -> String {
+    let value = |name: &String| {
+        let text = row.try_get::<Option<String>>("", name);
+        let number = || row.try_get::<Option<i64>>("", name).map(|n| n.map(|n| n.to_string()));
+        text.or_else(|_| number()).expect("text or an integer").unwrap_or_else(|| "-".to_owned())
+    };
+    row.column_names().iter().map(value).collect::<Vec<_>>().join("|")
 }
