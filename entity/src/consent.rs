@@ -22,6 +22,10 @@ pub struct Model {
     pub occurred_at: i64,
     pub recorded_at: i64,
     pub origin_customer_id: Option<i64>,
+    pub batch_id: Option<i64>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub text_version: Option<String>,
+    pub revokes: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -15,6 +15,7 @@ pub mod campaign;
 pub mod campaign_version;
 pub mod clock;
 pub mod consent;
+pub mod consent_batch;
 pub mod contact_day;
 pub mod contact_ledger;
 pub mod contact_made;

@@ -23,6 +23,7 @@ mod m20261122_000013_repair;
 mod m20261122_000014_looking;
 mod m20261122_000015_erasure;
 mod m20261122_000016_accounts;
+mod m20261122_000017_lists;
 mod m20261122_000018_import_undo;
 
 /// All migrations, oldest first.
@@ -47,6 +48,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000014_looking::Migration),
             Box::new(m20261122_000015_erasure::Migration),
             Box::new(m20261122_000016_accounts::Migration),
+            Box::new(m20261122_000017_lists::Migration),
             Box::new(m20261122_000018_import_undo::Migration),
         ]
     }

@@ -1,4 +1,4 @@
-//! What a new book is born with: its shop, and the shipped calendars, coupon batches, templates and campaigns,
+//! What a new book is born with: its shop, and the shipped lists of values that never identify, calendars, coupon batches, templates and campaigns,
 //! all in review, author `kinkeeper`, and the shipped tags. A book that has them is left as people made it.
 
 use super::apply::{self, Input};
@@ -22,6 +22,7 @@ macro_rules! shipped {
 }
 
 shipped![
+    "blocked/placeholders.yaml",
     "calendars/default.yaml",
     "campaigns/festival.yaml",
     "campaigns/important_ticket_callback.yaml",
@@ -125,7 +126,7 @@ mod tests {
     #[test]
     fn nothing_in_the_folder_is_forgotten() {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
-        for folder in ["calendars", "campaigns", "coupons", "templates"] {
+        for folder in ["blocked", "calendars", "campaigns", "coupons", "templates"] {
             for file in std::fs::read_dir(root.join(folder)).unwrap() {
                 let name = format!("{folder}/{}", file.unwrap().file_name().to_string_lossy());
                 assert!(SHIPPED.iter().any(|(path, _)| *path == name), "{name} isn't shipped");

@@ -1,6 +1,7 @@
 //! What decides whether somebody may be contacted: consents, contact points, contacts that count, who holds
 //! a contact day, who of a shared address was reached. What it means is the gate's.
 
+use super::blocked;
 use super::consents::consents_in_force;
 use super::in_list::{all_in, exec_in};
 use super::sql::{args, places, word};
@@ -9,6 +10,7 @@ use chrono::NaiveDate;
 use domain::campaign::gate::Consent;
 use domain::campaign::touch::TouchState;
 use domain::customer::consent::Word;
+use domain::customer::identity::Kind;
 use domain::ids::{CampaignId, CustomerId, TouchpointId};
 use domain::time::Instant;
 use sea_orm::Value;
@@ -82,7 +84,7 @@ pub async fn consents(
     Ok(counts)
 }
 
-/// The contact points by customer and channel, the primary first.
+/// The contact points by customer and channel, the primary first. What is blocked as anybody's isn't usable.
 pub async fn points(
     db: &Db,
     customers: &[CustomerId],
@@ -95,6 +97,17 @@ pub async fn points(
         let point =
             Point { value: row.text("value")?, class: row.text("class")?, usable: row.flag("usable")? };
         points.entry(key).or_default().push(point);
+    }
+    let said = |((_, channel), of): (&(CustomerId, String), &Vec<Point>)| -> Vec<(String, String)> {
+        of.iter().map(|point| (channel.clone(), point.value.clone())).collect()
+    };
+    let said: Vec<(String, String)> = points.iter().flat_map(said).collect();
+    let entries =
+        blocked::of_addresses(said.iter().map(|(channel, value)| (channel.as_str(), value.as_str())));
+    let blocked = blocked::find(db, entries).await?;
+    for ((_, channel), of) in &mut points {
+        let Some(kind) = Kind::parse(channel) else { continue };
+        of.iter_mut().for_each(|point| point.usable &= !blocked.holds_address(kind, &point.value));
     }
     Ok(points)
 }

@@ -7,6 +7,7 @@ pub mod access_log;
 pub mod agent_loads;
 pub mod audit;
 mod backup;
+pub mod blocked;
 pub mod calendars;
 pub mod callbacks;
 pub mod campaigns;

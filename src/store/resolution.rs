@@ -1,6 +1,7 @@
 //! Who events are about, decided by the domain in the log's order from what is known of the names they carry. Reads
 //! by sets: the number of statements doesn't grow with the events.
 
+use super::blocked;
 use super::clusters::{self, add_candidates};
 use super::customers::Whose;
 use super::in_list::{all_in, fresh_ids};
@@ -170,7 +171,7 @@ async fn load(tx: &Tx, named: &[Vec<Name>]) -> Result<Known, StoreError> {
     }
     load_exclusive(tx, &mut known, unsure).await?;
     load_carriers(tx, &mut known, shared).await?;
-    load_blocked(tx, &mut known, named).await?;
+    known.block(blocked::find(tx, blocked::of_names(named.iter().flatten())).await?);
     if comparing {
         for (a, b) in clusters::parted(tx).await? {
             known.part(a, b);
@@ -205,18 +206,6 @@ async fn load_carriers(
         for row in all_in(tx, &sql, args![kind.as_str()], values).await? {
             let name = Name { kind, scope: String::new(), value: row.text("value")? };
             known.carries(CustomerId(row.int("customer_id")?), name);
-        }
-    }
-    Ok(())
-}
-
-async fn load_blocked(tx: &Tx, known: &mut Known, named: &[Vec<Name>]) -> Result<(), StoreError> {
-    let reaching = named.iter().flatten().filter(|name| matches!(name.kind, Kind::Phone | Kind::Email));
-    let values: BTreeSet<&String> = reaching.map(|name| &name.value).collect();
-    let sql = "SELECT kind, value FROM blocked_identifier WHERE value IN ({in})";
-    for row in all_in(tx, sql, vec![], values.into_iter().map(Arg::arg).collect()).await? {
-        if let Some(kind) = Kind::parse(&row.text("kind")?) {
-            known.block(kind, row.text("value")?);
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! What a declaration would change in the book: new, changed or unchanged, field by field. Writes nothing.
 
+use super::blocked;
 use super::declared::Declared;
 use crate::service::ServiceError;
 use crate::store::{
@@ -41,7 +42,7 @@ pub fn document_hash(document: &Value) -> String {
 }
 
 /// Most differing fields that are listed.
-const MOST_DETAILS: usize = 20;
+pub(super) const MOST_DETAILS: usize = 20;
 
 struct Found {
     before: Option<Value>,
@@ -65,6 +66,14 @@ pub async fn compare(
             let (difference, details) = compare_rates(db, declared).await?;
             let note = "what was taken in already keeps the rate it was taken in at".to_owned();
             (difference, details, (difference == Difference::Changed).then_some(note))
+        }
+        Declared::Blocked(list) => {
+            let (difference, details) = blocked::compare(db, list).await?;
+            let note =
+                "who is known by a value stays who they are; `kinkeeper customer unmerge` parts people"
+                    .to_owned();
+            let parts = details.iter().any(|line| line.contains(blocked::KNOWN_BY));
+            (difference, details, parts.then_some(note))
         }
         other => {
             let found = find(db, other).await?;
@@ -118,7 +127,7 @@ async fn find(db: &Db, declared: &Declared) -> Result<Found, ServiceError> {
             let (before, note) = find_campaign(db, &definition.key).await?;
             (before, document.clone(), note)
         }
-        Declared::Shifts(_) | Declared::Rates(_) => (None, Value::Null, None),
+        Declared::Shifts(_) | Declared::Rates(_) | Declared::Blocked(_) => (None, Value::Null, None),
     };
     Ok(Found { before, after, note })
 }

@@ -7,6 +7,7 @@ use domain::calendar::{Calendar, roster};
 use domain::callback::Level;
 use domain::campaign::definition::Definition;
 use domain::coupon::batch::{self, Batch};
+use domain::customer::identity::blocked;
 use domain::document::{Fields, Reader};
 use domain::money::Currency;
 use domain::problem::{Problem, nearest};
@@ -18,6 +19,7 @@ use serde_json::Value;
 pub enum Declared {
     Shop(Shop),
     Rates(domain::rates::Declared),
+    Blocked(blocked::Declared),
     Calendar {
         key: String,
         document: Value,
@@ -45,8 +47,8 @@ pub enum Declared {
 }
 
 /// The kinds there are, as written.
-pub const KINDS: [&str; 9] =
-    ["shop", "rates", "calendar", "staff", "shift", "coupon_batch", "template", "tag", "campaign"];
+pub const KINDS: [&str; 10] =
+    ["shop", "rates", "blocked", "calendar", "staff", "shift", "coupon_batch", "template", "tag", "campaign"];
 
 impl Declared {
     pub fn kind(&self) -> &'static str {
@@ -58,13 +60,14 @@ impl Declared {
         match self {
             Self::Shop(_) => 0,
             Self::Rates(_) => 1,
-            Self::Calendar { .. } => 2,
-            Self::Staff(_) => 3,
-            Self::Shifts(_) => 4,
-            Self::CouponBatch { .. } => 5,
-            Self::Template { .. } => 6,
-            Self::Tag { .. } => 7,
-            Self::Campaign { .. } => 8,
+            Self::Blocked(_) => 2,
+            Self::Calendar { .. } => 3,
+            Self::Staff(_) => 4,
+            Self::Shifts(_) => 5,
+            Self::CouponBatch { .. } => 6,
+            Self::Template { .. } => 7,
+            Self::Tag { .. } => 8,
+            Self::Campaign { .. } => 9,
         }
     }
 
@@ -76,6 +79,7 @@ impl Declared {
                 let (first, last) = rates.span();
                 format!("{} {first}–{last}", rates.currency)
             }
+            Self::Blocked(list) => list.key.clone(),
             Self::Calendar { key, .. } | Self::Tag { key, .. } => key.clone(),
             Self::Staff(staff) => staff.key.clone(),
             Self::Shifts(roster) => format!("{} {}–{}", roster.staff.join("+"), roster.from, roster.until),
@@ -101,6 +105,7 @@ fn parse(document: &Document, around: &Surroundings<'_>) -> Result<Declared, Vec
     match document.kind.as_str() {
         "shop" => settle(shop(value)).map(Declared::Shop),
         "rates" => settle(domain::rates::parse(value, around.shop.currency)).map(Declared::Rates),
+        "blocked" => settle(blocked::parse(value)).map(Declared::Blocked),
         "calendar" => calendar(value),
         "staff" => settle(staff(value)).map(Declared::Staff),
         "shift" => settle(roster::parse(value, around.shop.zone)).map(Declared::Shifts),

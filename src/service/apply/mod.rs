@@ -3,6 +3,7 @@
 //! Nothing is written unless every document of every file is sound, and what is written is what was shown:
 //! the comparison is made again inside the transaction.
 
+mod blocked;
 mod compare;
 mod declared;
 mod read;

@@ -6,7 +6,7 @@ use crate::service::ServiceError;
 use crate::store::coupon_batches::CouponBatch;
 use crate::store::shifts::ShiftRow;
 use crate::store::{
-    Tx, calendars, campaigns, coupon_batches, keeping, meta, rates, shifts, shops, staff, templates,
+    Tx, blocked, calendars, campaigns, coupon_batches, keeping, meta, rates, shifts, shops, staff, templates,
 };
 use domain::calendar::roster::Roster;
 use domain::campaign::definition::{Definition, Trigger};
@@ -35,6 +35,7 @@ pub async fn write(
     match declared {
         Declared::Shop(shop) => drop(shops::put(tx, shop).await?),
         Declared::Rates(declared) => rates::put(tx, declared).await?,
+        Declared::Blocked(list) => blocked::put(tx, list, by.actor, by.at).await?,
         Declared::Calendar { key, document } => {
             let row = calendars::CalendarRow {
                 key: key.clone(),

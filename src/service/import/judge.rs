@@ -6,6 +6,7 @@ use super::columns::{Cells, Header};
 use super::events::{Dated, Origin, Said};
 use super::order::line;
 use super::records::Record;
+use domain::customer::identity::blocked::{Blocked, names_nobody};
 use domain::event::{Context, Reading, parse};
 use domain::problem::{Problem, Problems};
 use domain::rates::Rates;
@@ -16,6 +17,8 @@ pub(super) struct Judge {
     pub context: Context,
     /// Every rate there is.
     pub rates: Rates,
+    /// Every value that people blocked.
+    pub blocked: Blocked,
     /// Nothing has happened after it.
     pub clock: Instant,
     pub later: Later,
@@ -58,6 +61,9 @@ impl Judge {
                 Ok(Reading::Event(mut event)) => {
                     let refused = event.refused.take().map(|part| part.problems).unwrap_or_default();
                     refused.into_iter().for_each(|problem| problems.push(in_cell(&cells, problem)));
+                    if !self.names_somebody(&event) {
+                        problems.push(in_cell(&cells, names_nobody()));
+                    }
                     let at = at.unwrap_or(self.clock);
                     let taken = event.take_over(&self.rates, self.context.currency, at, self.context.zone);
                     problems.note(taken.map_err(|problem| in_cell(&cells, problem)));
@@ -68,6 +74,12 @@ impl Judge {
             }
         }
         problems.or(Judged::Said(said))
+    }
+
+    /// A plain id always does.
+    fn names_somebody(&self, event: &domain::event::Said) -> bool {
+        let plain = event.user_id.as_deref().is_some_and(|id| !id.contains(':'));
+        plain || self.blocked.leave_anybody(&event.names(""))
     }
 
     fn future(&self, row: &Cells<'_>) -> Problem {

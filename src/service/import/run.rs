@@ -12,7 +12,7 @@ use crate::service::ingest::{self, Origin as Source, Slice, Stamp};
 use crate::store::imports::{self, Counts, Import, NewImport};
 use crate::store::shops::ShopRow;
 use crate::store::wakes::{self, Due};
-use crate::store::{Lane, Store, clock, facts, meta, rates, shops, sources};
+use crate::store::{Lane, Store, blocked, clock, facts, meta, rates, shops, sources};
 use domain::event::Context;
 use domain::import::Around;
 use domain::problem::{Problem, Problems, together};
@@ -101,6 +101,7 @@ async fn whole(
             origin,
             context,
             rates: rates::all(store.reader()).await?,
+            blocked: blocked::all(store.reader()).await?,
             clock,
             later: request.later,
         },

@@ -2,6 +2,7 @@
 
 use super::{Batch, Rejected, Unreadable};
 use crate::service::ServiceError;
+use crate::store::blocked;
 use crate::store::imports::Import;
 use crate::store::quarantine::{Came, Refused};
 use crate::store::rates;
@@ -9,12 +10,14 @@ use crate::store::shops::{self, ShopRow};
 use crate::store::sources::{self, SourceRow};
 use crate::store::wakes::Due;
 use crate::store::{Db, Store, StoreError};
+use domain::customer::identity::blocked::names_nobody;
+use domain::customer::identity::{Kind, Name};
 use domain::event::{Context, Reading, Said, occurred_at, parse};
 use domain::ids::{ImportId, SourceId};
 use domain::problem::{Problem, together};
 use domain::time::Instant;
 use serde_json::{Map, Value};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Where a batch comes from.
@@ -54,12 +57,14 @@ pub(in crate::service) struct Slice {
     /// The same, as quarantine keeps them.
     pub refused: Vec<Refused>,
     /// Those in `said` whose amounts are in other currencies, as they came.
-    pub foreign: Vec<InForeign>,
+    pub foreign: Vec<AsCame>,
+    /// Those in `said` that name somebody only by what may be blocked, as they came.
+    pub doubtful: Vec<AsCame>,
 }
 
-/// An event with amounts in another currency.
+/// An event that the book has a say in, as it came.
 #[derive(Debug, Clone)]
-pub(in crate::service) struct InForeign {
+pub(in crate::service) struct AsCame {
     /// In [`Slice::said`].
     place: usize,
     /// In the batch.
@@ -87,6 +92,7 @@ impl Slice {
             rejected,
             refused,
             foreign: Vec::new(),
+            doubtful: Vec::new(),
         }
     }
 
@@ -101,7 +107,8 @@ impl Slice {
         let shop = &origin.shop.shop;
         let context = Context { zone: shop.zone, currency: shop.currency, clock: batch.received_at };
         let (mut said, mut browsing) = (Vec::with_capacity(batch.events.len()), 0);
-        let (mut rejected, mut refused, mut foreign) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut rejected, mut refused) = (Vec::new(), Vec::new());
+        let (mut foreign, mut doubtful) = (Vec::new(), Vec::new());
         for (index, json) in batch.events.iter().enumerate() {
             if let Some(Unreadable { message_id, raw, problem, .. }) = unreadable.remove(&index) {
                 let problems = [problem];
@@ -115,8 +122,12 @@ impl Slice {
                         rejected.push(Rejected::part(index, &part.problems));
                         refused.push(keep(&without_the_rest(json, &event, &part.traits), &part.problems));
                     }
+                    let as_came = || AsCame { place: said.len(), index, raw: json.clone() };
                     if event.currency.is_some() {
-                        foreign.push(InForeign { place: said.len(), index, raw: json.clone() });
+                        foreign.push(as_came());
+                    }
+                    if is_doubtful(&event.names(&shop.id_namespace)) {
+                        doubtful.push(as_came());
                     }
                     said.push(*event);
                 }
@@ -139,16 +150,45 @@ impl Slice {
             rejected,
             refused,
             foreign,
+            doubtful,
         }
     }
 
-    /// Takes amounts in other currencies over into the base currency, each at the rate of its event's local
-    /// date; events without such a rate are refused. `came` is when they came, where they don't say when
-    /// they happened.
+    /// Asks the book: amounts in other currencies are taken over into the base currency, each at the rate of its
+    /// event's local date; events without such a rate are refused, and so are those that name nobody but by what is
+    /// blocked. `came` is when they came, where they don't say when they happened.
     pub async fn take_over(mut self, db: &Db, came: Came) -> Result<Self, StoreError> {
-        if self.foreign.is_empty() {
+        if self.foreign.is_empty() && self.doubtful.is_empty() {
             return Ok(self);
         }
+        let mut out: BTreeMap<usize, (AsCame, Problem)> = BTreeMap::new();
+        for (event, problem) in self.nobodies(db).await?.into_iter().chain(self.convert(db, came).await?) {
+            out.entry(event.place).or_insert((event, problem));
+        }
+        let said = Arc::make_mut(&mut self.said);
+        // From the back, so that places stay true.
+        for (place, (event, problem)) in out.into_iter().rev() {
+            said.remove(place);
+            let problems = [problem];
+            self.rejected.push(Rejected::new(event.index, &problems));
+            self.refused.push(keep(&event.raw, &problems));
+        }
+        self.rejected.sort_by_key(|rejected| rejected.index);
+        Ok(self)
+    }
+
+    async fn nobodies(&mut self, db: &Db) -> Result<Vec<(AsCame, Problem)>, StoreError> {
+        let namespace = &self.origin.shop.shop.id_namespace;
+        let doubtful = std::mem::take(&mut self.doubtful);
+        let named = |event: AsCame| (self.said[event.place].names(namespace), event);
+        let doubtful: Vec<(Vec<Name>, AsCame)> = doubtful.into_iter().map(named).collect();
+        let entries = blocked::of_names(doubtful.iter().flat_map(|(names, _)| names));
+        let blocked = blocked::find(db, entries).await?;
+        let nobody = doubtful.into_iter().filter(|(names, _)| !blocked.leave_anybody(names));
+        Ok(nobody.map(|(_, event)| (event, names_nobody())).collect())
+    }
+
+    async fn convert(&mut self, db: &Db, came: Came) -> Result<Vec<(AsCame, Problem)>, StoreError> {
         let came = self.first_came.unwrap_or(came);
         let (zone, base) = (self.origin.shop.shop.zone, self.origin.shop.shop.currency);
         let at = |said: &Said| occurred_at(said.timestamp, said.sent_at, came.received_at, came.machine_at);
@@ -157,20 +197,23 @@ impl Slice {
             said.rate_needed(at(said), zone)
         });
         let rates = rates::find(db, &needed.collect()).await?;
+        let foreign = std::mem::take(&mut self.foreign);
         let said = Arc::make_mut(&mut self.said);
-        // From the back, so that places stay true.
-        for InForeign { place, index, raw } in self.foreign.drain(..).rev() {
-            let occurred_at = at(&said[place]);
-            if let Err(problem) = said[place].take_over(&rates, base, occurred_at, zone) {
-                said.remove(place);
-                let problems = [problem];
-                self.rejected.push(Rejected::new(index, &problems));
-                self.refused.push(keep(&raw, &problems));
+        let mut without = Vec::new();
+        for event in foreign {
+            let one = &mut said[event.place];
+            let occurred_at = at(one);
+            if let Err(problem) = one.take_over(&rates, base, occurred_at, zone) {
+                without.push((event, problem));
             }
         }
-        self.rejected.sort_by_key(|rejected| rejected.index);
-        Ok(self)
+        Ok(without)
     }
+}
+
+/// Whether only the book can tell if these names speak for anybody.
+fn is_doubtful(names: &[Name]) -> bool {
+    !names.iter().any(|name| matches!(name.kind, Kind::UserId | Kind::AnonymousId))
 }
 
 /// The traits that were refused as an identify of its own: repaired, it says them as of when they were said,

@@ -2,9 +2,10 @@
 //! leave here whole; showing them is the service's.
 
 use crate::store::consents::{LastWord, consents_in_force};
-use crate::store::sql::{args, json};
-use crate::store::{Db, StoreError};
+use crate::store::sql::{Row, args, json};
+use crate::store::{Db, StoreError, blocked};
 use domain::customer::consent::Word;
+use domain::customer::identity::Kind;
 use domain::ids::{CallbackId, CustomerId};
 use domain::time::Instant;
 use serde_json::Value;
@@ -99,17 +100,23 @@ pub(super) async fn contacts(db: &Db, id: CustomerId, limit: i64) -> Result<Vec<
     let sql = "SELECT channel, value, class, usable, is_primary FROM contact_point WHERE customer_id = $1 \
                ORDER BY channel, is_primary DESC, id LIMIT $2";
     let rows = db.all(sql, args![id, limit]).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(ContactLine {
-                channel: row.text("channel")?,
-                value: row.text("value")?,
-                class: row.text("class")?,
-                usable: row.flag("usable")?,
-                is_primary: row.flag("is_primary")?,
-            })
+    let line = |row: &Row| {
+        Ok(ContactLine {
+            channel: row.text("channel")?,
+            value: row.text("value")?,
+            class: row.text("class")?,
+            usable: row.flag("usable")?,
+            is_primary: row.flag("is_primary")?,
         })
-        .collect()
+    };
+    let mut lines = rows.iter().map(line).collect::<Result<Vec<ContactLine>, StoreError>>()?;
+    let said = lines.iter().map(|line| (line.channel.as_str(), line.value.as_str()));
+    let blocked = blocked::find(db, blocked::of_addresses(said)).await?;
+    for line in &mut lines {
+        let kind = Kind::parse(&line.channel);
+        line.usable &= kind.is_none_or(|kind| !blocked.holds_address(kind, &line.value));
+    }
+    Ok(lines)
 }
 
 /// A callback about them.

@@ -1,6 +1,7 @@
 //! Who is who: merging gives one customer with everything, parting gives each back their own.
 
 mod accounts;
+mod blocked;
 mod care;
 mod laws;
 mod merging;

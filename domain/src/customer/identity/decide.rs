@@ -1,5 +1,6 @@
 //! The decision, event by event in the log's order: somebody known, somebody new, two who are one, two who may be.
 
+use super::blocked::Blocked;
 use super::name::{Kind, Name, SHARED_FROM};
 use crate::ids::CustomerId;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -15,7 +16,7 @@ pub struct Known {
     exclusive: HashMap<CustomerId, BTreeSet<(Kind, String)>>,
     /// Who has said a phone number or mail address, by canonical id; as far as needed to tell whether it is shared.
     carriers: HashMap<Name, BTreeSet<CustomerId>>,
-    blocked: HashSet<(Kind, String)>,
+    blocked: Blocked,
     /// Pairs, the lower first, of which a person said that they aren't one.
     parted: HashSet<(CustomerId, CustomerId)>,
 }
@@ -72,9 +73,9 @@ impl Known {
         self.carriers.entry(name).or_default().insert(customer);
     }
 
-    /// People said that this value never identifies.
-    pub fn block(&mut self, kind: Kind, value: String) {
-        self.blocked.insert((kind, value));
+    /// People said that these values never identify.
+    pub fn block(&mut self, blocked: Blocked) {
+        self.blocked = blocked;
     }
 
     /// A person said that these two aren't one: nothing makes them so again but a person.
@@ -106,7 +107,7 @@ impl Known {
     /// Whether this phone or mail address still says who somebody is.
     fn identifies(&self, name: &Name) -> bool {
         let carriers = self.carriers.get(name).map_or(0, BTreeSet::len);
-        carriers < SHARED_FROM && !self.blocked.contains(&(name.kind, name.value.clone()))
+        carriers < SHARED_FROM && !self.blocked.holds(name)
     }
 
     /// Whether `customer` has another exclusive name where one of `wanted` would stand.

@@ -1,6 +1,7 @@
 //! Who somebody is, by what they are known by: names in one spelling, which of them identify, and whether two
 //! customers may be one. Reads and writes nothing; whoever merges does that elsewhere.
 
+pub mod blocked;
 mod decide;
 #[cfg(test)]
 mod laws;

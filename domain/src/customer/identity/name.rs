@@ -90,7 +90,7 @@ pub fn platform_of(written: &str) -> Option<(String, String)> {
 }
 
 /// A real number or address in its one spelling.
-fn real(kind: Kind, written: &str) -> Option<String> {
+pub(super) fn real(kind: Kind, written: &str) -> Option<String> {
     let address = if kind == Kind::Phone { contact::phone(written) } else { contact::email(written) };
     address.filter(|address| address.usable && address.class == Class::Real).map(|address| address.value)
 }

@@ -140,7 +140,7 @@ fn a_number_on_four_customers_says_nothing() {
 #[test]
 fn what_people_blocked_names_nobody() {
     let mut log = Log::new();
-    log.known.block(Kind::Phone, "+8613912345678".to_owned());
+    log.known.block([(Kind::Phone, "+8613912345678".to_owned())].into_iter().collect());
     let with = |user| Given { user_id: Some(user), phone: Some(PHONE), ..Given::default() };
     assert_eq!((log.who(with("a")), log.who(with("b"))), (1, 2));
     assert!(log.event(with("c")).candidates.is_empty());
