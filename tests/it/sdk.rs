@@ -4,7 +4,7 @@
 //!
 //! `scripts/test sdk` installs the SDKs and runs this. Without them it fails: it is never left out in silence.
 
-use crate::support::{TestDatabase, on_both_databases};
+use crate::support::{TestDatabase, on_both_databases, uci};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -82,5 +82,6 @@ fn check(database: &TestDatabase) {
 on_both_databases! {
     async fn the_official_sdk_brings_a_whole_book(database) {
         tokio::task::block_in_place(|| check(&database));
+        assert_eq!(uci::sums(&database.url()).await, uci::WHOLE);
     }
 }

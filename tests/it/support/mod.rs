@@ -12,6 +12,7 @@ pub mod postgres;
 pub mod retail;
 pub mod sink;
 pub mod toy;
+pub mod uci;
 
 use std::path::PathBuf;
 
