@@ -1,14 +1,16 @@
 //! `status`, `go-live`, `stop`, `resume`: the operator's switches.
 
-use super::failure::Outcome;
+use super::failure::{Failure, Outcome};
 use super::output::{Assent, Format, FormatArg, json, table, text, wall};
 use super::session::Global;
 use crate::service::import::Unfinished;
 use crate::service::live::{self, PREVIEW_DAYS, Preview, Status};
+use crate::service::takeover::{self, TakeOver};
 use crate::store::stops::StopScope;
 use chrono_tz::Tz;
 use clap::Args;
-use domain::time::Instant;
+use domain::problem::Problem;
+use domain::time::{Instant, Span};
 
 /// Show whether the book is live, its clock, what is due next, and how much there is
 #[derive(Debug, Args)]
@@ -99,8 +101,16 @@ pub(super) fn unfinished(import: &Unfinished) -> String {
 
 /// Start caring: from now on causes count, once and for good. Shows the first week, then asks
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  kinkeeper go-live")]
+#[command(after_help = "Example:
+  kinkeeper go-live
+  kinkeeper go-live --close-complaints 2026-09-01
+
+Complaints that are open stay open and hold marketing to those who complained, unless --close-complaints says that
+they are over.")]
 pub struct GoLive {
+    /// Close complaints opened before this date (the shop's own), or all with `now`; nothing is sent because of it
+    #[arg(long, value_name = "DATE")]
+    close_complaints: Option<String>,
     /// Don't ask
     #[arg(long)]
     yes: bool,
@@ -112,19 +122,56 @@ impl GoLive {
     pub async fn run(self, global: &Global) -> Outcome {
         let session = global.open().await?;
         let book = &session.app.book;
-        let status = live::status(book).await?;
+        let (status, zone) = (live::status(book).await?, session.zone().await?);
+        let before =
+            self.close_complaints.as_deref().map(|text| before(text, zone, status.now)).transpose()?;
         if status.live_since.is_none() {
             let preview = live::preview(book).await?;
             // On stdout goes what the command did; the preview is part of the question.
             eprintln!("{}", preview_text(&preview));
+            if let Some(before) = before {
+                eprintln!("{}", closing_text(&takeover::preview(book, before).await?, zone));
+            }
             Assent::from_flag(self.yes).require("Go live? It can't be taken back.")?;
         }
+        let closed = match before {
+            Some(before) => takeover::close(book, before, &session.actor).await?,
+            None => 0,
+        };
         let at = live::go_live(book, &session.actor).await?;
         match self.format.format {
-            Format::Json => json(&serde_json::json!({ "live_since": at })),
+            Format::Json => json(&serde_json::json!({ "live_since": at, "complaints_closed": closed })),
+            Format::Table if before.is_some() => {
+                text(&format!("{closed} complaints closed; live since {at}"))
+            }
             Format::Table => text(&format!("live since {at}")),
         }
     }
+}
+
+/// Up to when complaints are taken over.
+fn before(text: &str, zone: Tz, now: Instant) -> Result<Instant, Failure> {
+    if text == "now" {
+        return Ok(now + Span::micros(1));
+    }
+    Instant::parse(text, zone).ok_or_else(|| {
+        let detail = format!("\"{text}\" is no date; write one like 2026-09-01, or `now` for all complaints");
+        Failure::Unchanged(vec![Problem::new("--close-complaints", "bad_date", detail)])
+    })
+}
+
+fn closing_text(taken: &TakeOver, zone: Tz) -> String {
+    let mut lines = vec![format!("  to be closed         {} complaints", taken.complaints)];
+    lines.extend(
+        taken
+            .first
+            .iter()
+            .map(|(key, at)| format!("                       {key}, open since {}", wall(*at, zone))),
+    );
+    if taken.complaints > taken.first.len() as i64 {
+        lines.push("                       …".to_owned());
+    }
+    lines.join("\n")
 }
 
 fn preview_text(p: &Preview) -> String {

@@ -40,6 +40,7 @@ pub mod sources;
 pub mod staff;
 mod staffing;
 pub mod suppressions;
+pub mod takeover;
 
 pub use book::Book;
 pub use error::ServiceError;

@@ -65,6 +65,63 @@ pub async fn list_for_profile(db: &Db, id: CustomerId, limit: i64) -> Result<Vec
     db.all(&sql, args![id, limit]).await?.iter().map(read_row).collect()
 }
 
+/// A complaint that isn't closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenComplaint {
+    pub id: i64,
+    pub shop: ShopId,
+    pub customer: CustomerId,
+    /// `<shop key>:<ticket id>`.
+    pub ticket_key: String,
+    pub reopened: i64,
+}
+
+/// Open complaints that were opened before; of one that never said when, its latest word counts. Of erased people
+/// there are none.
+const OPEN_BEFORE: &str = "FROM ticket t JOIN customer c ON c.id = t.customer_id WHERE t.complaint = 1 \
+    AND t.state = 'open' AND COALESCE(t.opened_at, t.version_at) < $1 AND c.erased_at IS NULL";
+
+/// The next open complaints behind `after`, by their rows.
+pub async fn open_complaints(
+    db: &Db,
+    before: Instant,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<OpenComplaint>, StoreError> {
+    let sql = format!(
+        "SELECT t.id, t.shop_id, t.customer_id, t.ticket_key, t.reopened {OPEN_BEFORE} AND t.id > $2 ORDER BY t.id LIMIT $3"
+    );
+    let rows = db.all(&sql, args![before, after, limit]).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(OpenComplaint {
+                id: row.int("id")?,
+                shop: ShopId(row.int("shop_id")?),
+                customer: CustomerId(row.int("customer_id")?),
+                ticket_key: row.text("ticket_key")?,
+                reopened: row.int("reopened")?,
+            })
+        })
+        .collect()
+}
+
+pub async fn count_open_complaints(db: &Db, before: Instant) -> Result<i64, StoreError> {
+    Ok(db.number(&format!("SELECT COUNT(*) {OPEN_BEFORE}"), args![before]).await?.unwrap_or(0))
+}
+
+/// The longest open ones, and since when they are.
+pub async fn longest_open_complaints(
+    db: &Db,
+    before: Instant,
+    limit: i64,
+) -> Result<Vec<(String, Instant)>, StoreError> {
+    let sql = format!(
+        "SELECT t.ticket_key, COALESCE(t.opened_at, t.version_at) AS since {OPEN_BEFORE} ORDER BY since, t.id LIMIT $2"
+    );
+    let rows = db.all(&sql, args![before, limit]).await?;
+    rows.iter().map(|row| Ok((row.text("ticket_key")?, row.at("since")?))).collect()
+}
+
 /// What [`read_row`] reads.
 const ROW: &str = "id, shop_id, ticket_key, customer_id, order_key, state, opened_at, resolved_at, reopened, complaint, \
     important, complex, amount_minor, category, severity, channel";

@@ -33,4 +33,5 @@ mod store_schema;
 mod store_traps;
 mod store_writes;
 mod support;
+mod takeover;
 mod tidy;

@@ -47,7 +47,7 @@ pub struct Undo {
 pub struct Kept {
     /// `Order Completed`
     pub event: String,
-    /// `main:A-1`: the order, ticket, … with its shop.
+    /// `shop:A-1`: the order, ticket, … with its shop.
     pub about: String,
     /// The event by which others have spoken of it since.
     pub since: String,
