@@ -31,7 +31,7 @@ impl ServiceError {
 impl From<StoreError> for ServiceError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(detail) => {
+            StoreError::Unavailable(detail) | StoreError::Outrun(detail) => {
                 Self::Unavailable { retry_after: Duration::from_secs(1), detail }
             }
             StoreError::Conflict { constraint } => {

@@ -11,6 +11,10 @@ pub enum StoreError {
     /// The database can't take it now; trying again later is right.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// Another transaction was in the way: the database ended this one of two that waited for each other, or others
+    /// changed meanwhile what it goes by. The same work again at once may pass.
+    #[error("somebody else was in the way: {0}")]
+    Outrun(String),
     /// A unique key or check refused the row.
     #[error("the row conflicts with one that exists: {constraint}")]
     Conflict { constraint: String },
@@ -33,7 +37,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same work may simply be tried again later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::RowsAffected { .. })
+        matches!(self, Self::Unavailable(_) | Self::Outrun(_) | Self::RowsAffected { .. })
     }
 }
 
@@ -56,6 +60,7 @@ impl From<DbErr> for StoreError {
                 ErrorKind::UniqueViolation | ErrorKind::ForeignKeyViolation | ErrorKind::CheckViolation => {
                     Self::Conflict { constraint: constraint(&**refusal) }
                 }
+                _ if is_outrun(&**refusal) => Self::Outrun(detail),
                 _ if is_passing(&**refusal) => Self::Unavailable(detail),
                 _ => Self::Db(error),
             },
@@ -89,6 +94,12 @@ fn constraint(refusal: &dyn DatabaseError) -> String {
     }
 }
 
+/// Whether PostgreSQL ended this transaction in favour of another: serialisation, deadlock.
+fn is_outrun(refusal: &dyn DatabaseError) -> bool {
+    refusal.try_downcast_ref::<PgDatabaseError>().is_some()
+        && matches!(refusal.code().as_deref(), Some("40001" | "40P01"))
+}
+
 /// Whether the same statement may go through a moment later.
 fn is_passing(refusal: &dyn DatabaseError) -> bool {
     let code = refusal.code().unwrap_or_default();
@@ -96,8 +107,8 @@ fn is_passing(refusal: &dyn DatabaseError) -> bool {
         // The low byte is the kind: SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL, whatever the extended code adds.
         return code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 13));
     }
-    // PostgreSQL: connection trouble, no resources, shutting down; serialisation, deadlock, lock or statement
-    // time-out, a transaction left idle too long.
+    // PostgreSQL: connection trouble, no resources, shutting down; lock or statement time-out, a transaction left
+    // idle too long.
     ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
-        || matches!(&*code, "40001" | "40P01" | "55P03" | "57014" | "25P03")
+        || matches!(&*code, "55P03" | "57014" | "25P03")
 }

@@ -141,6 +141,9 @@ impl Default for Timeouts {
     }
 }
 
+/// How often work that can be begun again is, at the most.
+const MOST_TRIES: u32 = 4;
+
 /// An open book.
 #[derive(Clone)]
 pub struct Store {
@@ -196,6 +199,29 @@ impl Store {
         F: for<'a> FnOnce(&'a Tx) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
     {
         self.inner.writer.write(lane, unit).await
+    }
+
+    /// As [`Store::write`], for work that can be begun again: where another transaction was in the way it is, so that
+    /// nobody hears of it. From the second time on whoever decides who is who does so alone ([`clusters`]), and so two
+    /// can't be in each other's way again.
+    pub async fn write_again<T, F>(&self, lane: Lane, unit: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'a> Fn(&'a Tx) -> BoxFuture<'a, Result<T, StoreError>> + Send + Sync + 'static,
+    {
+        let unit = Arc::new(unit);
+        for before in 0..MOST_TRIES {
+            let unit = unit.clone();
+            let once = self.inner.writer.write(lane, move |tx| {
+                tx.note_outrun(before);
+                unit(tx)
+            });
+            match once.await {
+                Err(StoreError::Outrun(why)) => tracing::debug!(%why, before, "a transaction is tried again"),
+                outcome => return outcome,
+            }
+        }
+        Err(StoreError::Outrun(format!("{MOST_TRIES} times in a row")))
     }
 
     /// To read with, outside any transaction.

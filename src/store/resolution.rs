@@ -32,11 +32,17 @@ pub async fn resolve(
     now: Instant,
     import: Option<ImportId>,
 ) -> Result<Resolved, StoreError> {
-    clusters::pass(tx).await?;
+    // Whoever was in another's way waits for its turn; nobody can be after that.
+    let alone = tx.was_outrun() && is_comparing(named);
+    if alone {
+        clusters::close(tx).await?;
+    } else {
+        clusters::pass(tx).await?;
+    }
     let mut known = load(tx, named).await?;
     if tx.is_postgres() {
-        let merges = is_comparing(named) && !decide(known.clone(), named, &[]).merges.is_empty();
-        if merges {
+        let merges = alone || is_comparing(named) && !decide(known.clone(), named, &[]).merges.is_empty();
+        if merges && !alone {
             clusters::close(tx).await?;
         }
         if known.is_unheld(named) {
@@ -49,7 +55,7 @@ pub async fn resolve(
         let spare = fresh_ids(tx, "customer", named.len()).await?;
         let decided = decide(known, named, &spare);
         if !merges && !decided.merges.is_empty() {
-            return Err(StoreError::Unavailable("somebody else named the same people just now".to_owned()));
+            return Err(StoreError::Outrun("somebody else named the same people just now".to_owned()));
         }
         return save(tx, shop, now, import, decided).await;
     }

@@ -9,7 +9,7 @@ use sea_orm::{
     Statement, Value,
 };
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// A connection to read with: the pool, or the transaction one is in.
 pub struct Db {
@@ -26,6 +26,8 @@ enum Conn {
 pub struct Tx {
     db: Db,
     refusals: Option<Arc<RefusalLog>>,
+    /// How often this work was begun before and another was in its way.
+    outrun: AtomicU32,
 }
 
 impl std::ops::Deref for Tx {
@@ -37,7 +39,15 @@ impl std::ops::Deref for Tx {
 
 impl Tx {
     pub(super) fn new(tx: DatabaseTransaction, refusals: Option<Arc<RefusalLog>>) -> Self {
-        Self { db: Db { conn: Conn::Tx(tx), asked: AtomicU64::new(0) }, refusals }
+        Self { db: Db { conn: Conn::Tx(tx), asked: AtomicU64::new(0) }, refusals, outrun: AtomicU32::new(0) }
+    }
+
+    pub(super) fn note_outrun(&self, before: u32) {
+        self.outrun.store(before, Ordering::Relaxed);
+    }
+    /// Whether another transaction was in the way of this work before.
+    pub(super) fn was_outrun(&self) -> bool {
+        self.outrun.load(Ordering::Relaxed) > 0
     }
     pub(super) fn into_inner(self) -> Option<DatabaseTransaction> {
         match self.db.conn {

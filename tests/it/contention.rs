@@ -3,8 +3,11 @@
 use crate::support::TestDatabase;
 use crate::support::book::{House, source_of_facts};
 use domain::entropy::Entropy;
+use futures::future::join_all;
 use kinkeeper::service::ingest::{self, Batch};
+use kinkeeper::store::Store;
 use kinkeeper::system::SeededEntropy;
+use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -53,6 +56,45 @@ async fn keeper_and_ingest_never_wait_for_each_other_in_a_circle() {
     for keeper in keepers {
         keeper.await.expect("the keeper is never turned away");
     }
+}
+
+/// Whoever finds that two are one waits for all who name people, and two such would wait for each other: neither's
+/// sender hears of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_that_join_customers_at_once_are_both_taken_in() {
+    const PAIRS: u64 = 40;
+    const AT_ONCE: u64 = 4;
+    let house = House::open(TestDatabase::migrated_postgres().await, &[]).await;
+    let source = source_of_facts(&house.app).await;
+    let say = async |store: &Store, id: String, user: Option<u64>, mail: u64| {
+        let user = user.map(|n| format!("u{n}"));
+        let event = json!({"type": "identify", "messageId": id, "userId": user, "anonymousId": format!("a{mail}"),
+            "timestamp": "2026-11-01T10:00:00Z", "traits": {"email": format!("p{mail}@example.com")}});
+        let batch = Batch { source, received_at: None, historical: false, events: vec![event] };
+        ingest::accept(store, batch).await.expect("no sender is turned away")
+    };
+    let store = &house.app.book.store;
+    for n in 0..PAIRS {
+        // Two people so far: one by a user id, the other by a mail address.
+        say(store, format!("mail-{n}"), None, n).await;
+        let event = json!({"type": "identify", "messageId": format!("user-{n}"), "userId": format!("u{n}")});
+        let batch = Batch { source, received_at: None, historical: false, events: vec![event] };
+        ingest::accept(store, batch).await.expect("taken in");
+    }
+    let senders = (0..AT_ONCE).map(|sender| {
+        let store = store.clone();
+        async move {
+            for n in (0..PAIRS).filter(|n| n % AT_ONCE == sender) {
+                assert_eq!(say(&store, format!("both-{n}"), Some(n), n).await.accepted, 1);
+            }
+        }
+    });
+    join_all(senders).await;
+    let db = Database::connect(house.database.url()).await.expect("a connection of its own");
+    let joined = "SELECT 1 FROM customer WHERE merged_into IS NOT NULL";
+    let joined =
+        db.query_all_raw(Statement::from_string(db.get_database_backend(), joined)).await.expect("read");
+    assert_eq!(joined.len() as u64, PAIRS);
 }
 
 /// Whoever names new people while others name the same ones finds them, however often the others are faster: an

@@ -252,7 +252,7 @@ where
     let mut tries = 0;
     loop {
         match store.write(lane, unit.clone()).await {
-            Err(error @ StoreError::Unavailable(_)) if tries < MOST_WRITES => {
+            Err(error @ (StoreError::Unavailable(_) | StoreError::Outrun(_))) if tries < MOST_WRITES => {
                 tries += 1;
                 tracing::warn!(%error, "the database couldn't take what was decided; trying again");
                 tokio::time::sleep(Duration::from_millis(50) * tries).await;

@@ -20,6 +20,7 @@ use domain::time::{Instant, Span};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Records taken in by one transaction.
@@ -437,13 +438,17 @@ async fn take_in(
 ) -> Result<Counts, ServiceError> {
     let stamp = Stamp::of(store).await?;
     let (id, received_at) = (import.id, import.received_at);
+    // What somebody else was in the way of isn't the file's fault: it must not end the import.
+    let slice = Arc::new((slice, shares));
     store
-        .write(Lane::Work, move |tx| {
+        .write_again(Lane::Work, move |tx| {
+            let slice = slice.clone();
             Box::pin(async move {
+                let (slice, shares) = &*slice;
                 // First, since whoever ends an abandoned import holds its row before its customers' too.
                 imports::hold(tx, id, from as i64, stamp.machine + LEASE).await?;
-                let taken = ingest::take_in(tx, &slice, received_at, stamp).await?;
-                let counts = known_or_new(counts, &shares, &taken.fresh);
+                let taken = ingest::take_in(tx, slice, received_at, stamp).await?;
+                let counts = known_or_new(counts, shares, &taken.fresh);
                 imports::advance(tx, id, (from as i64, to as i64), counts, taken.events).await?;
                 Ok(counts)
             })

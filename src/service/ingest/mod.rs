@@ -99,7 +99,8 @@ pub async fn accept_with(
     let came = Came { received_at, machine_at: stamp.machine };
     let slice = slice.take_over(store.reader(), came).await?;
     let taken = store
-        .write(Lane::People, move |tx| {
+        .write_again(Lane::People, move |tx| {
+            let slice = slice.clone();
             Box::pin(async move {
                 let received_at = stamp.received_at(tx, slice.received_at).await?;
                 let receipt = take_in(tx, &slice, received_at, stamp).await?.receipt;

@@ -32,7 +32,8 @@ pub async fn pass(tx: &Tx) -> Result<(), StoreError> {
 }
 
 /// Waits for those who passed; nobody passes until the transaction ends, nothing is handed over and no callback
-/// pulled. Two who have passed and close both wait for each other: the database ends one, who tries again.
+/// pulled. Two who have passed and close both wait for each other: the database ends one, whom
+/// [`super::Store::write_again`] lets close without passing first.
 pub async fn close(tx: &Tx) -> Result<(), StoreError> {
     if tx.is_postgres() {
         tx.all("SELECT pg_advisory_xact_lock($1)", args![GATE]).await?;
