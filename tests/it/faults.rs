@@ -7,17 +7,11 @@
 mod clients;
 mod files;
 mod killed;
+mod three;
 mod verdict;
 
 use domain::entropy::Entropy;
 use std::time::Duration;
-
-/// A number from the environment, or this one.
-fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().map_or(default, |text| {
-        text.parse().unwrap_or_else(|_| panic!("{name} is \"{text}\", which is no number"))
-    })
-}
 
 /// Up to so many milliseconds, drawn by the microsecond.
 fn pause(entropy: &dyn Entropy, milliseconds: u64) -> Duration {

@@ -8,9 +8,9 @@
 use super::clients::{Answer, Client, Door, Known};
 use super::files::Files;
 use super::verdict::{Verdict, profiles_agree};
-use super::{number, pause, wait};
+use super::{pause, wait};
 use crate::support::daemon::{Binary, Daemon};
-use crate::support::{TestDatabase, on_both_databases};
+use crate::support::{TestDatabase, number, on_both_databases};
 use domain::entropy::Entropy;
 use futures::future::join_all;
 use kinkeeper::system::{SeededEntropy, SystemEntropy};

@@ -1,7 +1,8 @@
 //! Clients that hang up at any moment: what was answered is in the book, and nothing is there twice or in part.
+//! `KINKEEPER_GONE_ROUNDS` widens a run.
 
 use super::Door;
-use crate::support::on_both_databases;
+use crate::support::{number, on_both_databases};
 use base64::Engine as _;
 use domain::entropy::Entropy;
 use futures::future::join_all;
@@ -14,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-const ROUNDS: u64 = 500;
+const DEFAULT_ROUNDS: u64 = 500;
 const AT_ONCE: u64 = 5;
 /// Nobody waits longer, or than what an answer takes on this machine: so that some see theirs.
 const LONGEST: Duration = Duration::from_millis(5);
@@ -72,6 +73,7 @@ async fn in_the_book(door: &Door) -> BTreeSet<String> {
 
 on_both_databases! {
     async fn whoever_hangs_up_leaves_all_of_it_or_nothing(database) {
+        let rounds = number("KINKEEPER_GONE_ROUNDS", DEFAULT_ROUNDS);
         let door = Door::open(database).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
@@ -80,41 +82,40 @@ on_both_databases! {
         let entropy = SeededEntropy::new(42);
         let mut answered = BTreeSet::new();
         let mut slowest = Duration::ZERO;
-        for round in ROUNDS + 1..=ROUNDS + 5 {
+        for round in rounds + 1..=rounds + 5 {
             let begun = Instant::now();
-            let rounds = (0..AT_ONCE).map(|n| send(address, &door.key, round + n * 10, PATIENCE));
-            assert!(join_all(rounds).await.into_iter().all(|answered| answered), "it doesn't answer");
+            let all = (0..AT_ONCE).map(|n| send(address, &door.key, round + n * 10, PATIENCE));
+            assert!(join_all(all).await.into_iter().all(|answered| answered), "it doesn't answer");
             slowest = begun.elapsed();
         }
         let longest = u64::try_from(LONGEST.max(slowest).as_micros()).expect("short");
-        for first in (0..ROUNDS).step_by(AT_ONCE as usize) {
+        for first in (0..rounds).step_by(AT_ONCE as usize) {
             let patience: Vec<Duration> =
                 (0..AT_ONCE).map(|_| Duration::from_micros(entropy.next_u64() % longest)).collect();
-            let rounds = (first..first + AT_ONCE).zip(patience);
-            let sent = rounds.map(|(round, patience)| {
+            let sent = (first..first + AT_ONCE).zip(patience).map(|(round, patience)| {
                 let key = door.key.clone();
                 async move { send(address, &key, round, patience).await.then_some(round) }
             });
             answered.extend(join_all(sent).await.into_iter().flatten());
         }
         // One who waits, so that the database is seen to take in what comes after all those.
-        assert!(send(address, &door.key, ROUNDS, PATIENCE).await, "it doesn't answer any more");
+        assert!(send(address, &door.key, rounds, PATIENCE).await, "it doesn't answer any more");
         let seen = answered.len() as u64;
-        assert!((5..ROUNDS - 5).contains(&seen), "{seen} of {ROUNDS} saw their answer, so little was tested");
-        answered.insert(ROUNDS);
+        assert!((5..rounds - 5).contains(&seen), "{seen} of {rounds} saw their answer, so little was tested");
+        answered.insert(rounds);
         stop.cancel();
         serving.await.expect("it ends");
 
         let logged = in_the_book(&door).await;
         let lost: Vec<_> = answered.iter().flat_map(|round| ids(*round)).filter(|id| !logged.contains(id)).collect();
         assert!(lost.is_empty(), "answered and lost: {lost:?}");
-        for round in 0..=ROUNDS {
+        for round in 0..=rounds {
             let there = ids(round).filter(|id| logged.contains(id)).count() as u64;
             assert!(there == 0 || there == ORDERS, "round {round} is there in part");
         }
-        println!("{} of {ROUNDS} answered, {} events in the book", answered.len(), logged.len());
+        println!("{} of {rounds} answered, {} events in the book", answered.len(), logged.len());
         // All sent again by somebody patient: each is there once.
-        for round in 0..=ROUNDS {
+        for round in 0..=rounds {
             let again = door.post("/v1/batch", batch_of(round)).await.body;
             let known = again["duplicate"].as_u64().expect("a count");
             // What was begun is finished though nobody waits for it: some may be there by now that weren't.
@@ -122,6 +123,6 @@ on_both_databases! {
             assert_eq!(again["accepted"], ORDERS - known);
         }
         let logged = in_the_book(&door).await;
-        assert!((0..=ROUNDS).flat_map(ids).all(|id| logged.contains(&id)));
+        assert!((0..=rounds).flat_map(ids).all(|id| logged.contains(&id)));
     }
 }

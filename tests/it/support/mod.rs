@@ -41,6 +41,13 @@ impl TestDatabase {
     }
 }
 
+/// A number from the environment, or this one: what widens or repeats a run.
+pub fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().map_or(default, |text| {
+        text.parse().unwrap_or_else(|_| panic!("{name} is \"{text}\", which is no number"))
+    })
+}
+
 /// Writes one test a database kind from one body:
 ///
 /// ```ignore
