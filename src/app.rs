@@ -35,6 +35,8 @@ use tokio_util::sync::CancellationToken;
 pub const GRACE: Duration = Duration::from_secs(25);
 /// How often a daemon looks for imports that nobody works on any more.
 const IMPORT_WATCH: Duration = Duration::from_secs(15);
+/// How often a daemon looks whether the database still knows that it is at work.
+const LOCK_WATCH: Duration = Duration::from_millis(250);
 /// Batches a worker works off before it lets the others go on.
 const BATCHES: u32 = 8;
 
@@ -61,7 +63,7 @@ pub fn lock_workers(database: &DatabaseSettings) -> Result<Option<File>, Service
 #[derive(Debug)]
 pub struct BookLock {
     _file: Option<File>,
-    _session: Option<lock::Held>,
+    session: Option<lock::Held>,
 }
 
 #[derive(Clone)]
@@ -185,17 +187,17 @@ impl App {
     async fn hold(&self, how: Hold) -> Result<BookLock, ServiceError> {
         let database = &self.settings.database;
         if database.sqlite_file().is_some() {
-            return Ok(BookLock { _file: lock_workers(database)?, _session: None });
+            return Ok(BookLock { _file: lock_workers(database)?, session: None });
         }
         let session = lock::hold(database.url.expose(), how).await?;
         let refused = || {
             let what = match how {
-                Hold::Shared => "is being rebuilt; start again when that is done",
+                Hold::Shared => "is being rebuilt or migrated; start again when that is done",
                 Hold::Alone => "has a daemon at work on it; stop all of them first",
             };
             ServiceError::Conflict(format!("{} {what}", database.shown()))
         };
-        Ok(BookLock { _file: None, _session: Some(session.ok_or_else(refused)?) })
+        Ok(BookLock { _file: None, session: Some(session.ok_or_else(refused)?) })
     }
 
     /// To mail at another zone's hours, or to take one currency for another, would be worse than not to start.
@@ -213,7 +215,7 @@ impl App {
         stop: CancellationToken,
         ready: impl FnOnce(SocketAddr) + Send,
     ) -> Result<(), ServiceError> {
-        let _lock = self.lock_workers().await?;
+        let lock = self.lock_workers().await?;
         self.refuse_another_shop().await?;
         let listen = self.settings.http.listen;
         let listener = TcpListener::bind(listen).await.map_err(|e| {
@@ -231,6 +233,11 @@ impl App {
             tokio::time::sleep(GRACE).await;
         };
         tokio::select! {
+            // At once: whoever has the book alone now changes what all that is begun goes by.
+            lost = self.keep_lock(lock) => {
+                stop.cancel();
+                Err(lost)
+            }
             ((), alarm, worked, ()) = work => {
                 if let Err(error) = alarm {
                     tracing::warn!(%error, "the alarm clock failed; workers went on by polling");
@@ -242,6 +249,40 @@ impl App {
                 Ok(())
             }
         }
+    }
+
+    /// Holds the daemon's lock. A PostgreSQL that restarts forgets it: then it is taken again, and this ends, with the
+    /// reason, where that can't be done any more.
+    async fn keep_lock(&self, mut lock: BookLock) -> ServiceError {
+        let mut looks = tokio::time::interval(LOCK_WATCH);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            let Some(session) = &mut lock.session else { return std::future::pending().await };
+            if session.is_held().await {
+                continue;
+            }
+            match self.take_lock_again().await {
+                Ok(again) => {
+                    tracing::info!("the database is back; this daemon holds the book's lock again");
+                    lock = again;
+                }
+                Err(ServiceError::Unavailable { detail, .. }) => {
+                    tracing::warn!(%detail, "the database is away, and with it the book's lock; tried again");
+                }
+                Err(ServiceError::Conflict(detail)) => {
+                    let why = format!("while the database was away somebody else took the book: {detail}");
+                    return ServiceError::Conflict(why);
+                }
+                Err(other) => return other,
+            }
+        }
+    }
+
+    async fn take_lock_again(&self) -> Result<BookLock, ServiceError> {
+        let lock = self.lock_workers().await?;
+        self.book.store.refuse_newer_schema().await?;
+        Ok(lock)
     }
 
     /// Lets go, at the start and from then on, who waits for the end of an import that was killed.
@@ -270,7 +311,13 @@ impl App {
             Some(speed) => {
                 while !stop.is_cancelled() {
                     let per_second = Span::seconds(i64::from(speed));
-                    engine.run_virtual(&mut NoFeed, Instant::MAX, Some(per_second), &stop).await?;
+                    let ran = engine.run_virtual(&mut NoFeed, Instant::MAX, Some(per_second), &stop).await;
+                    match ran {
+                        Err(ServiceError::Unavailable { detail, .. }) => {
+                            tracing::warn!(%detail, "the clock can't step just now; tried again");
+                        }
+                        other => drop(other?),
+                    }
                     self.alarm.wait(Duration::from_secs(1)).await;
                 }
             }

@@ -3,6 +3,7 @@
 
 use super::StoreError;
 use sea_orm::sqlx::{Connection, PgConnection, query_scalar};
+use std::time::Duration;
 
 /// Whom one bears beside oneself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +16,17 @@ pub enum Hold {
 
 /// A lock that lasts as long as this, or until the server loses the connection.
 #[derive(Debug)]
-pub struct Held(#[expect(dead_code, reason = "the session that holds the lock")] PgConnection);
+pub struct Held(PgConnection);
+
+/// Longest wait for a server that should answer at once.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Held {
+    /// Whether the session that holds the lock is still there.
+    pub async fn is_held(&mut self) -> bool {
+        matches!(tokio::time::timeout(PATIENCE, self.0.ping()).await, Ok(Ok(())))
+    }
+}
 
 /// "kinkeeper", as a number of PostgreSQL's own locks; each database has its own.
 const KEY: i64 = 0x006b_696e_6b65_6570;
@@ -23,7 +34,9 @@ const KEY: i64 = 0x006b_696e_6b65_6570;
 /// Takes the lock of the book at this PostgreSQL address; `None` while somebody holds it otherwise.
 pub async fn hold(url: &str, how: Hold) -> Result<Option<Held>, StoreError> {
     let lost = |error: sea_orm::sqlx::Error| StoreError::Unavailable(error.to_string());
-    let mut session = PgConnection::connect(url).await.map_err(lost)?;
+    let late = |_| StoreError::Unavailable("the database doesn't answer".to_owned());
+    let connected = tokio::time::timeout(PATIENCE, PgConnection::connect(url)).await.map_err(late)?;
+    let mut session = connected.map_err(lost)?;
     let sql = match how {
         Hold::Shared => "SELECT pg_try_advisory_lock_shared($1)",
         Hold::Alone => "SELECT pg_try_advisory_lock($1)",

@@ -2,6 +2,7 @@
 //! stands in the `migration` crate.
 
 use super::connect::{Purpose, connect};
+use super::lock::{self, Hold};
 use super::{Schema, StoreError, Timeouts, backup, writer};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{DatabaseConnection, DbErr};
@@ -38,7 +39,8 @@ pub(super) async fn postgres(url: &str, schema: Schema) -> Result<(), StoreError
     let mut guard = pool.get_postgres_connection_pool().acquire().await.map_err(unavailable)?.detach();
     sqlx::query("SELECT pg_advisory_lock($1)").bind(LOCK).execute(&mut guard).await.map_err(unavailable)?;
     let outcome = match judge(&pool, schema).await {
-        Ok(()) => whole(&pool).await,
+        Ok(Change::UnderNobody) => under_nobody(url, &pool).await,
+        Ok(Change::AtOnce) => whole(&pool).await,
         Err(error) => Err(error),
     };
     // Closing the session gives the lock back, whatever the migration came to.
@@ -54,12 +56,36 @@ async fn whole(pool: &DatabaseConnection) -> Result<(), StoreError> {
     Ok(tx.commit().await?)
 }
 
+/// A daemon at work goes by the schema as it found it.
+async fn under_nobody(url: &str, pool: &DatabaseConnection) -> Result<(), StoreError> {
+    let Some(_alone) = lock::hold(url, Hold::Alone).await? else {
+        let detail = "a daemon is at work on this book; stop all of them, then run `kinkeeper migrate` again";
+        return Err(StoreError::WrongBook(detail.to_owned()));
+    };
+    whole(pool).await
+}
+
+/// Whether the schema is the one this program knows: nobody has brought it further.
+pub(super) async fn is_current(pool: &DatabaseConnection) -> Result<(), StoreError> {
+    Migrator::get_pending_migrations(pool).await.map(drop).map_err(refused)
+}
+
+/// Under whom a schema may be changed.
+enum Change {
+    /// Nobody works by it, or nothing is to be changed.
+    AtOnce,
+    UnderNobody,
+}
+
 /// Whether a schema may be changed now: a new book's may, an older one's when a person says so.
-async fn judge(pool: &DatabaseConnection, schema: Schema) -> Result<(), StoreError> {
+async fn judge(pool: &DatabaseConnection, schema: Schema) -> Result<Change, StoreError> {
     let pending = Migrator::get_pending_migrations(pool).await.map_err(refused)?.len();
     let applied = Migrator::get_applied_migrations(pool).await.map_err(refused)?.len();
-    if pending == 0 || applied == 0 || schema == Schema::BringUpToDate {
-        return Ok(());
+    if pending == 0 || applied == 0 {
+        return Ok(Change::AtOnce);
+    }
+    if schema == Schema::BringUpToDate {
+        return Ok(Change::UnderNobody);
     }
     Err(StoreError::WrongBook(format!(
         "this book's schema is older than this program ({pending} changes are missing); make a copy \

@@ -229,6 +229,15 @@ impl Store {
         &self.inner.reader
     }
 
+    /// Refuses a book whose schema somebody has brought further than this program knows it.
+    pub async fn refuse_newer_schema(&self) -> Result<(), StoreError> {
+        match &self.inner.writer {
+            Writer::Postgres { people, .. } => migrate::is_current(people).await,
+            // Under the daemon's file lock.
+            Writer::Sqlite { .. } => Ok(()),
+        }
+    }
+
     pub fn clock_kind(&self) -> ClockKind {
         self.inner.clock_kind
     }

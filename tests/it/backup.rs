@@ -4,12 +4,14 @@
 use crate::support::TestDatabase;
 use crate::support::book::{Book, House, Time, both_databases, house_settings, open_at};
 use crate::support::command::Home;
+use crate::support::daemon::wait_until;
 use crate::support::on_both_databases;
 use crate::support::retail::{Retail, at};
 use kinkeeper::app::App;
 use kinkeeper::service::ServiceError;
 use kinkeeper::service::backup::{self, Replayed};
 use kinkeeper::service::ingest::{self, Batch};
+use kinkeeper::store::lock::{self, Hold};
 use kinkeeper::store::restore::{self, Restoring};
 use kinkeeper::store::{Store, StoreError};
 use migration::MigratorTrait;
@@ -180,7 +182,18 @@ on_both_databases! {
             }
             (TestDatabase::Postgres(_), Err(ServiceError::Conflict(detail))) => {
                 assert!(detail.contains("kinkeeper migrate"), "{detail}");
-                App::migrate(settings()).await.expect("brought up to date")
+                let daemon = lock::hold(&database.url(), Hold::Shared).await.expect("connects").expect("nobody is there");
+                let refused = App::migrate(settings()).await.map(drop).expect_err("a daemon is at work").to_string();
+                assert!(refused.contains("a daemon is at work on this book; stop all of them"), "{refused}");
+                drop(daemon);
+                // The server hears of it a moment later.
+                let mut migrated = None;
+                wait_until("the schema to be brought up to date", async || {
+                    migrated = App::migrate(settings()).await.ok();
+                    migrated.is_some()
+                })
+                .await;
+                migrated.expect("waited for")
             }
             (_, other) => panic!("{:?}", other.map(|_| ())),
         };

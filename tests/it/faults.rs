@@ -7,6 +7,7 @@
 mod clients;
 mod files;
 mod killed;
+mod restart;
 mod three;
 mod verdict;
 

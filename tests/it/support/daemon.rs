@@ -139,13 +139,13 @@ impl Daemon {
     /// SIGTERM, and how it then ended.
     pub async fn stop(self) -> ExitStatus {
         self.signal("TERM");
-        self.end().await
+        self.end().await.0
     }
 
-    /// Waits until it ends, and how it did.
-    pub async fn end(mut self) -> ExitStatus {
+    /// Waits until it ends; how it did, and what it wrote to stderr.
+    pub async fn end(mut self) -> (ExitStatus, String) {
         wait_until("the daemon to stop", async || self.running.ended().is_some()).await;
-        self.running.ended().expect("it has")
+        (self.running.ended().expect("it has"), self.log())
     }
 
     /// Sends a signal by its name: `TERM`, `STOP`, `CONT`.

@@ -14,14 +14,16 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The database role every test uses; it may do anything in its own cluster.
 const ROLE: &str = "kinkeeper";
 /// Folders are called so, then the process they belong to.
 const PREFIX: &str = "kinkeeper-pg-";
+/// What the server writes to its log once it does.
+const READY: &str = "database system is ready to accept connections";
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// A running server and the ways to make databases in it.
@@ -29,10 +31,19 @@ pub struct Cluster {
     programs: PathBuf,
     port: u16,
     folder: PathBuf,
-    /// Held, never read: closing its stdin is what ends the server.
-    _watchdog: Child,
+    /// Closing its stdin is what ends the server; a line there stops or starts it.
+    watchdog: Mutex<Child>,
     made: AtomicU32,
     templates: tokio::sync::Mutex<HashMap<&'static str, String>>,
+}
+
+/// How a server is stopped, as `pg_ctl stop -m` calls it.
+#[derive(Debug, Clone, Copy)]
+pub enum Stop {
+    /// Clients are sent away, and the server ends in order.
+    Fast,
+    /// As in a crash: the next start recovers from the log.
+    Immediate,
 }
 
 /// One database of a cluster; dropped with this value.
@@ -73,8 +84,49 @@ impl Cluster {
         DURABLE.get_or_init(|| Self::start("on"))
     }
 
+    /// A cluster that keeps what it committed, for one test that stops the server.
+    pub fn own() -> &'static Self {
+        Box::leak(Box::new(Self::start("on")))
+    }
+
     pub fn database(&'static self) -> Database {
         self.create(None)
+    }
+
+    /// Stops the server; gives once it has ended.
+    pub fn stop(&self, how: Stop) {
+        let signal = match how {
+            Stop::Fast => "INT",
+            Stop::Immediate => "QUIT",
+        };
+        self.tell(signal);
+        self.wait_until("the server to end", || self.folder.join("down").exists());
+    }
+
+    /// Starts the server again on the same port; gives once it takes connections.
+    pub fn start_again(&self) {
+        self.tell("start");
+        self.wait_until("the server to start again", || {
+            !self.folder.join("down").exists() && self.log().contains(READY)
+        });
+    }
+
+    fn tell(&self, line: &str) {
+        let mut watchdog = self.watchdog.lock().expect("not poisoned");
+        let told = watchdog.stdin.as_mut().map(|stdin| writeln!(stdin, "{line}"));
+        assert!(matches!(told, Some(Ok(()))), "the watchdog is gone");
+    }
+
+    fn wait_until(&self, what: &str, there: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !there() {
+            assert!(begun.elapsed() < START_LIMIT, "waited for {what}:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
     /// A copy of the template called `key`, which `prepare` fills (it gets the URL) the first time the key is
@@ -159,7 +211,7 @@ impl Cluster {
         init(&programs, &folder, &user);
         let port = free_port();
         let cluster = Self {
-            _watchdog: spawn(&programs, &folder, &user, port, fsync),
+            watchdog: Mutex::new(spawn(&programs, &folder, &user, port, fsync)),
             programs,
             port,
             folder,
@@ -171,11 +223,10 @@ impl Cluster {
 
     fn wait_until_ready(&self) -> Result<(), String> {
         let begun = Instant::now();
-        let log = || fs::read_to_string(self.folder.join("log")).unwrap_or_default();
         while begun.elapsed() < START_LIMIT {
             // The server itself says so; asking the port could reach somebody else's.
-            let lines = log();
-            if lines.contains("database system is ready to accept connections") {
+            let lines = self.log();
+            if lines.contains(READY) {
                 return Ok(());
             }
             if self.folder.join("ended").exists() {
@@ -183,7 +234,7 @@ impl Cluster {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Err(log())
+        Err(self.log())
     }
 }
 
@@ -230,7 +281,8 @@ fn init(programs: &Path, folder: &Path, user: &Unprivileged) {
     assert!(out.status.success(), "initdb: {}", String::from_utf8_lossy(&out.stderr));
 }
 
-/// Starts the server below a shell that ends it as soon as our end of its stdin is closed.
+/// Starts the server below a shell that ends it as soon as our end of its stdin is closed. A line there names the
+/// signal to stop it with, or is `start`.
 fn spawn(programs: &Path, folder: &Path, user: &Unprivileged, port: u16, fsync: &str) -> Child {
     let mut settings =
         fs::File::create(folder.join("pg/postgresql.auto.conf")).expect("initdb made the folder");
@@ -246,11 +298,21 @@ fn spawn(programs: &Path, folder: &Path, user: &Unprivileged, port: u16, fsync: 
     // The shell starts the server with SIGQUIT ignored; until the server has handlers of its own the signal
     // is lost, so it is sent until it works.
     let script = r#"
-        "$0" -D pg >/dev/null 2>log </dev/null &
-        server=$!
+        start() { "$0" -D pg >/dev/null 2>log </dev/null & server=$!; }
+        start
         ( while kill -0 "$server"; do sleep 0.2; done; : >ended ) 2>/dev/null </dev/null &
         watch=$!
-        read -r nothing
+        while read -r what; do
+            if [ "$what" = start ]; then
+                : >log
+                start
+                rm -f down
+            else
+                kill -"$what" "$server"
+                wait "$server"
+                : >down
+            fi
+        done
         for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
             kill -QUIT "$server" 2>/dev/null || break
             sleep 0.2
