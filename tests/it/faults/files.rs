@@ -4,6 +4,7 @@ use super::clients::customer_of;
 use super::verdict::Verdict;
 use crate::support::daemon::{Binary, Running, wait_until};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 const ROWS: u64 = 4_000;
@@ -56,6 +57,10 @@ impl File {
     fn taken_in(&self) -> Vec<String> {
         let without = if self.kind == "orders" { NOBODY } else { BAD };
         (0..ROWS).filter(|row| ![BAD, without].contains(&(row % 100))).map(|row| self.id(row)).collect()
+    }
+
+    fn name(&self) -> String {
+        format!("{}-{}.csv", self.kind, self.number)
     }
 
     fn command(&self) -> [&str; 5] {
@@ -140,15 +145,19 @@ impl Files {
         if !self.ended {
             self.files.last().expect("it was begun").import(binary);
         }
-        let mut counted = Vec::new();
+        let (mut counted, mut again) = (Vec::new(), BTreeSet::new());
         for file in &self.files {
             file.refused_rows_are_written_down();
-            let (taken, refused) = (file.taken_in().len() as u64, ROWS / 100);
-            counted.push(format!("{} {taken} 0 {refused} {}", file.kind, ROWS - refused - taken));
+            let (taken, refused, name) = (file.taken_in().len() as u64, ROWS / 100, file.name());
+            counted.push(format!("{name} {taken} 0 {refused} {}", ROWS - refused - taken));
+            again.insert(format!("{name} 0 {taken} {refused} {}", ROWS - refused - taken));
         }
-        let sql = "SELECT kind || ' ' || accepted || ' ' || duplicate || ' ' || rejected || ' ' || without_customer \
+        let sql = "SELECT file_name || ' ' || accepted || ' ' || duplicate || ' ' || rejected || ' ' || without_customer \
                    FROM import_batch WHERE finished_at IS NOT NULL ORDER BY id";
-        assert_eq!(verdict.texts(sql).await, counted);
+        let mut found = verdict.texts(sql).await;
+        // One that was killed after its end, and before it could say so, came once more as a whole.
+        found.retain(|line| !again.contains(line));
+        assert_eq!(found, counted);
         self.rows_are_there_once(verdict).await;
     }
 
