@@ -78,6 +78,8 @@ id_type! {
     QuarantineId = "qua_";
     /// A file being, or having been, imported.
     ImportId = "imp_";
+    /// Consents that came in together, signed.
+    ConsentBatchId = "csb_";
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod batch;
 mod callback;
 mod campaign;
 mod config;
+mod consent;
 mod customer;
 pub mod demo;
 mod doctor;
@@ -22,6 +23,7 @@ mod look;
 mod output;
 pub mod profile_text;
 mod quarantine;
+mod reachability;
 mod rebuild;
 mod serve;
 mod session;
@@ -58,6 +60,7 @@ enum Command {
     Stop(live::Stop),
     Resume(live::Resume),
     Suppress(suppress::Suppress),
+    Reachability(reachability::ReachabilityArgs),
     Drain(drain::Drain),
     Rebuild(rebuild::Rebuild),
     #[command(subcommand)]
@@ -69,6 +72,8 @@ enum Command {
     Campaign(campaign::Campaign),
     #[command(subcommand)]
     Customer(customer::Customer),
+    #[command(subcommand)]
+    Consent(consent::Consent),
     #[command(subcommand)]
     Callback(callback::Callback),
     #[command(subcommand)]
@@ -112,6 +117,7 @@ async fn run(Cli { global, command }: Cli) -> Outcome {
         Command::Stop(command) => command.run(&global).await,
         Command::Resume(command) => command.run(&global).await,
         Command::Suppress(command) => command.run(&global).await,
+        Command::Reachability(command) => command.run(&global).await,
         Command::Drain(command) => command.run(&global).await,
         Command::Rebuild(command) => command.run(&global).await,
         Command::Import(command) => command.run(&global).await,
@@ -119,6 +125,7 @@ async fn run(Cli { global, command }: Cli) -> Outcome {
         Command::Apply(command) => command.run(&global).await,
         Command::Campaign(command) => command.run(&global).await,
         Command::Customer(command) => command.run(&global).await,
+        Command::Consent(command) => command.run(&global).await,
         Command::Callback(command) => command.run(&global).await,
         Command::Quarantine(command) => command.run(&global).await,
         Command::Export(command) => command.run(&global).await,

@@ -157,6 +157,8 @@ async fn refuse_again(tx: &Tx, now: Instant, lines: Vec<Refused>, actor: &str) -
             source: SOURCE.to_owned(),
             evidence: "restore".to_owned(),
             occurred_at,
+            batch: None,
+            text_version: None,
         })
         .collect();
     let mut added = said.len() as u64;

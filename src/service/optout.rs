@@ -105,6 +105,8 @@ async fn refuse(
             source: SOURCE.to_owned(),
             evidence: id.to_string(),
             occurred_at: now,
+            batch: None,
+            text_version: None,
         };
         consents::add_consents(tx, now, vec![said]).await?;
         changed += 1;

@@ -1,11 +1,12 @@
 //! The ledger of consents: append-only, each line with the side that said it. What counts is each side's last word,
-//! and of several sides the strictest (`domain::customer::consent`).
+//! and of several sides the strictest (`domain::customer::consent`). A line that was taken back says nothing, nor does the
+//! one that takes it back.
 
 use super::in_list::all_in;
 use super::sql::{Arg, args, word};
 use super::{Db, StoreError, Tx, refusals};
 use domain::customer::consent::Word;
-use domain::ids::CustomerId;
+use domain::ids::{ConsentBatchId, CustomerId};
 use domain::time::Instant;
 use std::collections::{BTreeMap, HashMap};
 
@@ -23,6 +24,10 @@ pub struct NewConsent {
     /// What proves it: a message id, a token's id.
     pub evidence: String,
     pub occurred_at: Instant,
+    /// The signed batch it came with.
+    pub batch: Option<ConsentBatchId>,
+    /// Of the text that was agreed to.
+    pub text_version: Option<String>,
 }
 
 /// Appends to the ledger.
@@ -48,7 +53,9 @@ pub async fn add_consents(tx: &Tx, recorded_at: Instant, said: Vec<NewConsent>) 
                 c.source,
                 c.evidence,
                 c.occurred_at,
-                recorded_at
+                recorded_at,
+                c.batch,
+                c.text_version
             ]
         })
         .collect();
@@ -62,6 +69,8 @@ pub async fn add_consents(tx: &Tx, recorded_at: Instant, said: Vec<NewConsent>) 
         "evidence",
         "occurred_at",
         "recorded_at",
+        "batch_id",
+        "text_version",
     ];
     tx.insert_many("consent", &columns, rows, "").await.map(drop)
 }
@@ -94,7 +103,8 @@ pub async fn consents_in_force(
                  SELECT customer_id, channel, purpose, state, source, occurred_at, ROW_NUMBER() OVER ( \
                    PARTITION BY customer_id, COALESCE(origin_customer_id, customer_id), channel, purpose \
                    ORDER BY occurred_at DESC, id DESC) AS place \
-                 FROM consent WHERE customer_id IN ({in})) AS ranked WHERE place = 1";
+                 FROM consent c WHERE customer_id IN ({in}) AND revokes IS NULL \
+                   AND NOT EXISTS (SELECT 1 FROM consent r WHERE r.revokes = c.id)) AS ranked WHERE place = 1";
     let mut found: HashMap<CustomerId, BTreeMap<(String, String), LastWord>> = HashMap::new();
     for row in all_in(db, sql, vec![], customers.iter().map(|id| id.arg()).collect()).await? {
         let customer = row.int("customer_id")?;
@@ -128,6 +138,43 @@ pub async fn carry_refusals(
 ) -> Result<u64, StoreError> {
     let sql = "INSERT INTO consent (customer_id, channel, purpose, state, source, evidence, occurred_at, recorded_at) \
                SELECT $1, channel, purpose, state, source, evidence, occurred_at, $4 FROM consent \
-               WHERE customer_id = $2 AND origin_customer_id IS NULL AND state = 'denied' AND recorded_at >= $3";
+               WHERE customer_id = $2 AND origin_customer_id IS NULL AND state = 'denied' AND recorded_at >= $3 \
+               AND NOT EXISTS (SELECT 1 FROM consent r WHERE r.revokes = consent.id)";
     tx.exec(sql, args![leaves, canonical, since, now]).await
+}
+
+/// What became of an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    Fresh,
+    /// The same was put down under it before, at this instant.
+    Before(Instant),
+    /// Something else was.
+    Other,
+}
+
+/// Claims an idempotency key for what is about to be put down as said at `at`.
+pub async fn claim_key(
+    tx: &Tx,
+    scope: &str,
+    key: &str,
+    said: &str,
+    at: Instant,
+    now: Instant,
+) -> Result<Claim, StoreError> {
+    let scope = format!("consents {scope}");
+    let columns = ["scope", "idem_key", "body_hash", "status", "answer", "created_at"];
+    let row = args![&scope, key, said, 201_i64, at.to_rfc3339(), now];
+    let tail = "ON CONFLICT (scope, idem_key) DO NOTHING";
+    if tx.insert_many("idempotency", &columns, vec![row], tail).await? == 1 {
+        return Ok(Claim::Fresh);
+    }
+    let sql = "SELECT id, body_hash, answer FROM idempotency WHERE scope = $1 AND idem_key = $2";
+    match tx.one(sql, args![&scope, key]).await? {
+        Some(row) if row.text("body_hash")? == said => {
+            let read = |text: &str| Instant::parse(text, chrono_tz::UTC);
+            word("idempotency", "answer", row.int("id")?, &row.text("answer")?, read).map(Claim::Before)
+        }
+        _ => Ok(Claim::Other),
+    }
 }

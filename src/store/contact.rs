@@ -25,6 +25,11 @@ pub struct Point {
     pub usable: bool,
 }
 
+/// Where a message would go: the primary point that may be used. `points` as [`points`] gives them.
+pub fn target(points: &[Point]) -> Option<&Point> {
+    points.iter().find(|point| point.usable && point.class == "real")
+}
+
 /// Who holds a customer's contact day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {

@@ -220,7 +220,8 @@ impl Facts {
         }
         let sql = format!(
             "SELECT customer_id, COALESCE(origin_customer_id, customer_id) AS side, occurred_at, state FROM consent \
-             WHERE customer_id IN ({list}) AND purpose = 'marketing' ORDER BY occurred_at, id"
+             c WHERE customer_id IN ({list}) AND purpose = 'marketing' AND revokes IS NULL \
+             AND NOT EXISTS (SELECT 1 FROM consent r WHERE r.revokes = c.id) ORDER BY occurred_at, id"
         );
         // By side: one's grant doesn't take back the other's refusal.
         let mut refused: HashMap<(i64, i64), Instant> = HashMap::new();

@@ -16,6 +16,7 @@ pub mod claim;
 pub mod clock;
 pub mod clusters;
 mod connect;
+pub mod consent_batches;
 pub mod consents;
 pub mod contact;
 pub mod coupon_batches;

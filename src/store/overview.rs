@@ -61,7 +61,8 @@ pub async fn reach(db: &Db) -> Result<(i64, i64), StoreError> {
     let agreed = "SELECT COUNT(*) FROM (SELECT DISTINCT p.customer_id FROM contact_point p \
         WHERE p.channel = 'email' AND p.usable = 1) r WHERE (SELECT MIN(s.state) FROM (SELECT c.state, ROW_NUMBER() \
         OVER (PARTITION BY COALESCE(c.origin_customer_id, c.customer_id) ORDER BY c.occurred_at DESC, c.id DESC) AS place \
-        FROM consent c WHERE c.customer_id = r.customer_id AND c.channel = 'email' AND c.purpose = 'marketing') s \
+        FROM consent c WHERE c.customer_id = r.customer_id AND c.channel = 'email' AND c.purpose = 'marketing' \
+        AND c.revokes IS NULL AND NOT EXISTS (SELECT 1 FROM consent t WHERE t.revokes = c.id)) s \
         WHERE s.place = 1) = 'granted'";
     let reachable = db.number(reachable, vec![]).await?.unwrap_or(0);
     Ok((reachable, db.number(agreed, vec![]).await?.unwrap_or(0)))

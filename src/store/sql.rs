@@ -327,7 +327,7 @@ macro_rules! arg_of_id {
         impl Arg for Option<domain::ids::$t> { fn arg(self) -> Value { Value::BigInt(self.map(|id| id.0)) } }
     )*};
 }
-arg_of_id! { CustomerId ShopId SourceId EventId CampaignId CampaignVersionId OccurrenceId EnrollmentId TouchpointId CouponBatchId CouponId StaffId CallbackId QuarantineId ImportId }
+arg_of_id! { CustomerId ShopId SourceId EventId CampaignId CampaignVersionId OccurrenceId EnrollmentId TouchpointId CouponBatchId CouponId StaffId CallbackId QuarantineId ImportId ConsentBatchId }
 
 /// `args![a, b]`: the parameters of a statement.
 macro_rules! args {

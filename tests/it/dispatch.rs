@@ -6,4 +6,5 @@ mod explaining;
 mod gate_order;
 mod hand_over;
 mod opt_out;
+mod reach;
 mod refusals;

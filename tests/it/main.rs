@@ -5,6 +5,7 @@ mod backup;
 mod callbacks;
 mod cli;
 mod connect;
+mod consents;
 mod contention;
 mod daemon;
 mod december;

@@ -220,7 +220,7 @@ pub(super) fn refusal(check: Check, i: &Inputs, now: Instant) -> Option<Verdict>
             Some(Reason::LowerPriority) => Reason::LowerPriority,
             _ => Reason::Expired,
         }),
-        Check::Consent if !consents(i) => skip(Reason::NoConsent),
+        Check::Consent if !allows(i.consent, i.purpose) => skip(Reason::NoConsent),
         Check::Suppression if i.suppression == Suppression::Suppressed => skip(Reason::Suppressed),
         Check::Account if i.purpose.needs_opt_in() && !i.account.is_consumer() => skip(Reason::NotConsumer),
         Check::Complaint if i.purpose.needs_opt_in() && i.open_complaint.is_some() => {
@@ -247,11 +247,11 @@ fn later(i: &Inputs, until: Instant, reason: Reason) -> Option<Verdict> {
 }
 
 /// Unknown is a no for marketing and surveys, and a yes for service and recovery.
-fn consents(i: &Inputs) -> bool {
-    match i.consent {
+pub const fn allows(consent: Consent, purpose: Purpose) -> bool {
+    match consent {
         Consent::Granted => true,
         Consent::Refused => false,
-        Consent::Unknown => !i.purpose.needs_opt_in(),
+        Consent::Unknown => !purpose.needs_opt_in(),
     }
 }
 

@@ -11,6 +11,7 @@ pub mod gate;
 pub mod journey;
 pub mod occasion_key;
 pub mod parse;
+pub mod reach;
 pub mod state;
 pub mod story;
 pub mod tally;

@@ -1,4 +1,22 @@
-//! Whose word counts where several customers are one.
+//! What can be consented to, and whose word counts where several customers are one.
+
+use crate::names::stable_names;
+
+stable_names! {
+    /// What somebody agrees to or refuses on a channel.
+    Purpose {
+        Service = "service",
+        Marketing = "marketing",
+        Survey = "survey",
+        Personalization = "personalization",
+    }
+}
+
+/// A channel as written, in its one spelling: `email`, `sms`, …; what can't be one is none.
+pub fn channel(written: &str) -> Option<String> {
+    let channel = written.trim().to_ascii_lowercase();
+    (1..=32).contains(&channel.len()).then_some(channel)
+}
 
 /// What one side said last of a channel and purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

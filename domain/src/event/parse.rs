@@ -6,6 +6,7 @@
 use super::commerce::Track;
 use super::values::{Fields, LONGEST_WORD, flag, instant, snake, sound};
 use super::{Detail, Fact, Foreign, commerce, person};
+use crate::customer::consent::{self, Purpose};
 use crate::customer::identity::{self, Given, Name};
 use crate::money::Currency;
 use crate::problem::{Problem, Problems};
@@ -89,7 +90,6 @@ const DEEPEST: usize = 32;
 /// Largest event, in bytes.
 const LARGEST: usize = 32 * 1024;
 const LONGEST_MESSAGE_ID: usize = 100;
-const PURPOSES: [&str; 4] = ["service", "marketing", "survey", "personalization"];
 /// Properties that hold personal values or free text.
 const PERSONAL: [&str; 24] = [
     "email",
@@ -353,12 +353,13 @@ fn consent_changed(fields: Fields<'_>) -> Result<ConsentSaid, Problem> {
 }
 
 fn consent(at: &str, channel: &str, purpose: &str, granted: bool) -> Result<ConsentSaid, Problem> {
-    let (channel, purpose) = (channel.trim().to_ascii_lowercase(), purpose.trim().to_ascii_lowercase());
-    if channel.is_empty() || channel.len() > 32 {
+    let Some(channel) = consent::channel(channel) else {
         return Err(Problem::new(at, "bad_consent", "names no channel such as email or sms"));
-    }
-    if !PURPOSES.contains(&purpose.as_str()) {
-        let detail = format!("\"{}\" is no purpose; use one of {}", clip(&purpose), PURPOSES.join(", "));
+    };
+    let purpose = purpose.trim().to_ascii_lowercase();
+    if Purpose::parse(&purpose).is_none() {
+        let known: Vec<&str> = Purpose::ALL.iter().map(|purpose| purpose.as_str()).collect();
+        let detail = format!("\"{}\" is no purpose; use one of {}", clip(&purpose), known.join(", "));
         return Err(Problem::new(at, "bad_consent", detail));
     }
     Ok(ConsentSaid { channel, purpose, granted })

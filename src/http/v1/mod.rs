@@ -3,6 +3,7 @@
 
 mod batches;
 mod callbacks;
+mod consents;
 mod customers;
 mod identity;
 mod operations;
@@ -38,6 +39,9 @@ const CALLERS: &[Role] = &[Role::Agent, Role::Supervisor];
 /// Who sees to it that it runs.
 const OPERATORS: &[Role] = &[Role::Supervisor, Role::Admin];
 
+/// Who plans what is sent, and sees what came of it.
+const PLANNERS: &[Role] = &[Role::Supervisor, Role::Marketer, Role::Analyst, Role::Admin];
+
 /// Who runs the daemon.
 const ADMINS: &[Role] = &[Role::Admin];
 
@@ -52,6 +56,7 @@ pub const ACCESS: &[Access] = &[
     access(Method::GET, "/api/v1/customers/{id}", READERS),
     access(Method::GET, "/api/v1/customers/{id}/timeline", READERS),
     access(Method::POST, "/api/v1/customers/{id}/notes", CALLERS),
+    access(Method::POST, "/api/v1/customers/{id}/consents", &[Role::Agent, Role::Supervisor, Role::Admin]),
     access(Method::POST, "/api/v1/customers/{id}/erase", ADMINS),
     access(Method::GET, "/api/v1/customers/{id}/access-log", &[Role::Supervisor, Role::Admin]),
     access(Method::GET, "/api/v1/customers/by/{kind}/{value}", READERS),
@@ -59,6 +64,7 @@ pub const ACCESS: &[Access] = &[
     access(Method::GET, "/api/v1/batches", OPERATORS),
     access(Method::GET, "/api/v1/batches/{id}", OPERATORS),
     access(Method::POST, "/api/v1/batches/{id}/undo", ADMINS),
+    access(Method::GET, "/api/v1/reachability", PLANNERS),
     access(Method::GET, "/api/v1/audit", ADMINS),
     access(Method::GET, "/api/v1/keys", ADMINS),
     access(Method::POST, "/api/v1/keys", ADMINS),
@@ -84,10 +90,12 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(customers::show))
         .routes(routes!(customers::timeline))
         .routes(routes!(customers::note))
+        .routes(routes!(consents::add))
         .routes(routes!(customers::erase))
         .routes(routes!(customers::access_log))
         .routes(routes!(customers::show_by))
         .routes(routes!(operations::system))
+        .routes(routes!(operations::reachability))
         .routes(routes!(operations::audit))
         .routes(routes!(batches::list))
         .routes(routes!(batches::show))

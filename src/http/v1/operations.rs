@@ -4,6 +4,7 @@ use super::{AppState, Problem, request};
 use crate::http::auth::Principal;
 use crate::service::keys::{self, KeyView, MadeKey, NewKey};
 use crate::service::live;
+use crate::service::reachability::{self, Reachability};
 use crate::service::{auditing, staff};
 use axum::Json;
 use axum::body::Bytes;
@@ -25,6 +26,22 @@ use utoipa::{IntoParams, ToSchema};
 pub async fn system(State(state): State<AppState>) -> Result<Json<Value>, Problem> {
     let status = live::status(&state.book).await?;
     Ok(Json(serde_json::to_value(status).map_err(|e| Problem::internal(&e))?))
+}
+
+/// How many customers can be reached, by channel and purpose, and where the others are lost.
+#[utoipa::path(
+    get,
+    path = "/api/v1/reachability",
+    tag = "operations",
+    responses(
+        (status = 200, body = Reachability),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+    ),
+    security(("key" = []))
+)]
+pub async fn reachability(State(state): State<AppState>) -> Result<Json<Reachability>, Problem> {
+    Ok(Json(reachability::report(&state.book).await?))
 }
 
 /// Which entries of the audit log.

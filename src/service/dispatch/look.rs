@@ -194,7 +194,7 @@ impl Around {
         let asked = asked.into();
         let channel = asked.channel.as_str();
         let points = self.points.get(&(asked.customer_id, channel.to_owned()))?;
-        let point = points.iter().find(|p| p.usable && p.class == "real")?;
+        let point = contact::target(points)?;
         let hash = self.secrets.contact_hash(channel, &point.value);
         Some(Target { address: point.value.clone(), hash })
     }

@@ -14,6 +14,7 @@ mod records;
 mod reject;
 mod run;
 mod staffing;
+pub(in crate::service) mod table;
 mod undo;
 
 pub use abandoned::{Unfinished, end_abandoned, list_unfinished};
@@ -22,6 +23,7 @@ pub use domain::import::{Kind, Unknown};
 pub use events::Dated;
 pub use inspect::{Fitting, Inspection, inspect, next_command};
 pub use profiles::{Choice, shipped};
+pub use reading::file_hash;
 pub use run::{feed, run};
 pub use staffing::{Codes, shift_documents, staff_documents};
 pub use undo::{BatchShown, Kept, Undo, Undone, show as show_batch, undo as undo_batch};
@@ -151,7 +153,7 @@ pub struct RefusedRow {
 }
 
 impl RefusedRow {
-    fn new(line: u64, problems: &[Problem]) -> Self {
+    pub(in crate::service) fn new(line: u64, problems: &[Problem]) -> Self {
         let mut codes: Vec<&str> = problems.iter().map(|problem| problem.code).collect();
         codes.dedup();
         Self { line, code: codes.join(" "), reason: together(problems) }

@@ -2,12 +2,11 @@
 //! written as everything declared is, all or nothing.
 
 use super::FormSaid;
-use super::reading::{Broken, Form, How, open};
-use super::run::cannot_read;
+use super::table::{self, Table};
 use crate::service::apply::Input;
 use crate::service::{Book, ServiceError, staff};
 use chrono::NaiveDate;
-use domain::import::{Held, held, plain};
+use domain::import::plain;
 use domain::problem::{Problem, nearest};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +24,7 @@ const MOST_ROWS: usize = 5_000;
 
 /// One document a row of a staff table.
 pub async fn staff_documents(book: &Book, path: &Path, said: FormSaid) -> Result<Vec<Input>, ServiceError> {
-    let table = read(path, said)?;
+    let table = table::read(path, said, MOST_ROWS)?;
     let known = known_staff(book).await?;
     let names: Vec<String> = table.header.iter().map(|name| plain(name)).collect();
     let mut problems = unknown_columns(&table, &names);
@@ -50,7 +49,7 @@ pub async fn shift_documents(
     said: FormSaid,
     codes: &Codes,
 ) -> Result<Vec<Input>, ServiceError> {
-    let table = read(path, said)?;
+    let table = table::read(path, said, MOST_ROWS)?;
     let known = known_staff(book).await?;
     let (dates, mut problems) = dates(&table);
     let mut inputs = Vec::new();
@@ -82,64 +81,6 @@ pub async fn shift_documents(
 
 fn finished(inputs: Vec<Input>, problems: Vec<Problem>) -> Result<Vec<Input>, ServiceError> {
     if problems.is_empty() { Ok(inputs) } else { Err(ServiceError::Invalid(problems)) }
-}
-
-struct Table {
-    file: String,
-    form: Form,
-    header: Vec<String>,
-    rows: Vec<TableRow>,
-}
-
-struct TableRow {
-    line: u64,
-    cells: Vec<String>,
-}
-
-fn read(path: &Path, said: FormSaid) -> Result<Table, ServiceError> {
-    table(path, said).map_err(|e| cannot_read(path, e))
-}
-
-fn table(path: &Path, FormSaid { encoding, delimiter, sheet }: FormSaid) -> Result<Table, Broken> {
-    let mut opened = open(path, &How { encoding, delimiter, sheet, ..How::default() })?;
-    let form = opened.form.clone();
-    let (mut header, mut rows, mut problems) = (None::<Vec<String>>, Vec::new(), Vec::new());
-    while let Some(row) = opened.rows.next()? {
-        let at = form.row(row.line);
-        if let Some(problem) = row.problem {
-            problems.push(Problem { at, ..problem });
-            continue;
-        }
-        let cells: Vec<String> = row.cells.iter().map(|cell| text(cell).to_owned()).collect();
-        match &header {
-            None => header = Some(cells),
-            Some(header) if header.len() != cells.len() => {
-                let detail = format!("the row has {} columns and the header {}", cells.len(), header.len());
-                problems.push(Problem::new(at, "column_count", detail));
-            }
-            Some(_) => rows.push(TableRow { line: row.line, cells }),
-        }
-        if rows.len() > MOST_ROWS {
-            problems.push(Problem::new(
-                form.row(row.line),
-                "too_many_rows",
-                format!("at most {MOST_ROWS} are taken"),
-            ));
-            break;
-        }
-    }
-    let Some(header) = header else {
-        return Err(Broken::file(form.row(1), "empty_file", "the file is empty; it needs a header row"));
-    };
-    let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    if problems.is_empty() { Ok(Table { file, form, header, rows }) } else { Err(Broken::File(problems)) }
-}
-
-fn text(cell: &str) -> &str {
-    match held(cell, &[]) {
-        Held::Text(text) => text,
-        Held::Nothing => "",
-    }
 }
 
 fn input(table: &Table, line: u64, kind: &'static str, document: &Value) -> Input {

@@ -75,6 +75,8 @@ fn said_of_people(slice: &Slice, events: &[&Logged<'_>]) -> (Vec<Identified>, Ve
             source: slice.origin.source.key.clone(),
             evidence: event.message_id.clone(),
             occurred_at: event.occurred_at,
+            batch: None,
+            text_version: None,
         }));
     }
     (identified, consents)

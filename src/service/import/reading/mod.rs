@@ -69,7 +69,7 @@ impl Broken {
 }
 
 /// SHA-256 of a file as it lies there, hex: what makes an interrupted import find itself again.
-pub(super) fn file_hash(path: &Path) -> std::io::Result<String> {
+pub fn file_hash(path: &Path) -> std::io::Result<String> {
     use sha2::{Digest, Sha256};
     let (mut file, mut hash, mut buffer) = (File::open(path)?, Sha256::new(), vec![0; 1 << 16]);
     loop {
