@@ -1,5 +1,6 @@
 //! `customer`: one person in the book.
 
+use super::correct::Correct;
 use super::failure::Outcome;
 use super::identity::{Candidates, Merge, Set, Unmerge};
 use super::look::{AccessLog, Erase, Note, Search, Timeline};
@@ -19,6 +20,7 @@ pub enum Customer {
     Timeline(Timeline),
     Explain(Explain),
     Note(Note),
+    Correct(Correct),
     Erase(Erase),
     AccessLog(AccessLog),
     Merge(Merge),
@@ -74,6 +76,7 @@ impl Customer {
             Self::Search(command) => command.run(&session).await,
             Self::Timeline(command) => command.run(&session).await,
             Self::Note(command) => command.run(&session).await,
+            Self::Correct(command) => command.run(&session).await,
             Self::Erase(command) => command.run(&session).await,
             Self::AccessLog(command) => command.run(&session).await,
             Self::Show(Show { customer, format }) => {

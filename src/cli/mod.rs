@@ -8,6 +8,7 @@ mod callback;
 mod campaign;
 mod config;
 mod consent;
+mod correct;
 mod customer;
 pub mod demo;
 mod doctor;

@@ -9,6 +9,7 @@ pub mod book;
 pub mod callbacks;
 pub mod campaigns;
 pub mod consents;
+pub mod correcting;
 pub mod defaults;
 pub mod definitions;
 pub mod dispatch;

@@ -1,7 +1,8 @@
 //! Where facts come from, as the use cases name it.
 
 use super::{Book, ServiceError, shop};
-use crate::store::{Lane, StoreError, sources};
+use crate::store::shops::ShopRow;
+use crate::store::{Lane, StoreError, Tx, sources};
 use domain::ids::SourceId;
 
 /// The source of this key, for facts that arrive as through an API key; made if there is none.
@@ -12,4 +13,17 @@ pub async fn ensure(book: &Book, key: &str) -> Result<SourceId, ServiceError> {
         Box::pin(async move { sources::ensure(tx, &key, shop.id, sources::kind::API).await })
     });
     made.await.map_err(|e: StoreError| e.into())
+}
+
+/// What the daemon says itself of a shop, or people say through it.
+pub(super) async fn own(book: &Book, shop: &ShopRow) -> Result<SourceId, ServiceError> {
+    let shop = shop.clone();
+    let made = book.write(move |tx, _| Box::pin(async move { own_in(tx, &shop).await }));
+    made.await.map_err(|error: StoreError| error.into())
+}
+
+/// As [`own`], within the caller's transaction.
+pub(super) async fn own_in(tx: &Tx, shop: &ShopRow) -> Result<SourceId, StoreError> {
+    let key = format!("kinkeeper:{}", shop.shop.key);
+    sources::ensure(tx, &key, shop.id, sources::kind::KINKEEPER).await
 }

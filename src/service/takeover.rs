@@ -2,11 +2,10 @@
 //! facts of the shop's own, or stay open and hold marketing back as any open complaint does.
 
 use super::ingest::{self, Batch};
-use super::{Book, ServiceError};
-use crate::store::sources::{self, kind};
+use super::{Book, ServiceError, sources};
 use crate::store::tickets::{self, OpenComplaint};
 use crate::store::{StoreError, audit, customers, meta, shops};
-use domain::ids::{CustomerId, ShopId, SourceId};
+use domain::ids::{CustomerId, ShopId};
 use domain::time::Instant;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -95,7 +94,7 @@ async fn close_of_shop(
         event[field] = name;
         events.push(event);
     }
-    let source = source(book, shop, &row.shop.key).await?;
+    let source = sources::own(book, &row).await?;
     let batch = Batch { source, received_at: None, historical: true, events };
     let receipt = ingest::accept(&book.store, batch).await?;
     match receipt.rejected.first() {
@@ -121,12 +120,4 @@ async fn naming(
         .into_iter()
         .find(|name| name.kind == "anonymous_id")
         .map(|name| ("anonymousId", json!(name.value))))
-}
-
-/// What the daemon says itself of a shop.
-async fn source(book: &Book, shop: ShopId, shop_key: &str) -> Result<SourceId, ServiceError> {
-    let key = format!("kinkeeper:{shop_key}");
-    let made = book
-        .write(move |tx, _| Box::pin(async move { sources::ensure(tx, &key, shop, kind::KINKEEPER).await }));
-    made.await.map_err(|error: StoreError| error.into())
 }

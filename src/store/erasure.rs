@@ -53,10 +53,7 @@ pub async fn known(db: &Db, cluster: &[CustomerId]) -> Result<Known, StoreError>
 
 /// Deletes everything personal of these customers, who are one person and locked, and ends what waits for them.
 pub async fn forget(tx: &Tx, cluster: &[CustomerId], known: &Known, now: Instant) -> Result<(), StoreError> {
-    if !tx.is_postgres() {
-        // What is deleted is overwritten in the file too.
-        tx.exec("PRAGMA secure_delete = ON", vec![]).await?;
-    }
+    begin_overwriting(tx).await?;
     end_waiting(tx, cluster, now).await?;
     for table in ["customer_personal", "event_personal", "contact_point", "name_part", "note", "identifier"] {
         exec_in(tx, &format!("DELETE FROM {table} WHERE customer_id IN ({{in}})"), vec![], keys(cluster))
@@ -71,6 +68,18 @@ pub async fn forget(tx: &Tx, cluster: &[CustomerId], known: &Known, now: Instant
     forget_refused(tx, known).await?;
     let sql = "UPDATE customer SET erased_at = $1, locale = NULL, zone = NULL, registered_at = NULL WHERE id IN ({in})";
     exec_in(tx, sql, args![now], keys(cluster)).await?;
+    end_overwriting(tx).await
+}
+
+/// From here on what is deleted is overwritten in SQLite's file too.
+pub(super) async fn begin_overwriting(tx: &Tx) -> Result<(), StoreError> {
+    if !tx.is_postgres() {
+        tx.exec("PRAGMA secure_delete = ON", vec![]).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn end_overwriting(tx: &Tx) -> Result<(), StoreError> {
     if !tx.is_postgres() {
         tx.exec("PRAGMA secure_delete = FAST", vec![]).await?;
     }

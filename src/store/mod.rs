@@ -19,6 +19,7 @@ mod connect;
 pub mod consent_batches;
 pub mod consents;
 pub mod contact;
+pub mod correction;
 pub mod coupon_batches;
 pub mod coupons;
 pub mod customers;

@@ -8,7 +8,7 @@ use super::in_list::{all_in, fresh_ids};
 use super::shops::ShopRow;
 use super::sql::{Arg, args};
 use super::{StoreError, Tx};
-use domain::customer::identity::{Kind, Known, Merge, Name, SHARED_FROM};
+use domain::customer::identity::{Decision, Kind, Known, Merge, Name, SHARED_FROM};
 use domain::ids::{CustomerId, ImportId, ShopId};
 use domain::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,9 +39,10 @@ pub async fn resolve(
     } else {
         clusters::pass(tx).await?;
     }
-    let mut known = load(tx, named).await?;
+    let mut known = load(tx, named, None).await?;
     if tx.is_postgres() {
-        let merges = alone || is_comparing(named) && !decide(known.clone(), named, &[]).merges.is_empty();
+        let merges = alone
+            || is_comparing(named) && !decide(known.clone(), named, Choice::ByName(&[])).merges.is_empty();
         if merges && !alone {
             clusters::close(tx).await?;
         }
@@ -50,17 +51,37 @@ pub async fn resolve(
             // would have to be tried again and again, and the larger one would always be the later.
             let sql = "SELECT id FROM shop WHERE id_namespace = $1 ORDER BY id LIMIT 1 FOR NO KEY UPDATE";
             tx.all(sql, args![&shop.shop.id_namespace]).await?;
-            known = load(tx, named).await?;
+            known = load(tx, named, None).await?;
         }
         let spare = fresh_ids(tx, "customer", named.len()).await?;
-        let decided = decide(known, named, &spare);
+        let decided = decide(known, named, Choice::ByName(&spare));
         if !merges && !decided.merges.is_empty() {
             return Err(StoreError::Outrun("somebody else named the same people just now".to_owned()));
         }
         return save(tx, shop, now, import, decided).await;
     }
     let spare = fresh_ids(tx, "customer", named.len()).await?;
-    save(tx, shop, now, import, decide(known, named, &spare)).await
+    save(tx, shop, now, import, decide(known, named, Choice::ByName(&spare))).await
+}
+
+/// What one event that a person says is about `customer`, who is canonical, would bring by its names: what is new, with
+/// whom they would be one, with whom they may be. Nothing is written; the gates are closed.
+pub async fn foresee(tx: &Tx, customer: CustomerId, names: &[Name]) -> Result<Decision, StoreError> {
+    let named = [names.to_vec()];
+    Ok(load(tx, &named, Some(customer)).await?.decide_about(customer, names))
+}
+
+/// As [`resolve`], of events that a person says are about `customer`, who is canonical, whoever else the names may
+/// speak of. The gates are closed.
+pub async fn resolve_about(
+    tx: &Tx,
+    shop: &ShopRow,
+    customer: CustomerId,
+    named: &[Vec<Name>],
+    now: Instant,
+) -> Result<Resolved, StoreError> {
+    let known = load(tx, named, Some(customer)).await?;
+    save(tx, shop, now, None, decide(known, named, Choice::About(customer))).await
 }
 
 /// Whether any event names somebody by two strong names: only then can two be compared.
@@ -79,8 +100,15 @@ struct Decided {
     candidates: BTreeSet<domain::customer::identity::Candidate>,
 }
 
-/// With no ids to spare it is a trial: new people get ids that nobody has.
-fn decide(known: Known, named: &[Vec<Name>], spare: &[i64]) -> Decided {
+/// Who events are about.
+enum Choice<'a> {
+    /// Whom their names say. With no ids to spare it is a trial: new people get ids that nobody has.
+    ByName(&'a [i64]),
+    /// Whom a person says.
+    About(CustomerId),
+}
+
+fn decide(known: Known, named: &[Vec<Name>], choice: Choice<'_>) -> Decided {
     let before = known.merged().collect();
     let mut decided = Decided {
         known,
@@ -92,9 +120,14 @@ fn decide(known: Known, named: &[Vec<Name>], spare: &[i64]) -> Decided {
         candidates: BTreeSet::new(),
     };
     for (place, names) in named.iter().enumerate() {
-        let trial = i64::MAX - i64::try_from(named.len() - place).unwrap_or(0);
-        let id = CustomerId(spare.get(place).copied().unwrap_or(trial));
-        let one = decided.known.decide(names, || id);
+        let one = match choice {
+            Choice::ByName(spare) => {
+                let trial = i64::MAX - i64::try_from(named.len() - place).unwrap_or(0);
+                let id = CustomerId(spare.get(place).copied().unwrap_or(trial));
+                decided.known.decide(names, || id)
+            }
+            Choice::About(customer) => decided.known.decide_about(customer, names),
+        };
         if one.is_new {
             decided.new.push(one.customer);
         }
@@ -149,8 +182,8 @@ async fn add_names(tx: &Tx, decided: &Decided, import: Option<ImportId>) -> Resu
     }
 }
 
-/// What is known of these names and of whoever has them.
-async fn load(tx: &Tx, named: &[Vec<Name>]) -> Result<Known, StoreError> {
+/// What is known of these names and of whoever has them, and of the one they are said of if that is known.
+async fn load(tx: &Tx, named: &[Vec<Name>], about: Option<CustomerId>) -> Result<Known, StoreError> {
     let mut known = Known::default();
     let mut asked: BTreeMap<(Kind, &str), BTreeSet<&str>> = BTreeMap::new();
     for name in named.iter().flatten() {
@@ -158,8 +191,8 @@ async fn load(tx: &Tx, named: &[Vec<Name>]) -> Result<Known, StoreError> {
     }
     let sql = "SELECT value, customer_id, COALESCE(origin_customer_id, customer_id) AS origin FROM identifier \
                WHERE kind = $1 AND namespace = $2 AND value IN ({in})";
-    let comparing = is_comparing(named);
-    let (mut unsure, mut shared) = (BTreeSet::new(), BTreeMap::new());
+    let comparing = about.is_some() || is_comparing(named);
+    let (mut unsure, mut shared) = (BTreeSet::from_iter(about), BTreeMap::new());
     for ((kind, scope), values) in asked {
         let values = values.into_iter().map(Arg::arg).collect();
         for row in all_in(tx, sql, args![kind.as_str(), scope], values).await? {

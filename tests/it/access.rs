@@ -43,6 +43,7 @@ const ROUTES: &[(&str, &str, Takes)] = &[
     ("get", "/api/v1/customers/{id}/timeline", Keys(READERS)),
     ("post", "/api/v1/customers/{id}/notes", Keys(CALLERS)),
     ("post", "/api/v1/customers/{id}/consents", Keys(&[Agent, Supervisor, Admin])),
+    ("post", "/api/v1/customers/{id}/correct", Keys(OPERATORS)),
     ("post", "/api/v1/customers/{id}/erase", Keys(ADMINS)),
     ("get", "/api/v1/customers/{id}/access-log", Keys(&[Supervisor, Admin])),
     ("get", "/api/v1/customers/by/{kind}/{value}", Keys(READERS)),

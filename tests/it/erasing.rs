@@ -26,7 +26,7 @@ const PLANTED: [&str; 9] = [
     "1987-06-05",
 ];
 
-async fn tell(app: &App, events: Vec<Value>) -> Receipt {
+pub(crate) async fn tell(app: &App, events: Vec<Value>) -> Receipt {
     let source = source_of_facts(app).await;
     let batch = Batch { source, received_at: None, historical: false, events };
     ingest::accept(&app.book.store, batch).await.expect("taken in")
@@ -54,7 +54,7 @@ async fn plant(app: &App) -> CustomerId {
 }
 
 /// Where one of these stands in any text of any table.
-async fn found(app: &App, wanted: &[&str]) -> Vec<String> {
+pub(crate) async fn found(app: &App, wanted: &[&str]) -> Vec<String> {
     let db = app.book.store.reader();
     let all = async |sql: String| {
         db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.expect("read")
@@ -83,7 +83,7 @@ async fn found(app: &App, wanted: &[&str]) -> Vec<String> {
 }
 
 /// The files below a folder in whose bytes one of these stands.
-fn files_with(folder: &Path, wanted: &[&str]) -> Vec<String> {
+pub(crate) fn files_with(folder: &Path, wanted: &[&str]) -> Vec<String> {
     let mut places = Vec::new();
     for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
         let path = entry.path();

@@ -7,6 +7,7 @@ mod cli;
 mod connect;
 mod consents;
 mod contention;
+mod correcting;
 mod daemon;
 mod december;
 mod declaring;

@@ -5,6 +5,7 @@
 pub mod account;
 mod birthday;
 pub mod consent;
+mod correction;
 pub mod facts;
 mod happening;
 pub mod identity;
@@ -13,6 +14,7 @@ pub mod profile;
 
 pub use account::{AccountKind, Bearer};
 pub use birthday::Birthday;
+pub use correction::Correction;
 pub use facts::CustomerFacts;
 pub use happening::Happening;
 pub use profile::{OrderRef, Profile, ProfileTimelines};

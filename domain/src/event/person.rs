@@ -27,6 +27,12 @@ const RESERVED: [&str; 11] = [
     "locale",
 ];
 
+/// The spelling under which a trait of this name is kept: `firstName` is `first_name`.
+pub fn trait_name(name: &str) -> String {
+    let plain = snake(name);
+    if RESERVED.contains(&plain.as_str()) { plain } else { name.to_owned() }
+}
+
 /// Traits as read.
 #[derive(Default)]
 pub(super) struct Person {
@@ -53,12 +59,12 @@ pub(super) fn read(
             person.consents = consents(value)?;
             continue;
         }
-        let kept = if RESERVED.contains(&plain.as_str()) { plain.as_str() } else { name };
-        match possible(kept, value, said_at, context) {
-            Ok(value) => drop(person.traits.insert(kept.to_owned(), value)),
+        let kept = trait_name(name);
+        match possible(&kept, value, said_at, context) {
+            Ok(value) => drop(person.traits.insert(kept, value)),
             Err((code, detail)) => {
-                person.problems.push(fields.problem(kept, code, detail));
-                person.refused.insert(kept.to_owned(), value.clone());
+                person.problems.push(fields.problem(&kept, code, detail));
+                person.refused.insert(kept, value.clone());
             }
         }
     }

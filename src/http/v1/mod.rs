@@ -4,6 +4,7 @@
 mod batches;
 mod callbacks;
 mod consents;
+mod correct;
 mod customers;
 mod identity;
 mod operations;
@@ -57,6 +58,7 @@ pub const ACCESS: &[Access] = &[
     access(Method::GET, "/api/v1/customers/{id}/timeline", READERS),
     access(Method::POST, "/api/v1/customers/{id}/notes", CALLERS),
     access(Method::POST, "/api/v1/customers/{id}/consents", &[Role::Agent, Role::Supervisor, Role::Admin]),
+    access(Method::POST, "/api/v1/customers/{id}/correct", OPERATORS),
     access(Method::POST, "/api/v1/customers/{id}/erase", ADMINS),
     access(Method::GET, "/api/v1/customers/{id}/access-log", &[Role::Supervisor, Role::Admin]),
     access(Method::GET, "/api/v1/customers/by/{kind}/{value}", READERS),
@@ -91,6 +93,7 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(customers::timeline))
         .routes(routes!(customers::note))
         .routes(routes!(consents::add))
+        .routes(routes!(correct::correct))
         .routes(routes!(customers::erase))
         .routes(routes!(customers::access_log))
         .routes(routes!(customers::show_by))

@@ -51,8 +51,10 @@ pub(super) async fn append<'a>(
     let fresh = new_messages(tx, slice, &dropped).await?;
     let shop = &slice.origin.shop;
     let named: Vec<Vec<Name>> = fresh.iter().map(|new| new.said.names(&shop.shop.id_namespace)).collect();
-    let Resolved { people, merges } =
-        resolution::resolve(tx, shop, &named, received_at, slice.import).await?;
+    let Resolved { people, merges } = match slice.about {
+        Some(customer) => resolution::resolve_about(tx, shop, customer, &named, received_at).await?,
+        None => resolution::resolve(tx, shop, &named, received_at, slice.import).await?,
+    };
     for Merge { into, from, by } in merges {
         let why = json!({ "named_together_by": by.as_str(), "source": slice.origin.source.key });
         identity::become_one(tx, received_at, into, from, "kinkeeper", why).await?;

@@ -13,7 +13,7 @@ use crate::store::{Db, Store, StoreError};
 use domain::customer::identity::blocked::names_nobody;
 use domain::customer::identity::{Kind, Name};
 use domain::event::{Context, Reading, Said, occurred_at, parse};
-use domain::ids::{ImportId, SourceId};
+use domain::ids::{CustomerId, ImportId, SourceId};
 use domain::problem::{Problem, together};
 use domain::time::Instant;
 use serde_json::{Map, Value};
@@ -48,6 +48,8 @@ pub(in crate::service) struct Slice {
     /// The file they came in, if they did.
     pub import: Option<ImportId>,
     pub due: Due,
+    /// Whom a person says all of it is about; else their names say so.
+    pub about: Option<CustomerId>,
     /// In the batch's order. Shared: a lost race tries the same slice again.
     pub said: Arc<Vec<Said>>,
     /// Counted, not stored.
@@ -87,6 +89,28 @@ impl Slice {
             historical: import.historical,
             import: Some(import.id),
             due,
+            about: None,
+            said,
+            browsing: 0,
+            rejected,
+            refused,
+            foreign: Vec::new(),
+            doubtful: Vec::new(),
+        }
+    }
+
+    /// What a person says of `customer`, who is canonical while the slice is taken in.
+    pub fn about(origin: Origin, customer: CustomerId, said: Said) -> Self {
+        let said = Arc::new(vec![said]);
+        let (rejected, refused) = (Vec::new(), Vec::new());
+        Self {
+            origin,
+            received_at: None,
+            first_came: None,
+            historical: false,
+            import: None,
+            due: Due::AtOnce,
+            about: Some(customer),
             said,
             browsing: 0,
             rejected,
@@ -145,6 +169,7 @@ impl Slice {
             historical: batch.historical,
             import: None,
             due,
+            about: None,
             said: Arc::new(said),
             browsing,
             rejected,

@@ -21,11 +21,20 @@ pub struct Answer {
 
 /// Asks `router`, with a bearer key where one is given.
 pub async fn ask(router: &Router, method: &str, path: &str, key: Option<&str>) -> Answer {
+    send(router, method, path, key, Body::empty()).await
+}
+
+/// Posts JSON to `router`.
+pub async fn post(router: &Router, path: &str, key: &str, body: &Value) -> Answer {
+    send(router, "POST", path, Some(key), Body::from(body.to_string())).await
+}
+
+async fn send(router: &Router, method: &str, path: &str, key: Option<&str>, body: Body) -> Answer {
     let mut request = Request::builder().method(method.parse::<Method>().expect("a method")).uri(path);
     if let Some(key) = key {
         request = request.header("authorization", format!("Bearer {key}"));
     }
-    let request = request.body(Body::empty()).expect("a request");
+    let request = request.body(body).expect("a request");
     let response = router.clone().oneshot(request).await.expect("an answer");
     let (parts, body) = response.into_parts();
     let bytes = to_bytes(body, usize::MAX).await.expect("a body");

@@ -131,12 +131,22 @@ impl Known {
         let found = names.iter().find(named).and_then(|name| self.holders.get(*name).copied());
         let is_new = found.is_none();
         let customer = found.unwrap_or_else(fresh);
-        let added = self.name(customer, &names);
-        let (merges, candidates) = self.compare(customer, &names);
+        Decision { is_new, ..self.settle(customer, &names) }
+    }
+
+    /// What follows from these names of somebody whom a person points at, whoever else the names may speak of.
+    pub fn decide_about(&mut self, customer: CustomerId, names: &[Name]) -> Decision {
+        let names: Vec<&Name> = names.iter().filter(|name| self.identifies(name)).collect();
+        self.settle(customer, &names)
+    }
+
+    fn settle(&mut self, customer: CustomerId, names: &[&Name]) -> Decision {
+        let added = self.name(customer, names);
+        let (merges, candidates) = self.compare(customer, names);
         for name in names.iter().filter(|name| matches!(name.kind, Kind::Phone | Kind::Email)) {
             self.carries(self.canonical(customer), (*name).clone());
         }
-        Decision { customer, is_new, added, merges, candidates }
+        Decision { customer, is_new: false, added, merges, candidates }
     }
 
     /// Gives the customer whatever names are nobody's.
