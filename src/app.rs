@@ -130,6 +130,7 @@ impl App {
             lease: Lease { owner: system::instance_name(&*entropy), length: settings.workers.lease() },
             entropy,
             staffing: StaffingMemory::default(),
+            access: settings.access,
         };
         defaults::found(&book, &settings.shop).await?;
         for differs in shop::contradictions(&shop::shop(&book).await?, &settings.shop) {

@@ -16,6 +16,7 @@ pub struct Model {
     pub customer_id: Option<i64>,
     #[sea_orm(column_type = "Text")]
     pub detail: String,
+    pub own_work: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

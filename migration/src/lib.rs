@@ -25,6 +25,7 @@ mod m20261122_000015_erasure;
 mod m20261122_000016_accounts;
 mod m20261122_000017_lists;
 mod m20261122_000018_import_undo;
+mod m20261122_000019_own_work;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000016_accounts::Migration),
             Box::new(m20261122_000017_lists::Migration),
             Box::new(m20261122_000018_import_undo::Migration),
+            Box::new(m20261122_000019_own_work::Migration),
         ]
     }
 }

@@ -33,7 +33,7 @@ impl Failure {
             Self::Service(error) => match error {
                 ServiceError::Invalid(_) => 2,
                 ServiceError::NotFound(_) => 3,
-                ServiceError::Conflict(_) | ServiceError::Forbidden(_) => 4,
+                ServiceError::Conflict(_) | ServiceError::Forbidden(_) | ServiceError::TooMany { .. } => 4,
                 ServiceError::Unavailable { .. } | ServiceError::Internal(_) => 1,
             },
         }

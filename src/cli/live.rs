@@ -4,7 +4,8 @@ use super::failure::{Failure, Outcome};
 use super::output::{Assent, Format, FormatArg, json, table, text, wall};
 use super::session::Global;
 use crate::service::import::Unfinished;
-use crate::service::live::{self, PREVIEW_DAYS, Preview, Status};
+use crate::service::live::{self, Alert, PREVIEW_DAYS, Preview, Status};
+use crate::service::looking::ManyProfiles;
 use crate::service::takeover::{self, TakeOver};
 use crate::store::stops::StopScope;
 use chrono_tz::Tz;
@@ -66,6 +67,7 @@ fn status_text(status: &Status, zone: Tz) -> String {
         });
     }
     lines.extend(status.unfinished_imports.iter().map(|left| format!("unfinished   {}", unfinished(left))));
+    lines.extend(status.alerts.iter().map(|alert| format!("look into    {}", alerted(alert))));
     if status.keys == 0 {
         lines.push("no API key yet: kinkeeper key create --role ingest".to_owned());
     }
@@ -77,6 +79,14 @@ fn status_text(status: &Status, zone: Tz) -> String {
         ));
     }
     lines.join("\n")
+}
+
+fn alerted(alert: &Alert) -> String {
+    match alert {
+        Alert::ManyProfiles(ManyProfiles { actor, profiles }) => {
+            format!("{actor} viewed {profiles} profiles within an hour, beside their own work")
+        }
+    }
 }
 
 fn age(hours: i64) -> String {

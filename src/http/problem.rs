@@ -113,6 +113,10 @@ impl From<ServiceError> for Problem {
             }
             ServiceError::Conflict(detail) => Self::new(StatusCode::CONFLICT, "conflict", detail),
             ServiceError::Forbidden(detail) => Self::forbidden(detail),
+            ServiceError::TooMany { retry_after, detail } => Self {
+                retry_after_seconds: Some(retry_after.as_secs().max(1)),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", detail)
+            },
             ServiceError::Unavailable { retry_after, detail } => {
                 tracing::warn!(%detail, "a request could not be taken");
                 let answer = "the database can't take this just now; try again after Retry-After";

@@ -3,6 +3,7 @@
 use super::definitions::DefinitionCache;
 use super::secrets::Secrets;
 use super::{ServiceError, StaffingMemory};
+use crate::settings::AccessSettings;
 use crate::store::{Lane, Lease, Store, StoreError, Tx, clock};
 use domain::entropy::Entropy;
 use domain::tag::Catalogue;
@@ -33,6 +34,8 @@ pub struct Book {
     pub lease: Lease,
     /// Staff, shifts and calendars as last read.
     pub staffing: StaffingMemory,
+    /// How much people may look at.
+    pub access: AccessSettings,
 }
 
 impl Book {

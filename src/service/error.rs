@@ -15,6 +15,8 @@ pub enum ServiceError {
     Conflict(String),
     /// The caller may not do this.
     Forbidden(String),
+    /// The caller did it too often; may again after this long.
+    TooMany { retry_after: Duration, detail: String },
     /// Try again after this long.
     Unavailable { retry_after: Duration, detail: String },
     /// A defect or a broken row; the detail goes to the log, not to the caller.
@@ -59,7 +61,10 @@ impl fmt::Display for ServiceError {
                 }
                 Ok(())
             }
-            Self::Conflict(detail) | Self::Forbidden(detail) | Self::Internal(detail) => f.write_str(detail),
+            Self::Conflict(detail)
+            | Self::Forbidden(detail)
+            | Self::TooMany { detail, .. }
+            | Self::Internal(detail) => f.write_str(detail),
             Self::Unavailable { detail, .. } => write!(f, "not available just now: {detail}"),
         }
     }

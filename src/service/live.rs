@@ -1,6 +1,7 @@
 //! Going live (正式上线), emergency stops (一键停发) and what the book is doing: the switches an operator holds.
 
 use super::import::{Unfinished, list_unfinished};
+use super::looking::{self, ManyProfiles};
 use super::{Book, ServiceError};
 use crate::store::overview::{self, Counts, SlotAhead};
 use crate::store::stops::{self, StopRow, StopScope};
@@ -197,6 +198,16 @@ pub struct Status {
     pub backed_up_at: Option<String>,
     /// How old that copy is, in whole hours.
     pub backup_age_hours: Option<i64>,
+    /// What somebody should look into.
+    pub alerts: Vec<Alert>,
+}
+
+/// Something that somebody should look into.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Alert {
+    /// Somebody views more profiles than their work asks for.
+    ManyProfiles(ManyProfiles),
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -250,6 +261,7 @@ pub async fn status(book: &Book) -> Result<Status, ServiceError> {
         set_aside: set_aside::count(db).await?,
         backed_up_at: backed_up_at.map(|at| at.to_rfc3339()),
         backup_age_hours: backed_up_at.map(|at| (machine - at).as_minutes() / 60),
+        alerts: looking::many_profiles(book, now).await?.into_iter().map(Alert::ManyProfiles).collect(),
     })
 }
 

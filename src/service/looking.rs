@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-/// More different profiles than this in an hour are worth a word with whoever viewed them.
-const MANY_AN_HOUR: i64 = 60;
+/// Looks are counted over this long.
+pub(super) const WHILE: Span = Span::hours(1);
 
 /// Notes that `actor` looked.
 pub async fn note(
@@ -33,12 +33,29 @@ pub async fn note(
         return Ok(());
     }
     // Beside the writer: a look is counted among those of the hour once it is committed.
-    let viewed = access_log::count_viewed(book.store.reader(), actor, at - Span::hours(1)).await?;
-    if viewed > MANY_AN_HOUR {
+    let viewed = access_log::count_viewed(book.store.reader(), actor, at - WHILE).await?;
+    if viewed > i64::from(book.access.profiles_per_hour) {
         metrics::counter!("kinkeeper_many_profiles_total").increment(1);
         tracing::warn!(actor, profiles = viewed, "somebody views many profiles within an hour");
     }
     Ok(())
+}
+
+/// Somebody who views many profiles.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ManyProfiles {
+    /// As the access log names them.
+    pub actor: String,
+    /// Different customers within the last hour, beside their own work.
+    pub profiles: i64,
+}
+
+/// Who has viewed more profiles within the last hour than `access.profiles_per_hour`. Those whose callback they had in hand
+/// don't count.
+pub async fn many_profiles(book: &Book, now: Instant) -> Result<Vec<ManyProfiles>, StoreError> {
+    let most = i64::from(book.access.profiles_per_hour);
+    let found = access_log::many_viewed(book.store.reader(), now - WHILE, most).await?;
+    Ok(found.into_iter().map(|(actor, profiles)| ManyProfiles { actor, profiles }).collect())
 }
 
 /// A view of a customer.

@@ -36,6 +36,7 @@ pub mod quarantine;
 pub mod reachability;
 pub mod rebuild;
 pub mod report;
+pub mod revealing;
 pub mod search;
 pub mod secrets;
 pub mod shop;

@@ -3,6 +3,7 @@
 //! `config/default.toml` is the reference and the lowest layer; a key that isn't in it doesn't exist.
 //! Nothing here opens a database, a socket or a clock.
 
+mod access;
 mod database;
 mod hooks;
 mod http;
@@ -18,6 +19,7 @@ mod workers;
 #[cfg(test)]
 mod tests;
 
+pub use access::AccessSettings;
 pub use database::{DatabaseKind, DatabaseSettings};
 pub use hooks::{HookSettings, YouzanSettings};
 pub use http::HttpSettings;
@@ -52,6 +54,7 @@ pub struct Settings {
     /// Where copies of a SQLite book go before its schema is changed.
     pub backup_dir: PathBuf,
     pub workers: WorkerSettings,
+    pub access: AccessSettings,
     pub log: LogSettings,
     /// Combinations that work but are seldom meant; to be logged at start.
     pub warnings: Vec<Problem>,
@@ -94,6 +97,7 @@ impl Settings {
         let refusals_log = r.path("backup.refusals_log");
         let backup_dir = r.path("backup.dir");
         let workers = WorkerSettings::read(r);
+        let access = AccessSettings::read(r);
         let log = LogSettings::read(r);
         let mut settings = Self {
             data_dir: data_dir?,
@@ -107,6 +111,7 @@ impl Settings {
             refusals_log: refusals_log?,
             backup_dir: backup_dir?,
             workers: workers?,
+            access: access?,
             log: log?,
             warnings: Vec::new(),
         };

@@ -2,7 +2,7 @@
 //! be somebody's number.
 
 use super::sql::{args, word};
-use super::{Db, StoreError, Tx};
+use super::{Db, StoreError, Tx, callbacks};
 use domain::access::Act;
 use domain::ids::CustomerId;
 use domain::time::Instant;
@@ -21,11 +21,39 @@ pub struct Look {
     pub detail: Value,
 }
 
+/// Writes a look down, and whether it belongs to the actor's own work.
 pub async fn add(tx: &Tx, look: Look) -> Result<(), StoreError> {
     let Look { at, actor, act, customer, detail } = look;
-    let columns = ["at", "actor", "act", "customer_id", "detail"];
-    let row = args![at, actor, act.as_str(), customer, detail.to_string()];
+    let own_work = match customer {
+        Some(customer) => callbacks::in_hand_of(tx, &actor, customer, at).await?.is_some(),
+        None => false,
+    };
+    let columns = ["at", "actor", "act", "customer_id", "detail", "own_work"];
+    let row = args![at, actor, act.as_str(), customer, detail.to_string(), own_work];
     tx.insert_many("access_log", &columns, vec![row], "").await.map(drop)
+}
+
+/// Lets nobody else count this actor's looks until the transaction ends. On SQLite the one writer is order enough.
+pub async fn take_turns(tx: &Tx, actor: &str) -> Result<(), StoreError> {
+    if tx.is_postgres() {
+        tx.all("SELECT pg_advisory_xact_lock($1, hashtext($2))", vec![REVEALS.into(), actor.into()]).await?;
+    }
+    Ok(())
+}
+
+const REVEALS: i32 = 0x6b6b_7265;
+
+/// When the latest but `nth` of an actor's reveals since then was made, if there are as many.
+pub async fn nth_reveal(
+    db: &Db,
+    actor: &str,
+    since: Instant,
+    nth: i64,
+) -> Result<Option<Instant>, StoreError> {
+    let sql = "SELECT at FROM access_log WHERE actor = $1 AND at > $2 AND act = 'revealed' \
+               ORDER BY at DESC, id DESC LIMIT 1 OFFSET $3";
+    let row = db.one(sql, args![actor, since, nth]).await?;
+    row.map(|row| row.at("at")).transpose()
 }
 
 /// Who looked at a customer, latest first, before the row `before` if one is given.
@@ -53,9 +81,18 @@ pub async fn list_about(
         .collect()
 }
 
-/// How many different customers somebody has viewed since then.
+/// How many different customers somebody has viewed since then, beside their own work.
 pub async fn count_viewed(db: &Db, actor: &str, since: Instant) -> Result<i64, StoreError> {
     let sql = "SELECT COUNT(DISTINCT customer_id) FROM access_log \
-               WHERE actor = $1 AND at > $2 AND act IN ('viewed', 'revealed')";
+               WHERE actor = $1 AND at > $2 AND act IN ('viewed', 'revealed') AND own_work = 0";
     Ok(db.number(sql, args![actor, since]).await?.unwrap_or(0))
+}
+
+/// Who has viewed more than `most` different customers since then, beside their own work, and how many; by name.
+pub async fn many_viewed(db: &Db, since: Instant, most: i64) -> Result<Vec<(String, i64)>, StoreError> {
+    let sql = "SELECT actor, COUNT(DISTINCT customer_id) AS n FROM access_log \
+               WHERE at > $1 AND act IN ('viewed', 'revealed') AND own_work = 0 \
+               GROUP BY actor HAVING COUNT(DISTINCT customer_id) > $2 ORDER BY actor";
+    let rows = db.all(sql, args![since, most]).await?;
+    rows.iter().map(|row| Ok((row.text("actor")?, row.int("n")?))).collect()
 }

@@ -27,6 +27,7 @@ mod licences;
 mod looking;
 mod profile;
 mod quarantine;
+mod revealing;
 mod sdk;
 mod segment;
 mod store_claims;

@@ -10,6 +10,7 @@ mod identity;
 mod operations;
 mod quarantine;
 mod request;
+mod reveal;
 
 use super::auth::{Role, guard};
 use super::{AppState, Problem};
@@ -60,6 +61,7 @@ pub const ACCESS: &[Access] = &[
     access(Method::POST, "/api/v1/customers/{id}/consents", &[Role::Agent, Role::Supervisor, Role::Admin]),
     access(Method::POST, "/api/v1/customers/{id}/correct", OPERATORS),
     access(Method::POST, "/api/v1/customers/{id}/erase", ADMINS),
+    access(Method::POST, "/api/v1/customers/{id}/reveal", &[Role::Agent, Role::Supervisor, Role::Admin]),
     access(Method::GET, "/api/v1/customers/{id}/access-log", &[Role::Supervisor, Role::Admin]),
     access(Method::GET, "/api/v1/customers/by/{kind}/{value}", READERS),
     access(Method::GET, "/api/v1/system", OPERATORS),
@@ -95,6 +97,7 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(consents::add))
         .routes(routes!(correct::correct))
         .routes(routes!(customers::erase))
+        .routes(routes!(reveal::reveal))
         .routes(routes!(customers::access_log))
         .routes(routes!(customers::show_by))
         .routes(routes!(operations::system))

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use domain::calendar::ShopZone;
 use domain::callback::Marks;
 use domain::ids::{CallbackId, CustomerId};
+use domain::time::Instant;
 use sea_orm::Value;
 use std::collections::HashMap;
 
@@ -20,6 +21,21 @@ pub struct Callee {
     pub attempts: Vec<(CallbackId, NaiveDate, u32)>,
     /// Callbacks somebody is calling them about at this moment.
     pub calling: Vec<CallbackId>,
+}
+
+/// The callback of this customer that somebody, named as the access log names them, has in hand: leased to them, and
+/// the lease not over.
+pub async fn in_hand_of(
+    db: &Db,
+    actor: &str,
+    customer: CustomerId,
+    now: Instant,
+) -> Result<Option<CallbackId>, StoreError> {
+    let sql = "SELECT c.id FROM callback c JOIN staff s ON s.id = c.staff_id WHERE s.key = $1 \
+               AND c.state IN ('assigned', 'in_progress') AND c.lease_until > $2 \
+               AND c.customer_id = (SELECT COALESCE(merged_into, id) FROM customer WHERE id = $3) \
+               ORDER BY c.id LIMIT 1";
+    Ok(db.number(sql, args![actor, now, customer]).await?.map(CallbackId))
 }
 
 /// Those of these customers that exist. Attempts before `since`, a local date, are left out.

@@ -5,7 +5,7 @@ mod callee;
 mod queue;
 mod write;
 
-pub use callee::{Callee, callees, contacts, lock_callee, marks_of, name_of, tags};
+pub use callee::{Callee, callees, contacts, in_hand_of, lock_callee, marks_of, name_of, tags};
 pub use queue::{Place, QueuePart, Which, due_to_move, lagging, list, next_wake, page};
 pub use write::{
     Logged, Turn, cancel, claim_queue, escalate, find_by_origin, insert, join, lock, lock_open, log, log_of,

@@ -5,7 +5,7 @@ mod doors;
 mod life;
 mod parallel;
 mod replay;
-mod scene;
+pub(crate) mod scene;
 
 /// Writes one test a database from one body, which is handed a [`scene::Scene`] on Monday, 2026-05-04, 09:00.
 macro_rules! scenes {

@@ -30,8 +30,14 @@ pub struct Scene {
 
 impl Scene {
     pub async fn open(database: TestDatabase) -> Self {
-        let house =
-            House::open(database, &["clock=2026-05-04T09:00:00+08:00", "shop.single_zone=true"]).await;
+        Self::open_with(database, &[]).await
+    }
+
+    /// As [`Scene::open`], with settings.
+    pub async fn open_with(database: TestDatabase, settings: &[&str]) -> Self {
+        let mut all = vec!["clock=2026-05-04T09:00:00+08:00", "shop.single_zone=true"];
+        all.extend(settings);
+        let house = House::open(database, &all).await;
         let book = house.app.book.clone();
         Self { book, house }
     }
