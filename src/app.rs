@@ -17,7 +17,7 @@ use crate::store::lock::{self, Hold};
 use crate::store::{ClockKind, Lease, MachineTime, Open, Schema, Store, Timeouts};
 use crate::system::{self, Entropy, SystemClock, SystemEntropy};
 use crate::worker::{
-    Alarm, Budget, Dispatcher, Engine, Hired, Journeys, Keeper, NoFeed, Planner, Router, Worker,
+    Alarm, Budget, Dispatcher, Engine, Hired, Housekeeper, Journeys, Keeper, NoFeed, Planner, Router, Worker,
 };
 use domain::problem::Problem;
 use domain::time::{Instant, Span};
@@ -131,6 +131,7 @@ impl App {
             entropy,
             staffing: StaffingMemory::default(),
             access: settings.access,
+            retention: settings.retention,
         };
         defaults::found(&book, &settings.shop).await?;
         for differs in shop::contradictions(&shop::shop(&book).await?, &settings.shop) {
@@ -161,6 +162,7 @@ impl App {
             hired(Arc::new(Journeys::new(self.book.clone())), w.journeys_batch),
             hired(Arc::new(Dispatcher::new(dispatch)), w.dispatcher_batch),
             hired(Arc::new(Router::new(self.book.clone())), w.router_batch),
+            hired(Arc::new(Housekeeper::new(self.book.clone())), w.housekeeper_batch),
         ]
     }
 

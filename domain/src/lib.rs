@@ -23,6 +23,7 @@ mod names;
 pub mod problem;
 pub mod quarantine;
 pub mod rates;
+pub mod retention;
 pub mod rule;
 pub mod tag;
 pub mod template;

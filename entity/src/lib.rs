@@ -31,6 +31,7 @@ pub mod event;
 pub mod event_key;
 pub mod event_personal;
 pub mod feedback;
+pub mod housekeeping;
 pub mod idempotency;
 pub mod identifier;
 pub mod import_batch;

@@ -26,6 +26,7 @@ mod m20261122_000016_accounts;
 mod m20261122_000017_lists;
 mod m20261122_000018_import_undo;
 mod m20261122_000019_own_work;
+mod m20261122_000021_housekeeping;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000017_lists::Migration),
             Box::new(m20261122_000018_import_undo::Migration),
             Box::new(m20261122_000019_own_work::Migration),
+            Box::new(m20261122_000021_housekeeping::Migration),
         ]
     }
 }

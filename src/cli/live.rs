@@ -86,6 +86,9 @@ fn alerted(alert: &Alert) -> String {
         Alert::ManyProfiles(ManyProfiles { actor, profiles }) => {
             format!("{actor} viewed {profiles} profiles within an hour, beside their own work")
         }
+        Alert::QuarantineWaits { events, days } => {
+            format!("{events} refused events wait for more than {days} days: kinkeeper quarantine list")
+        }
     }
 }
 

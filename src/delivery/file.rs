@@ -7,6 +7,8 @@
 use super::message::{BuiltMail, MessageId, hex_digest};
 use super::{Channel, Connection, Delivered, Outcome, RelayAdvice, SendError};
 use async_trait::async_trait;
+use chrono::NaiveDate;
+use domain::time::Instant;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -147,11 +149,61 @@ pub fn forget(dir: &Path, mails: &[MessageId]) -> io::Result<usize> {
             }
         }
     }
-    blank_lines(&dir.join("outbox.jsonl"), mails)?;
+    blank_lines(&dir.join("outbox.jsonl"), |line| mails.iter().any(|id| line["message_id"] == id.as_str()))?;
     Ok(removed)
 }
 
-fn blank_lines(journal: &Path, mails: &[MessageId]) -> io::Result<()> {
+/// What was removed of old mails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expired {
+    pub files: usize,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// Removes at most `most` mails of days before `first_kept` from `dir`, and with the last of them what the journal says
+/// of those days. Only what this channel wrote is touched.
+pub fn expire(dir: &Path, first_kept: NaiveDate, most: usize) -> io::Result<Expired> {
+    let mut files = 0;
+    if !dir.is_dir() {
+        return Ok(Expired { files, more: false });
+    }
+    let is_old = |day: &str| day.parse::<NaiveDate>().is_ok_and(|day| day < first_kept);
+    let said_before = |line: &serde_json::Value| {
+        let at = line["at"].as_str().and_then(|at| Instant::parse(at, chrono_tz::UTC));
+        at.is_some_and(|at| at.local_date(chrono_tz::UTC) < first_kept)
+    };
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let old = entry.file_name().to_str().is_some_and(is_old) && entry.file_type()?.is_dir();
+        if !old {
+            continue;
+        }
+        for mail in fs::read_dir(entry.path())? {
+            let mail = mail?.path();
+            let ours = mail.extension().is_some_and(|end| end == "eml" || end == "part");
+            if !ours {
+                continue;
+            }
+            if files == most {
+                return Ok(Expired { files, more: true });
+            }
+            match fs::remove_file(&mail) {
+                Ok(()) => files += 1,
+                // Another daemon was faster.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(e),
+            }
+        }
+        // Stays if something of somebody else's lies in it.
+        drop(fs::remove_dir(entry.path()));
+    }
+    blank_lines(&dir.join("outbox.jsonl"), said_before)?;
+    Ok(Expired { files, more: false })
+}
+
+/// Lines keep their place and length, since a daemon may be appending.
+fn blank_lines(journal: &Path, which: impl Fn(&serde_json::Value) -> bool) -> io::Result<()> {
     let mut file = match OpenOptions::new().read(true).write(true).open(journal) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         opened => opened?,
@@ -160,7 +212,7 @@ fn blank_lines(journal: &Path, mails: &[MessageId]) -> io::Result<()> {
     for line in BufReader::new(&file).split(b'\n') {
         let line = line?;
         let said: serde_json::Value = serde_json::from_slice(&line).unwrap_or_default();
-        if mails.iter().any(|id| said["message_id"] == id.as_str()) {
+        if which(&said) {
             let mut blank = b"{\"erased\":true}".to_vec();
             blank.resize(line.len(), b' ');
             blanks.push((at, blank));

@@ -3,7 +3,7 @@
 use super::definitions::DefinitionCache;
 use super::secrets::Secrets;
 use super::{ServiceError, StaffingMemory};
-use crate::settings::AccessSettings;
+use crate::settings::{AccessSettings, RetentionSettings};
 use crate::store::{Lane, Lease, Store, StoreError, Tx, clock};
 use domain::entropy::Entropy;
 use domain::tag::Catalogue;
@@ -36,6 +36,8 @@ pub struct Book {
     pub staffing: StaffingMemory,
     /// How much people may look at.
     pub access: AccessSettings,
+    /// For how long things are kept.
+    pub retention: RetentionSettings,
 }
 
 impl Book {

@@ -6,10 +6,12 @@ use super::{Book, ServiceError};
 use crate::store::overview::{self, Counts, SlotAhead};
 use crate::store::stops::{self, StopRow, StopScope};
 use crate::store::{
-    ClockKind, StoreError, Tx, audit, campaigns, keys, meta, send_gate, set_aside, shifts, waiting,
+    ClockKind, StoreError, Tx, audit, campaigns, housekeeping, keys, meta, send_gate, set_aside, shifts,
+    waiting,
 };
 use domain::campaign::definition::Channel;
 use domain::problem::nearest;
+use domain::retention::gone_until;
 use domain::time::{Instant, Span};
 use futures::future::BoxFuture;
 use serde::Serialize;
@@ -208,6 +210,8 @@ pub struct Status {
 pub enum Alert {
     /// Somebody views more profiles than their work asks for.
     ManyProfiles(ManyProfiles),
+    /// Refused events that wait for a person for longer than decided ones are kept.
+    QuarantineWaits { events: i64, days: u32 },
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -261,8 +265,19 @@ pub async fn status(book: &Book) -> Result<Status, ServiceError> {
         set_aside: set_aside::count(db).await?,
         backed_up_at: backed_up_at.map(|at| at.to_rfc3339()),
         backup_age_hours: backed_up_at.map(|at| (machine - at).as_minutes() / 60),
-        alerts: looking::many_profiles(book, now).await?.into_iter().map(Alert::ManyProfiles).collect(),
+        alerts: alerts(book, now).await?,
     })
+}
+
+async fn alerts(book: &Book, now: Instant) -> Result<Vec<Alert>, StoreError> {
+    let many = looking::many_profiles(book, now).await?;
+    let mut alerts: Vec<Alert> = many.into_iter().map(Alert::ManyProfiles).collect();
+    let days = book.retention.quarantine_days;
+    let events = housekeeping::count_waiting(book.store.reader(), gone_until(now, days)).await?;
+    if events > 0 {
+        alerts.push(Alert::QuarantineWaits { events, days });
+    }
+    Ok(alerts)
 }
 
 async fn next_due(book: &Book) -> Result<Vec<NextDue>, StoreError> {

@@ -19,6 +19,7 @@ pub mod erasing;
 mod error;
 pub mod happened;
 pub mod hooks;
+pub mod housekeeping;
 pub mod identity;
 pub mod import;
 pub mod ingest;

@@ -11,6 +11,7 @@ mod layers;
 mod log;
 mod mail;
 mod reader;
+mod retention;
 mod secret;
 mod shop;
 mod show;
@@ -26,6 +27,7 @@ pub use http::HttpSettings;
 pub use layers::{DEFAULTS, Sources};
 pub use log::{LogFormat, LogSettings};
 pub use mail::{MailChannel, MailSettings, Relay, RelayUrl, Tls};
+pub use retention::RetentionSettings;
 pub use secret::Secret;
 pub use shop::ShopSettings;
 pub use show::{InForce, in_force};
@@ -55,6 +57,7 @@ pub struct Settings {
     pub backup_dir: PathBuf,
     pub workers: WorkerSettings,
     pub access: AccessSettings,
+    pub retention: RetentionSettings,
     pub log: LogSettings,
     /// Combinations that work but are seldom meant; to be logged at start.
     pub warnings: Vec<Problem>,
@@ -98,6 +101,7 @@ impl Settings {
         let backup_dir = r.path("backup.dir");
         let workers = WorkerSettings::read(r);
         let access = AccessSettings::read(r);
+        let retention = RetentionSettings::read(r);
         let log = LogSettings::read(r);
         let mut settings = Self {
             data_dir: data_dir?,
@@ -112,6 +116,7 @@ impl Settings {
             backup_dir: backup_dir?,
             workers: workers?,
             access: access?,
+            retention: retention?,
             log: log?,
             warnings: Vec::new(),
         };

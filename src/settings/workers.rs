@@ -13,6 +13,7 @@ pub struct WorkerSettings {
     pub journeys_batch: u32,
     pub dispatcher_batch: u32,
     pub router_batch: u32,
+    pub housekeeper_batch: u32,
 }
 
 impl WorkerSettings {
@@ -26,6 +27,7 @@ impl WorkerSettings {
         let journeys_batch = batch("journeys");
         let dispatcher_batch = batch("dispatcher");
         let router_batch = batch("router");
+        let housekeeper_batch = batch("housekeeper");
         Some(Self {
             lease_seconds: lease_seconds?,
             poll_seconds: poll_seconds?,
@@ -34,6 +36,7 @@ impl WorkerSettings {
             journeys_batch: journeys_batch?,
             dispatcher_batch: dispatcher_batch?,
             router_batch: router_batch?,
+            housekeeper_batch: housekeeper_batch?,
         })
     }
 

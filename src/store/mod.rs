@@ -30,6 +30,7 @@ pub mod erasure;
 mod error;
 pub mod facts;
 pub mod held;
+pub mod housekeeping;
 pub mod imports;
 mod in_list;
 pub mod invariants;

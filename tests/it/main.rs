@@ -20,6 +20,7 @@ mod faults;
 mod handbook;
 mod harness;
 mod hooks;
+mod housekeeping;
 mod identity;
 mod imports;
 mod ingest;

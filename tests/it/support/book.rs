@@ -234,6 +234,8 @@ pub fn house_settings(folder: &Path, url: &str, overrides: &[&str]) -> Settings 
         format!("data_dir={}", folder.display()),
         format!("database.url={url}"),
         "http.listen=127.0.0.1:0".to_owned(),
+        // A story of months is read from its mails at its end.
+        "retention.mails_days=36500".to_owned(),
     ];
     given.extend(overrides.iter().map(|&setting| setting.to_owned()));
     Settings::load(&Sources { overrides: given, ..Sources::default() }).expect("the settings are valid")
