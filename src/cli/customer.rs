@@ -5,6 +5,7 @@ use super::failure::Outcome;
 use super::identity::{Candidates, Merge, Set, Unmerge};
 use super::look::{AccessLog, Erase, Note, Search, Timeline};
 use super::output::FormatArg;
+use super::person::Export;
 use super::session::Global;
 use super::{explain_text, profile_text};
 use crate::service::ServiceError;
@@ -21,6 +22,7 @@ pub enum Customer {
     Explain(Explain),
     Note(Note),
     Correct(Correct),
+    Export(Export),
     Erase(Erase),
     AccessLog(AccessLog),
     Merge(Merge),
@@ -77,6 +79,7 @@ impl Customer {
             Self::Timeline(command) => command.run(&session).await,
             Self::Note(command) => command.run(&session).await,
             Self::Correct(command) => command.run(&session).await,
+            Self::Export(command) => command.run(&session).await,
             Self::Erase(command) => command.run(&session).await,
             Self::AccessLog(command) => command.run(&session).await,
             Self::Show(Show { customer, format }) => {

@@ -22,6 +22,7 @@ mod key;
 mod live;
 mod look;
 mod output;
+mod person;
 pub mod profile_text;
 mod quarantine;
 mod reachability;

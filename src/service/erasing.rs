@@ -8,7 +8,7 @@ use crate::delivery::message::MessageId;
 use crate::store::refusals::{self, Refused};
 use crate::store::suppressions::{self, SuppressionRow};
 use crate::store::wakes::{self, Due};
-use crate::store::{StoreError, Tx, audit, clusters, contact, customers, erasure, meta};
+use crate::store::{Db, StoreError, Tx, audit, clusters, contact, customers, erasure, meta};
 use domain::ids::CustomerId;
 use domain::time::Instant;
 use serde::Serialize;
@@ -106,8 +106,9 @@ pub(super) struct Gone {
     pub contacts: Vec<(String, String)>,
 }
 
-pub(super) async fn cluster(tx: &Tx, canonical: CustomerId) -> Result<Vec<CustomerId>, StoreError> {
-    let members = clusters::members(tx, canonical).await?;
+/// A canonical customer and everybody who is one with them.
+pub(super) async fn cluster(db: &Db, canonical: CustomerId) -> Result<Vec<CustomerId>, StoreError> {
+    let members = clusters::members(db, canonical).await?;
     Ok(std::iter::once(canonical).chain(members.into_keys()).collect())
 }
 

@@ -29,6 +29,7 @@ pub mod keys;
 pub mod live;
 pub mod looking;
 pub mod optout;
+pub mod personal_copy;
 pub mod planning;
 mod poison;
 pub mod profile;

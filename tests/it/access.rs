@@ -46,6 +46,7 @@ const ROUTES: &[(&str, &str, Takes)] = &[
     ("post", "/api/v1/customers/{id}/correct", Keys(OPERATORS)),
     ("post", "/api/v1/customers/{id}/erase", Keys(ADMINS)),
     ("post", "/api/v1/customers/{id}/reveal", Keys(&[Agent, Supervisor, Admin])),
+    ("post", "/api/v1/customers/{id}/export", Keys(ADMINS)),
     ("get", "/api/v1/customers/{id}/access-log", Keys(&[Supervisor, Admin])),
     ("get", "/api/v1/customers/by/{kind}/{value}", Keys(READERS)),
     ("get", "/docs", Anybody),

@@ -6,7 +6,7 @@ use crate::support::{TestDatabase, on_both_databases};
 use domain::ids::CustomerId;
 use kinkeeper::app::App;
 use kinkeeper::service::ingest::{self, Batch, Receipt};
-use kinkeeper::service::{backup, erasing, happened, profile};
+use kinkeeper::service::{backup, erasing, happened, identity, looking, personal_copy, profile};
 use sea_orm::{ConnectionTrait, Database, Statement};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -101,6 +101,40 @@ pub(crate) fn files_with(folder: &Path, wanted: &[&str]) -> Vec<String> {
 }
 
 on_both_databases! {
+    async fn a_persons_copy_has_all_of_it_and_nothing_of_others(database) {
+        let house = House::open(database, &[NOW, "shop.name=Tea & Co"]).await;
+        let app = &house.app;
+        let id = plant(app).await;
+        let somebody_else = json!({"type": "identify", "messageId": "i2", "userId": "u2", "traits": {"name": "Xenobia", "likes": "tea"}});
+        tell(app, vec![somebody_else]).await;
+        // They are one with whom they merged with, and so is their copy.
+        let twin = json!({"type": "identify", "messageId": "i3", "userId": "twin", "traits": {"likes": "<b>zither</b>"}});
+        tell(app, vec![twin]).await;
+        let other = profile::resolve(&app.book, "user_id:twin").await.expect("known");
+        identity::merge(&app.book, id, other, "cli:tester", None).await.expect("one");
+        app.engine().drain_all().await.expect("kept");
+
+        let copy = personal_copy::make(&app.book, other, "key:lee").await.expect("made");
+        assert_eq!(copy.customer, id);
+        let text = json!(copy).to_string();
+        let page = copy.page().expect("a page");
+        for planted in PLANTED.into_iter().filter(|planted| *planted != "13812345678") {
+            assert!(text.contains(planted), "{planted}: {text}");
+            assert!(page.contains(planted), "{planted}: {page}");
+        }
+        assert!(!text.contains("Xenobia") && !page.contains("Xenobia"));
+        assert!(page.contains("Tea &amp; Co") && page.contains("&lt;b&gt;zither") && !page.contains("<b>zither"), "{page}");
+        assert_eq!(copy.held["orders"][0]["total"], json!({"amount": "300.00", "currency": "CNY"}));
+        assert_eq!(copy.held["person"][0]["traits"]["likes"], "<b>zither</b>");
+        assert_eq!(copy.held["notes"][0]["text"], "Roesmarie asks for gossamer");
+        let looks = looking::list(&app.book, id, None, 10).await.expect("read");
+        assert!(looks.items.iter().any(|look| (look.act, look.actor.as_str()) == ("exported", "key:lee")));
+
+        erasing::erase(&app.book, id, "asked", "cli:tester").await.expect("erased");
+        let late = personal_copy::make(&app.book, id, "key:lee").await.expect_err("nothing is held");
+        assert!(late.to_string().contains("was erased"), "{late}");
+    }
+
     async fn nothing_personal_is_left_of_whoever_was_erased(database) {
         let house = House::open(database, &[NOW]).await;
         let app = &house.app;

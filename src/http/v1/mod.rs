@@ -8,6 +8,7 @@ mod correct;
 mod customers;
 mod identity;
 mod operations;
+mod person;
 mod quarantine;
 mod request;
 mod reveal;
@@ -62,6 +63,7 @@ pub const ACCESS: &[Access] = &[
     access(Method::POST, "/api/v1/customers/{id}/correct", OPERATORS),
     access(Method::POST, "/api/v1/customers/{id}/erase", ADMINS),
     access(Method::POST, "/api/v1/customers/{id}/reveal", &[Role::Agent, Role::Supervisor, Role::Admin]),
+    access(Method::POST, "/api/v1/customers/{id}/export", ADMINS),
     access(Method::GET, "/api/v1/customers/{id}/access-log", &[Role::Supervisor, Role::Admin]),
     access(Method::GET, "/api/v1/customers/by/{kind}/{value}", READERS),
     access(Method::GET, "/api/v1/system", OPERATORS),
@@ -98,6 +100,7 @@ pub fn routes(state: &AppState) -> OpenApiRouter<AppState> {
         .routes(routes!(correct::correct))
         .routes(routes!(customers::erase))
         .routes(routes!(reveal::reveal))
+        .routes(routes!(person::export))
         .routes(routes!(customers::access_log))
         .routes(routes!(customers::show_by))
         .routes(routes!(operations::system))
