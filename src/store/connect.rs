@@ -36,6 +36,9 @@ pub(super) async fn connect(
                 ("statement_timeout", milliseconds(timeouts.statement)),
                 ("lock_timeout", milliseconds(timeouts.lock)),
                 ("idle_in_transaction_session_timeout", "60s".to_owned()),
+                // A plan made once for all while a table was empty reads the whole of it when it has grown; planning our short
+                // statements each time costs less than one such reading.
+                ("plan_cache_mode", "force_custom_plan".to_owned()),
             ])
         })
         .map_sqlx_postgres_pool_opts(|pool| {

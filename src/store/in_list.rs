@@ -1,23 +1,46 @@
 //! Set-based statements over a list of values, and fresh ids for whole batches. No table is named here but
 //! the databases' own catalogues.
 
-use super::sql::{Row, args, places};
+use super::sql::{Row, args, array_kind, is_null, places};
 use super::{Db, StoreError, Tx};
 use sea_orm::Value;
 
 /// Values bound at a time. SQLite looks each named parameter up among all before it: short lists cost less.
 const MOST: usize = 500;
+/// PostgreSQL takes them as one array.
+const MOST_IN_ARRAY: usize = 10_000;
 
 /// The statements of `sql` whose `{in}` stands for `values`, after the parameters in `fixed`.
-fn statements(sql: &str, fixed: &[Value], values: Vec<Value>) -> Vec<(String, Vec<Value>)> {
-    let mut out = Vec::with_capacity(values.len().div_ceil(MOST));
+///
+/// A list of hundreds of parameters is planned anew for each of its lengths, and by PostgreSQL as so many comparisons a row; one array
+/// is one statement whatever its length, which looks each value up in the index.
+fn statements(db: &Db, sql: &str, fixed: &[Value], values: Vec<Value>) -> Vec<(String, Vec<Value>)> {
+    let in_array = db.is_postgres();
+    let most = if in_array { MOST_IN_ARRAY } else { MOST };
+    let mut out = Vec::with_capacity(values.len().div_ceil(most));
     let mut values = values.into_iter().peekable();
     while values.peek().is_some() {
-        let chunk: Vec<Value> = values.by_ref().take(MOST).collect();
-        let sql = sql.replace("{in}", &places(fixed.len() + 1, chunk.len()));
-        out.push((sql, fixed.iter().cloned().chain(chunk).collect()));
+        let chunk: Vec<Value> = values.by_ref().take(most).collect();
+        let fixed = fixed.iter().cloned();
+        out.push(match array(in_array, &chunk) {
+            Some(array) => {
+                debug_assert!(sql.contains("IN ({in})"), "{sql}");
+                let sql = sql.replace("IN ({in})", &format!("= ANY(${})", fixed.len() + 1));
+                (sql, fixed.chain([array]).collect())
+            }
+            None => {
+                (sql.replace("{in}", &places(fixed.len() + 1, chunk.len())), fixed.chain(chunk).collect())
+            }
+        });
     }
     out
+}
+
+/// As one value, where they are all of a kind that there are arrays of.
+fn array(wanted: bool, values: &[Value]) -> Option<Value> {
+    let kind = values.first().and_then(array_kind).filter(|_| wanted)?;
+    let alike = |value: &Value| array_kind(value) == Some(kind.clone()) && !is_null(value);
+    values.iter().all(alike).then(|| Value::Array(kind, Some(Box::new(values.to_vec()))))
 }
 
 /// Reads with `… IN ({in})`. An empty list asks nothing.
@@ -28,7 +51,7 @@ pub(super) async fn all_in(
     values: Vec<Value>,
 ) -> Result<Vec<Row>, StoreError> {
     let mut rows = Vec::new();
-    for (sql, args) in statements(sql, &fixed, values) {
+    for (sql, args) in statements(db, sql, &fixed, values) {
         rows.extend(db.all(&sql, args).await?);
     }
     Ok(rows)
@@ -42,7 +65,7 @@ pub(super) async fn exec_in(
     values: Vec<Value>,
 ) -> Result<u64, StoreError> {
     let mut changed = 0;
-    for (sql, args) in statements(sql, &fixed, values) {
+    for (sql, args) in statements(tx, sql, &fixed, values) {
         changed += tx.exec(&sql, args).await?;
     }
     Ok(changed)

@@ -122,14 +122,15 @@ pub async fn apply(
     tx.insert_many("refund", &columns, rows, "ON CONFLICT (shop_id, order_key, ref_key) DO NOTHING").await?;
     // Summed anew: a refund of the rest depends on the total, which may have changed after it. Never more
     // than the total: an order's net doesn't go below 0.
-    let linked = "FROM refund r WHERE r.shop_id = orders.shop_id AND r.order_key = orders.order_key";
-    let sql = format!(
-        "UPDATE orders SET refunded_minor = (SELECT CASE \
-           WHEN COUNT(*) > COUNT(r.amount_minor) OR SUM(r.amount_minor) > orders.total_minor THEN orders.total_minor \
-           ELSE CAST(SUM(r.amount_minor) AS BIGINT) END {linked}) \
-         WHERE shop_id = $1 AND order_key IN ({{in}}) AND EXISTS (SELECT 1 {linked})"
-    );
-    exec_in(tx, &sql, args![shop.id], keys).await.map(drop)
+    let sql = "SELECT DISTINCT order_key FROM refund WHERE shop_id = $1 AND order_key IN ({in})";
+    let refunded = all_in(tx, sql, args![shop.id], keys).await?;
+    let refunded = refunded.iter().map(|row| row.text("order_key").map(Arg::arg));
+    let sql = "UPDATE orders SET refunded_minor = (SELECT CASE \
+                 WHEN COUNT(*) > COUNT(r.amount_minor) OR SUM(r.amount_minor) > orders.total_minor THEN orders.total_minor \
+                 ELSE CAST(SUM(r.amount_minor) AS BIGINT) END \
+                 FROM refund r WHERE r.shop_id = orders.shop_id AND r.order_key = orders.order_key) \
+               WHERE shop_id = $1 AND order_key IN ({in})";
+    exec_in(tx, sql, args![shop.id], refunded.collect::<Result<_, _>>()?).await.map(drop)
 }
 
 const COLUMNS: [&str; 18] = [
