@@ -1,0 +1,70 @@
+"""A made-up shop of any size, the same for the same seed: its orders as a CSV file, and as events.
+
+At size 1 a million customers and ten million orders, over three years. How often somebody orders falls off as it does in
+shops: half of the customers order once or twice, a few very often. One order in twenty is refunded.
+"""
+import csv
+import random
+from datetime import datetime, timedelta
+
+CUSTOMERS = 1_000_000
+ORDERS = 10_000_000
+SEED = 20_260_925
+BEGIN = datetime(2023, 1, 1)
+DAYS = 3 * 365
+
+
+def orders(size, seed=SEED):
+    """order_id, customer, instant (local), minor units, refund_of or None; about ORDERS * size of them."""
+    dice = random.Random(seed)
+    customers, wanted, made = max(1, int(CUSTOMERS * size)), max(1, int(ORDERS * size)), 0
+    while made < wanted:
+        # The square of an even draw falls on low numbers far more often: some customers order very often.
+        customer = int(customers * dice.random() ** 2)
+        at = BEGIN + timedelta(seconds=dice.randrange(DAYS * 86_400))
+        minor = int(100 * dice.lognormvariate(4.2, 0.9)) + 1
+        order = f"O{made:09d}"
+        yield order, f"C{customer:07d}", at, minor, None
+        made += 1
+        if dice.random() < 0.05 and made < wanted:
+            back = at + timedelta(seconds=dice.randrange(30 * 86_400))
+            yield f"R{made:09d}", f"C{customer:07d}", back, minor // dice.choice((1, 1, 2)) or 1, order
+            made += 1
+
+
+def write_orders(path, size):
+    """The generic orders CSV. Gives the number of rows."""
+    rows = 0
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["order_id", "customer_id", "paid_at", "total", "kind", "refund_of"])
+        for order, customer, at, minor, of in orders(size):
+            kind = "refund" if of else "purchase"
+            out.writerow([order, customer, at.isoformat(sep=" "), f"{minor // 100}.{minor % 100:02d}", kind, of or ""])
+            rows += 1
+    return rows
+
+
+def batches(size, count, length, seed=SEED):
+    """`count` batches of `length` events as web shops send them: seven in ten browse-like custom events, two orders, one
+    identify. Each event is said once."""
+    dice = random.Random(seed + 1)
+    customers, n = max(1, int(CUSTOMERS * size)), 0
+    for _ in range(count):
+        batch = []
+        for _ in range(length):
+            customer = f"C{int(customers * dice.random() ** 2):07d}"
+            at = (BEGIN + timedelta(days=DAYS, seconds=n)).isoformat() + "Z"
+            event = {"messageId": f"bench-{n:09d}", "userId": customer, "timestamp": at}
+            draw = dice.random()
+            if draw < 0.7:
+                event |= {"type": "track", "event": "Product Added",
+                          "properties": {"product_id": f"P{dice.randrange(5_000)}", "price": dice.randrange(1, 500), "quantity": 1}}
+            elif draw < 0.9:
+                event |= {"type": "track", "event": "Order Completed",
+                          "properties": {"order_id": f"B{n:09d}", "total": dice.randrange(100, 90_000) / 100}}
+            else:
+                event |= {"type": "identify", "traits": {"email": f"{customer.lower()}@example.com", "name": f"Customer {customer}"}}
+            batch.append(event)
+            n += 1
+        yield batch
