@@ -45,15 +45,15 @@ def write_orders(path, size):
     return rows
 
 
-def batches(size, count, length, seed=SEED):
+def batches(size, count, length, turn=0, seed=SEED):
     """`count` batches of `length` events as web shops send them: seven in ten browse-like custom events, two orders, one
-    identify. Each event is said once."""
-    dice = random.Random(seed + 1)
-    customers, n = max(1, int(CUSTOMERS * size)), 0
+    identify; one event in a hundred is of somebody new. Each event is said once, over all turns."""
+    dice = random.Random(seed + 1 + turn)
+    customers, n = max(1, int(CUSTOMERS * size)), turn * count * length
     for _ in range(count):
         batch = []
         for _ in range(length):
-            customer = f"C{int(customers * dice.random() ** 2):07d}"
+            customer = f"N{n:09d}" if dice.random() < 0.01 else f"C{int(customers * dice.random() ** 2):07d}"
             at = (BEGIN + timedelta(days=DAYS, seconds=n)).isoformat() + "Z"
             event = {"messageId": f"bench-{n:09d}", "userId": customer, "timestamp": at}
             draw = dice.random()

@@ -100,9 +100,9 @@ CLIENTS = 10
 LENGTH = 100
 
 
-def requests(key, size, count):
+def requests(key, size, count, turn):
     """Whole HTTP requests, made beforehand: what is measured is the daemon."""
-    for batch in book.batches(size, count, LENGTH):
+    for batch in book.batches(size, count, LENGTH, turn):
         body = json.dumps({"batch": batch, "writeKey": key}).encode()
         head = f"POST /v1/batch HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         yield head.encode() + body
@@ -142,14 +142,24 @@ def post_all(port, prepared):
     return sum(taken)
 
 
-def ingest(binary, parent, url, size, count):
-    """Events a second, answered after their commit."""
-    home = Home(binary, parent, url)
-    key = json.loads(home.run("key", "create", "--role", "ingest", "--label", "bench", "--format", "json"))["key"]
+class Book:
+    """A shop with its customers and orders, everybody kept, and a key to send facts with."""
+
+    def __init__(self, binary, parent, url, path):
+        self.home = Home(binary, parent, url)
+        self.home.run("import", "orders", path)
+        self.home.run("drain")
+        made = self.home.run("key", "create", "--role", "ingest", "--label", "bench", "--format", "json")
+        self.key = json.loads(made)["key"]
+
+
+def ingest(shop, size, count, turn):
+    """Events a second into this shop, answered after their commit; its daemon does all its other work meanwhile."""
+    home, key = shop.home, shop.key
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    prepared = list(requests(key, size, count))
+    prepared = list(requests(key, size, count, turn))
     serve = [*home.command, "--set", "log.filter=error", "--set", f"http.listen=127.0.0.1:{port}", "--set", "http.ingest_rate=100000", "--set", "http.ingest_burst=100000", "serve"]
     daemon = subprocess.Popen(serve, stdout=subprocess.DEVNULL, stderr=sys.stderr)
     try:

@@ -57,6 +57,35 @@ pub(super) async fn all_in(
     Ok(rows)
 }
 
+/// One row at most for each value, by a unique index that ends with `column`: `columns` of `table` where `conditions` hold,
+/// which are about the index's other columns, and `column` is the value.
+///
+/// PostgreSQL is made to look each value up in the whole index. Left to itself it reads everything under the other columns where it
+/// has no statistics yet, as in the first minute of a first import.
+pub(super) async fn one_each(
+    db: &Db,
+    (columns, table): (&str, &str),
+    conditions: &str,
+    column: &str,
+    fixed: Vec<Value>,
+    values: Vec<Value>,
+) -> Result<Vec<Row>, StoreError> {
+    match array(db.is_postgres(), &values) {
+        Some(array) => {
+            let place = fixed.len() + 1;
+            let sql = format!(
+                "SELECT found.* FROM UNNEST(${place}::text[]) AS asked (v) CROSS JOIN LATERAL (SELECT {columns} FROM {table} \
+                 WHERE {conditions} AND {column} = asked.v LIMIT 1) AS found"
+            );
+            db.all(&sql, fixed.into_iter().chain([array]).collect()).await
+        }
+        None => {
+            let sql = format!("SELECT {columns} FROM {table} WHERE {conditions} AND {column} IN ({{in}})");
+            all_in(db, &sql, fixed, values).await
+        }
+    }
+}
+
 /// Changes with `… IN ({in})`; gives the number of rows changed.
 pub(super) async fn exec_in(
     tx: &Tx,

@@ -178,7 +178,7 @@ impl Store {
             migrate::postgres(&open.url, open.schema).await?;
             let people = connect(&open.url, Purpose::Pool, open.pool.max(2), timeouts).await?;
             let work = connect(&open.url, Purpose::Pool, open.work_pool.max(2), timeouts).await?;
-            (people.clone(), Writer::Postgres { people, work, refusals })
+            (people.clone(), Writer::postgres(people, work, refusals))
         };
         let reader = Db::pool(reader);
         let clock_kind = birth(&writer, open.virtual_at).await?;
@@ -240,6 +240,11 @@ impl Store {
             // Under the daemon's file lock.
             Writer::Sqlite { .. } => Ok(()),
         }
+    }
+
+    /// How many statements have passed in transactions: what taking facts in costs must not grow with their number.
+    pub fn asked_in_transactions(&self) -> u64 {
+        self.inner.writer.asked()
     }
 
     pub fn clock_kind(&self) -> ClockKind {

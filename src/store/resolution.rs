@@ -4,7 +4,7 @@
 use super::blocked;
 use super::clusters::{self, add_candidates};
 use super::customers::Whose;
-use super::in_list::{all_in, fresh_ids};
+use super::in_list::{all_in, fresh_ids, one_each};
 use super::shops::ShopRow;
 use super::sql::{Arg, args};
 use super::{StoreError, Tx};
@@ -189,13 +189,13 @@ async fn load(tx: &Tx, named: &[Vec<Name>], about: Option<CustomerId>) -> Result
     for name in named.iter().flatten() {
         asked.entry((name.kind, &name.scope)).or_default().insert(&name.value);
     }
-    let sql = "SELECT value, customer_id, COALESCE(origin_customer_id, customer_id) AS origin FROM identifier \
-               WHERE kind = $1 AND namespace = $2 AND value IN ({in})";
+    let found = ("value, customer_id, COALESCE(origin_customer_id, customer_id) AS origin", "identifier");
     let comparing = about.is_some() || is_comparing(named);
     let (mut unsure, mut shared) = (BTreeSet::from_iter(about), BTreeMap::new());
     for ((kind, scope), values) in asked {
         let values = values.into_iter().map(Arg::arg).collect();
-        for row in all_in(tx, sql, args![kind.as_str(), scope], values).await? {
+        let fixed = args![kind.as_str(), scope];
+        for row in one_each(tx, found, "kind = $1 AND namespace = $2", "value", fixed, values).await? {
             let name = Name { kind, scope: scope.to_owned(), value: row.text("value")? };
             let canonical = CustomerId(row.int("customer_id")?);
             known.is_known_by(canonical, kind, scope);

@@ -18,6 +18,7 @@ use sea_orm::{
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant as Elapsed;
@@ -45,8 +46,17 @@ const GROUP_TIME: Duration = Duration::from_millis(20);
 
 #[derive(Clone)]
 pub(super) enum Writer {
-    Sqlite { people: mpsc::Sender<Unit>, work: mpsc::Sender<Unit> },
-    Postgres { people: DatabaseConnection, work: DatabaseConnection, refusals: Option<Arc<RefusalLog>> },
+    Sqlite {
+        people: mpsc::Sender<Unit>,
+        work: mpsc::Sender<Unit>,
+        statements: Arc<AtomicU64>,
+    },
+    Postgres {
+        people: DatabaseConnection,
+        work: DatabaseConnection,
+        refusals: Option<Arc<RefusalLog>>,
+        statements: Arc<AtomicU64>,
+    },
 }
 
 impl Writer {
@@ -54,8 +64,24 @@ impl Writer {
     pub(super) fn sqlite(conn: DatabaseConnection, refusals: Option<Arc<RefusalLog>>) -> Self {
         let (people, people_units) = mpsc::channel(1_024);
         let (work, work_units) = mpsc::channel(64);
-        tokio::spawn(run_sqlite(Target { conn, refusals }, people_units, work_units));
-        Self::Sqlite { people, work }
+        let statements = Arc::default();
+        let target = Target { conn, refusals, statements: Arc::clone(&statements) };
+        tokio::spawn(run_sqlite(target, people_units, work_units));
+        Self::Sqlite { people, work, statements }
+    }
+
+    pub(super) fn postgres(
+        people: DatabaseConnection,
+        work: DatabaseConnection,
+        refusals: Option<Arc<RefusalLog>>,
+    ) -> Self {
+        Self::Postgres { people, work, refusals, statements: Arc::default() }
+    }
+
+    /// How many statements have passed in transactions that ended.
+    pub(super) fn asked(&self) -> u64 {
+        let (Self::Sqlite { statements, .. } | Self::Postgres { statements, .. }) = self;
+        statements.load(Ordering::Relaxed)
     }
 
     pub(super) async fn write<T, E, F>(&self, lane: Lane, body: F) -> Result<T, E>
@@ -74,16 +100,16 @@ impl Writer {
             .boxed()
         });
         let outcome = match self {
-            Self::Sqlite { people, work } => {
+            Self::Sqlite { people, work, .. } => {
                 let (answer, waiting) = oneshot::channel();
                 let queue = if lane == Lane::People { people } else { work };
                 let gone = || E::from(StoreError::Unavailable("the writer has stopped".to_owned()));
                 queue.send(Unit { body, answer }).await.map_err(|_| gone())?;
                 waiting.await.map_err(|_| gone())?
             }
-            Self::Postgres { people, work, refusals } => {
+            Self::Postgres { people, work, refusals, statements } => {
                 let conn = if lane == Lane::People { people.clone() } else { work.clone() };
-                let target = Target { conn, refusals: refusals.clone() };
+                let target = Target { conn, refusals: refusals.clone(), statements: Arc::clone(statements) };
                 match tokio::spawn(run_postgres(target, body)).await {
                     Ok(outcome) => outcome,
                     Err(e) => Err(StoreError::Panicked(e.to_string())),
@@ -102,9 +128,15 @@ impl Writer {
 struct Target {
     conn: DatabaseConnection,
     refusals: Option<Arc<RefusalLog>>,
+    statements: Arc<AtomicU64>,
 }
 
 impl Target {
+    /// Of a transaction about to end.
+    fn count(&self, tx: &Tx) {
+        self.statements.fetch_add(tx.asked(), Ordering::Relaxed);
+    }
+
     async fn begin(&self) -> Result<Tx, StoreError> {
         Ok(Tx::new(begin(&self.conn).await?, self.refusals.clone()))
     }
@@ -113,6 +145,7 @@ impl Target {
 async fn run_postgres(target: Target, body: UnitBody) -> Result<UnitResult, StoreError> {
     let tx = target.begin().await?;
     let outcome = guarded(&tx, body).await;
+    target.count(&tx);
     let inner = tx.into_inner().expect("made from a transaction above");
     match outcome {
         Ok(Ok(value)) => {
@@ -203,6 +236,7 @@ async fn run_group(
             next = people.try_recv().or_else(|_| work.try_recv()).ok();
         }
     }
+    target.count(&tx);
     let inner = tx.into_inner().expect("made from a transaction above");
     let ended = match lost {
         None => inner.commit().await.map_err(|e| format!("commit failed: {e}")),

@@ -7,6 +7,7 @@ mod cli;
 mod connect;
 mod consents;
 mod contention;
+mod cost;
 mod correcting;
 mod daemon;
 mod december;
