@@ -109,6 +109,12 @@ fn effects(undo: &Undo) -> Vec<String> {
     if lines.is_empty() {
         lines.push("  no facts".to_owned());
     }
+    if undo.consents > 0 {
+        lines.push(format!(
+            "  {} lines of the ledger of consents, each by one that revokes it",
+            undo.consents
+        ));
+    }
     lines.push(format!("  {} names, of {} customers concerned", undo.names, undo.customers));
     if undo.facts_kept + undo.names_kept > 0 {
         lines.push(format!(

@@ -8,6 +8,7 @@ use super::{Db, StoreError, Tx};
 use domain::customer::identity::Kind;
 use domain::ids::{CustomerId, EventId};
 use domain::import::Giver;
+use domain::time::Instant;
 use sea_orm::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -143,6 +144,39 @@ pub async fn withdraw(tx: &Tx, import: &Import, events: &[Brought]) -> Result<()
     let messages = events.iter().map(|event| Arg::arg(&event.message_id)).collect();
     let sql = "DELETE FROM event_key WHERE source_id = $1 AND message_id IN ({in})";
     exec_in(tx, sql, args![import.source], messages).await.map(drop)
+}
+
+/// Lines of the ledger of consents that these events put there and that still count.
+pub async fn consents(db: &Db, import: &Import, events: &[Brought]) -> Result<Vec<i64>, StoreError> {
+    let customers: BTreeSet<CustomerId> = events.iter().map(|event| event.customer).collect();
+    let said: BTreeSet<&str> = events.iter().map(|event| event.message_id.as_str()).collect();
+    let sql = "SELECT c.id, c.evidence FROM consent c JOIN source s ON s.key = c.source \
+               WHERE s.id = $1 AND c.recorded_at = $2 AND c.revokes IS NULL \
+               AND NOT EXISTS (SELECT 1 FROM consent r WHERE r.revokes = c.id) AND c.customer_id IN ({in})";
+    let customers = customers.into_iter().map(Arg::arg).collect();
+    let mut lines = Vec::new();
+    for row in all_in(db, sql, args![import.source, import.received_at], customers).await? {
+        if said.contains(row.text("evidence")?.as_str()) {
+            lines.push(row.int("id")?);
+        }
+    }
+    Ok(lines)
+}
+
+/// Each of these lines gets one that revokes it; nothing of the ledger is removed.
+pub async fn revoke_consents(
+    tx: &Tx,
+    import: &Import,
+    lines: &[i64],
+    actor: &str,
+    now: Instant,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO consent (customer_id, origin_customer_id, channel, purpose, state, source, evidence, \
+               occurred_at, recorded_at, batch_id, revokes) \
+               SELECT customer_id, origin_customer_id, channel, purpose, 'revoked', $1, $2, $3, $3, batch_id, id \
+               FROM consent WHERE id IN ({in})";
+    let lines = lines.iter().map(|id| id.arg()).collect();
+    exec_in(tx, sql, args![actor, import.id.to_string(), now], lines).await.map(drop)
 }
 
 /// These rows of names go.

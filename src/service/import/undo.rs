@@ -29,6 +29,8 @@ pub struct Undo {
     pub facts: BTreeMap<String, u64>,
     /// Customers of whom facts go.
     pub customers: u64,
+    /// Lines of the ledger of consents that are revoked.
+    pub consents: u64,
     /// Names that go: nobody is known by them any more.
     pub names: u64,
     /// Facts that stay, since others have built upon them.
@@ -116,13 +118,14 @@ pub async fn undo(book: &Book, id: ImportId, actor: &str) -> Result<Undone, Serv
     let mut tally = Tally::default();
     let mut after = start(&import);
     loop {
-        let (import, seen) = (import.clone(), std::mem::take(&mut tally.customers));
+        let (import, by) = (import.clone(), actor.to_owned());
+        let seen = std::mem::take(&mut tally.customers);
         let (page, seen) = book
             .write(move |tx, now| {
                 Box::pin(async move {
                     clusters::close(tx).await?;
                     let page = Weighed::page(tx, &import, after, &seen).await?;
-                    take_back(tx, &import, &page, now).await?;
+                    take_back(tx, &import, &page, &by, now).await?;
                     Ok::<_, StoreError>((page, seen))
                 })
             })
@@ -133,7 +136,7 @@ pub async fn undo(book: &Book, id: ImportId, actor: &str) -> Result<Undone, Serv
         tally.add(page);
     }
     let (undo, by) = (tally.undo, actor.to_owned());
-    let detail = json!({ "facts": undo.facts, "names": undo.names, "facts_kept": undo.facts_kept, "names_kept": undo.names_kept });
+    let detail = json!({ "facts": undo.facts, "consents": undo.consents, "names": undo.names, "facts_kept": undo.facts_kept, "names_kept": undo.names_kept });
     book.write(move |tx, now| {
         Box::pin(async move {
             imports::end_undo(tx, id, now, &by).await?;
@@ -198,6 +201,8 @@ struct Weighed {
     kept: Vec<Kept>,
     /// All of these events' customers that weren't on a page before.
     customers: BTreeSet<CustomerId>,
+    /// Lines of the ledger of consents that are revoked.
+    consents: Vec<i64>,
     /// Rows of names that go.
     names: Vec<i64>,
     names_kept: u64,
@@ -226,6 +231,7 @@ impl Weighed {
                 }
             }
         }
+        let consents = withdrawal::consents(db, import, &going).await?;
         let heard = withdrawal::heard_since(db, import, &customers).await?;
         let (mut names, mut names_kept) = (Vec::new(), 0);
         for (customer, known) in withdrawal::names(db, import, &customers).await? {
@@ -238,12 +244,18 @@ impl Weighed {
             }
         }
         let merged = withdrawal::merged_by(db, import, &customers).await?;
-        Ok(Self { last, going, kept, customers, names, names_kept, merged })
+        Ok(Self { last, going, kept, customers, consents, names, names_kept, merged })
     }
 }
 
 /// Within a transaction that has closed the gates.
-async fn take_back(tx: &Tx, import: &Import, page: &Weighed, now: Instant) -> Result<(), StoreError> {
+async fn take_back(
+    tx: &Tx,
+    import: &Import,
+    page: &Weighed,
+    actor: &str,
+    now: Instant,
+) -> Result<(), StoreError> {
     let customers: BTreeSet<CustomerId> =
         page.going.iter().map(|event| event.customer).chain(page.customers.iter().copied()).collect();
     if customers.is_empty() {
@@ -252,6 +264,7 @@ async fn take_back(tx: &Tx, import: &Import, page: &Weighed, now: Instant) -> Re
     let epoch = meta::rule_epoch(tx).await?;
     wakes::set_due(tx, &customers, now, epoch, Due::AtOnce).await?;
     withdrawal::withdraw(tx, import, &page.going).await?;
+    withdrawal::revoke_consents(tx, import, &page.consents, actor, now).await?;
     withdrawal::remove_names(tx, &page.names).await?;
     let mut keys = Keys::new();
     for event in &page.going {
@@ -282,6 +295,7 @@ impl Tally {
         self.undo.facts_kept += page.kept.len() as u64;
         let room = SHOWN.saturating_sub(self.undo.kept.len());
         self.undo.kept.extend(page.kept.into_iter().take(room));
+        self.undo.consents += page.consents.len() as u64;
         self.undo.names += page.names.len() as u64;
         self.undo.names_kept += page.names_kept;
         self.undo.merged.extend(page.merged);

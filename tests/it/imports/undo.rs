@@ -59,6 +59,13 @@ async fn state(house: &House) -> Vec<String> {
         state.extend(house.lines(sql).await);
     }
     let whose = "JOIN identifier u ON u.customer_id = t.customer_id AND u.kind = 'user_id'";
+    let counts = "WHERE t.revokes IS NULL AND NOT EXISTS (SELECT 1 FROM consent r WHERE r.revokes = t.id)";
+    let sql = format!(
+        "SELECT u.value AS whose, t.channel, t.purpose, t.state, t.occurred_at FROM consent t {whose} {counts}"
+    );
+    let mut lines = house.lines(&sql).await;
+    lines.sort();
+    state.extend(lines.into_iter().map(|line| format!("consent: {line}")));
     for (table, columns) in [
         ("identifier", "t.kind, t.namespace, t.value"),
         ("contact_point", "t.channel, t.value, t.is_primary"),
@@ -89,7 +96,7 @@ fn people(side: &str, day: u32, range: std::ops::Range<u32>) -> Vec<Value> {
         .map(|n| {
             json!({"type": "identify", "messageId": format!("{side}-{n}"), "userId": format!("u{n}"),
                    "timestamp": format!("2011-11-{day:02}T00:00:00Z"),
-                   "traits": {"name": format!("{side} {n}"), "email": format!("{side}{n}@example.com"), "timezone": "Europe/Paris"}})
+                   "traits": {"consents": {"email": {"marketing": if side == "file" { "granted" } else { "denied" }}, "sms": {"survey": "granted"}}, "name": format!("{side} {n}"), "email": format!("{side}{n}@example.com"), "timezone": "Europe/Paris"}})
         })
         .collect()
 }
@@ -133,7 +140,7 @@ on_both_databases! {
             let id = bring(&undone, "file.ndjson", &file).await;
             assert_eq!(state(&undone).await, with, "seed {seed}");
             let undo = take_back(&undone, id).await;
-            assert_eq!((undo.facts_kept, undo.names_kept), (0, 0), "{undo:?}");
+            assert_eq!((undo.facts_kept, undo.names_kept, undo.consents), (0, 0, 6), "{undo:?}");
             // Whom the file alone knew is nobody's news now, and still the same.
             let (fourth, rest): (Vec<_>, Vec<_>) =
                 state(&undone).await.into_iter().partition(|line| line.contains(": u3|"));
