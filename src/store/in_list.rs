@@ -1,7 +1,8 @@
 //! Set-based statements over a list of values, and fresh ids for whole batches. No table is named here but
 //! the databases' own catalogues.
 
-use super::sql::{Row, args, array_kind, is_null, places};
+use super::bulk::{array_kind, is_null};
+use super::sql::{Row, args, places};
 use super::{Db, StoreError, Tx};
 use sea_orm::Value;
 

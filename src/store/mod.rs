@@ -8,6 +8,7 @@ pub mod agent_loads;
 pub mod audit;
 mod backup;
 pub mod blocked;
+mod bulk;
 pub mod calendars;
 pub mod callbacks;
 pub mod campaigns;
