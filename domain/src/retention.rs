@@ -17,6 +17,12 @@ stable_names! {
         AccessLog = "access_log",
         /// Idempotency keys go.
         Idempotency = "idempotency",
+        /// Who was heard of again, or was vetoed long ago, is off the list of those to be forgotten.
+        Unlist = "unlist",
+        /// Whom nobody has heard of for long is put on it.
+        List = "list",
+        /// Who was on it for long enough is forgotten.
+        Forget = "forget",
     }
 }
 

@@ -16,6 +16,7 @@ pub struct Model {
     pub done: String,
     pub begun_at: i64,
     pub finished_at: Option<i64>,
+    pub cursor_id: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -48,6 +48,7 @@ pub mod profile;
 pub mod quarantine;
 pub mod rate;
 pub mod refund;
+pub mod retention_person;
 pub mod review;
 pub mod rule_version;
 pub mod shift;

@@ -27,6 +27,7 @@ mod m20261122_000017_lists;
 mod m20261122_000018_import_undo;
 mod m20261122_000019_own_work;
 mod m20261122_000021_housekeeping;
+mod m20261122_000022_retention_list;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000018_import_undo::Migration),
             Box::new(m20261122_000019_own_work::Migration),
             Box::new(m20261122_000021_housekeeping::Migration),
+            Box::new(m20261122_000022_retention_list::Migration),
         ]
     }
 }

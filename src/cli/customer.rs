@@ -6,6 +6,7 @@ use super::identity::{Candidates, Merge, Set, Unmerge};
 use super::look::{AccessLog, Erase, Note, Search, Timeline};
 use super::output::FormatArg;
 use super::person::Export;
+use super::retention::Retention;
 use super::session::Global;
 use super::{explain_text, profile_text};
 use crate::service::ServiceError;
@@ -29,6 +30,8 @@ pub enum Customer {
     Unmerge(Unmerge),
     Candidates(Candidates),
     Set(Set),
+    #[command(subcommand)]
+    Retention(Retention),
 }
 
 /// Show a customer: numbers, tags with why, consents, touches; contact points masked
@@ -108,6 +111,7 @@ impl Customer {
             Self::Unmerge(unmerge) => unmerge.run(&session).await,
             Self::Candidates(candidates) => candidates.run(&session).await,
             Self::Set(set) => set.run(&session).await,
+            Self::Retention(retention) => retention.run(&session).await,
         }
     }
 }

@@ -67,7 +67,7 @@ fn status_text(status: &Status, zone: Tz) -> String {
         });
     }
     lines.extend(status.unfinished_imports.iter().map(|left| format!("unfinished   {}", unfinished(left))));
-    lines.extend(status.alerts.iter().map(|alert| format!("look into    {}", alerted(alert))));
+    lines.extend(status.alerts.iter().map(|alert| format!("look into    {}", alerted(alert, zone))));
     if status.keys == 0 {
         lines.push("no API key yet: kinkeeper key create --role ingest".to_owned());
     }
@@ -81,13 +81,19 @@ fn status_text(status: &Status, zone: Tz) -> String {
     lines.join("\n")
 }
 
-fn alerted(alert: &Alert) -> String {
+fn alerted(alert: &Alert, zone: Tz) -> String {
     match alert {
         Alert::ManyProfiles(ManyProfiles { actor, profiles }) => {
             format!("{actor} viewed {profiles} profiles within an hour, beside their own work")
         }
         Alert::QuarantineWaits { events, days } => {
             format!("{events} refused events wait for more than {days} days: kinkeeper quarantine list")
+        }
+        Alert::PeopleToForget { people, first_at } => {
+            let first = wall(*first_at, zone);
+            format!(
+                "{people} people are to be forgotten, the first at {first}: kinkeeper customer retention list"
+            )
         }
     }
 }

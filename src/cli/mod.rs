@@ -27,6 +27,7 @@ pub mod profile_text;
 mod quarantine;
 mod reachability;
 mod rebuild;
+mod retention;
 mod serve;
 mod session;
 mod staff;

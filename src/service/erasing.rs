@@ -2,6 +2,7 @@
 //! mails kept as files; sums stay under a number. What could reach them is suppressed, what still comes of them is
 //! dropped, and a restored copy forgets them again. Doing it twice changes nothing.
 
+use super::secrets::Secrets;
 use super::{Book, ServiceError};
 use crate::delivery::file;
 use crate::delivery::message::MessageId;
@@ -43,41 +44,51 @@ pub async fn erase(
         return Err(ServiceError::invalid("reason", "missing", "say why, for those who will ask"));
     }
     let (secrets, actor) = (book.secrets.clone(), actor.to_owned());
-    let (mut erased, sent) = book
-        .write(move |tx, now| {
-            Box::pin(async move {
-                clusters::close(tx).await?;
-                let row = customers::list(tx, &[customer]).await?.remove(&customer);
-                let row = row.ok_or_else(|| ServiceError::NotFound(format!("the customer {customer}")))?;
-                let canonical = row.merged_into.unwrap_or(customer);
-                let cluster = cluster(tx, canonical).await?;
-                contact::lock(tx, &cluster).await?;
-                let known = erasure::known(tx, &cluster).await?;
-                if let Some(erased_at) = row.erased_at {
-                    let (suppressed, mails_removed) = (0, 0);
-                    let done =
-                        Erased { customer: canonical, erased_at, suppressed, mails_removed, already: true };
-                    return Ok((done, known.mails));
-                }
-                let hashes = known
-                    .contacts
-                    .iter()
-                    .map(|(channel, value)| (channel.clone(), secrets.contact_hash(channel, value)));
-                let gone = Gone { names: erasure::hashes(tx, &known).await?, contacts: hashes.collect() };
-                let suppressed = gone.contacts.len();
-                let subject = Subject { canonical, cluster, since: row.created_at, at: now };
-                forget(tx, &subject, &known, gone, &actor, &reason, now).await?;
-                let done = Erased {
-                    customer: canonical,
-                    erased_at: now,
-                    suppressed,
-                    mails_removed: 0,
-                    already: false,
-                };
-                Ok::<_, ServiceError>((done, known.mails))
-            })
-        })
-        .await?;
+    let erased = book.write(move |tx, now| {
+        Box::pin(async move { erase_in(tx, &secrets, customer, &reason, &actor, now).await })
+    });
+    let (erased, sent) = erased.await?;
+    remove_mails(book, erased, sent).await
+}
+
+/// As [`erase`], within the caller's transaction; gives the ids of the mails to remove once it is committed.
+pub(super) async fn erase_in(
+    tx: &Tx,
+    secrets: &Secrets,
+    customer: CustomerId,
+    reason: &str,
+    actor: &str,
+    now: Instant,
+) -> Result<(Erased, Vec<String>), ServiceError> {
+    clusters::close(tx).await?;
+    let row = customers::list(tx, &[customer]).await?.remove(&customer);
+    let row = row.ok_or_else(|| ServiceError::NotFound(format!("the customer {customer}")))?;
+    let canonical = row.merged_into.unwrap_or(customer);
+    let cluster = cluster(tx, canonical).await?;
+    contact::lock(tx, &cluster).await?;
+    let known = erasure::known(tx, &cluster).await?;
+    if let Some(erased_at) = row.erased_at {
+        let (suppressed, mails_removed) = (0, 0);
+        let done = Erased { customer: canonical, erased_at, suppressed, mails_removed, already: true };
+        return Ok((done, known.mails));
+    }
+    let hashes =
+        known.contacts.iter().map(|(channel, value)| (channel.clone(), secrets.contact_hash(channel, value)));
+    let gone = Gone { names: erasure::hashes(tx, &known).await?, contacts: hashes.collect() };
+    let suppressed = gone.contacts.len();
+    let subject = Subject { canonical, cluster, since: row.created_at, at: now };
+    forget(tx, &subject, &known, gone, actor, reason, now).await?;
+    let done = Erased { customer: canonical, erased_at: now, suppressed, mails_removed: 0, already: false };
+    Ok::<_, ServiceError>((done, known.mails))
+}
+
+/// Removes the mails kept as files of somebody the book has forgotten.
+pub(super) async fn remove_mails(
+    book: &Book,
+    mut erased: Erased,
+    sent: Vec<String>,
+) -> Result<Erased, ServiceError> {
+    let customer = erased.customer;
     // The book has forgotten them; a file that can't be removed is told, and a second call tries again.
     // Only what has an id of this kind was ever handed over.
     let sent: Vec<MessageId> = sent.iter().filter_map(|id| MessageId::bracketed(id).ok()).collect();

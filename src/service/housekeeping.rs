@@ -2,7 +2,7 @@
 //! daemons may do pages; each holds the day's row meanwhile, and whoever is killed between two leaves the next to others.
 //! What it came to is one row of the audit log a day, if there was anything.
 
-use super::{Book, ServiceError};
+use super::{Book, ServiceError, retention};
 use crate::delivery::file::{self, Expired};
 use crate::settings::RetentionSettings;
 use crate::store::housekeeping::{self as rows, Page, Round, Standing};
@@ -29,15 +29,18 @@ async fn standing(book: &Book) -> Result<Standing, ServiceError> {
 pub async fn do_page(book: &Book, now: Instant, limit: i64) -> Result<u64, ServiceError> {
     let (today, keep) = (now.local_date(standing(book).await?.zone), book.retention);
     let open = rows::find_open(book.store.reader()).await?;
-    // Files aren't the database's: they go before it says so.
-    let files = match open {
-        Some(Round { step: Step::Mails, .. }) => Some(expire_mails(book, now, limit).await?),
+    // Files aren't the database's: they go before it says so. Each person is forgotten in a transaction of their own.
+    let before = match open.map(|round| round.step) {
+        Some(Step::Mails) => Some((Step::Mails, expire_mails(book, now, limit).await?)),
+        Some(Step::Forget) => Some((Step::Forget, retention::forget_due(book, today, now, limit).await?)),
         _ => None,
     };
     let page = book.store.write(Lane::Work, move |tx| {
         Box::pin(async move {
             let Some(mut round) = rows::open(tx, today, now).await? else { return Ok(0) };
-            let Some(page) = remove(tx, round.step, &keep, files, now, limit).await? else { return Ok(0) };
+            let Some(page) = remove(tx, &mut round, &keep, before, now, limit).await? else {
+                return Ok(0);
+            };
             if page.gone > 0 {
                 *round.done.entry(round.step.as_str().to_owned()).or_default() += page.gone;
             }
@@ -54,20 +57,24 @@ pub async fn do_page(book: &Book, now: Instant, limit: i64) -> Result<u64, Servi
 
 async fn remove(
     tx: &Tx,
-    step: Step,
+    round: &mut Round,
     keep: &RetentionSettings,
-    files: Option<Page>,
+    before: Option<(Step, Page)>,
     now: Instant,
     limit: i64,
 ) -> Result<Option<Page>, StoreError> {
     let until = |days| gone_until(now, days);
-    let page = match step {
-        // Somebody else came to this step meanwhile: theirs is the next page.
-        Step::Mails => return Ok(files),
+    let page = match round.step {
+        // Unless somebody else came to this step meanwhile: then theirs is the next page.
+        step @ (Step::Mails | Step::Forget) => {
+            return Ok(before.filter(|(done, _)| *done == step).map(|(_, page)| page));
+        }
         Step::Quarantine => rows::empty_quarantine(tx, until(keep.quarantine_days), limit).await?,
         Step::Raw => rows::hash_raw(tx, until(keep.raw_days), limit).await?,
         Step::AccessLog => rows::delete_looks(tx, until(keep.access_log_days), limit).await?,
         Step::Idempotency => rows::delete_keys(tx, until(keep.idempotency_days), limit).await?,
+        Step::Unlist => retention::unlist_page(tx, round, keep, now, limit).await?,
+        Step::List => retention::list_page(tx, round, keep, now, limit).await?,
     };
     Ok(Some(page))
 }

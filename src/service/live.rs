@@ -6,8 +6,8 @@ use super::{Book, ServiceError};
 use crate::store::overview::{self, Counts, SlotAhead};
 use crate::store::stops::{self, StopRow, StopScope};
 use crate::store::{
-    ClockKind, StoreError, Tx, audit, campaigns, housekeeping, keys, meta, send_gate, set_aside, shifts,
-    waiting,
+    ClockKind, StoreError, Tx, audit, campaigns, housekeeping, keys, meta, retention, send_gate, set_aside,
+    shifts, waiting,
 };
 use domain::campaign::definition::Channel;
 use domain::problem::nearest;
@@ -212,6 +212,8 @@ pub enum Alert {
     ManyProfiles(ManyProfiles),
     /// Refused events that wait for a person for longer than decided ones are kept.
     QuarantineWaits { events: i64, days: u32 },
+    /// Nobody has heard of them for long; they are forgotten from `first_at` on, unless somebody vetoes it.
+    PeopleToForget { people: i64, first_at: Instant },
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -276,6 +278,9 @@ async fn alerts(book: &Book, now: Instant) -> Result<Vec<Alert>, StoreError> {
     let events = housekeeping::count_waiting(book.store.reader(), gone_until(now, days)).await?;
     if events > 0 {
         alerts.push(Alert::QuarantineWaits { events, days });
+    }
+    if let Some((people, first_at)) = retention::ahead(book.store.reader()).await? {
+        alerts.push(Alert::PeopleToForget { people, first_at });
     }
     Ok(alerts)
 }

@@ -38,6 +38,7 @@ pub mod quarantine;
 pub mod reachability;
 pub mod rebuild;
 pub mod report;
+pub mod retention;
 pub mod revealing;
 pub mod search;
 pub mod secrets;

@@ -13,6 +13,10 @@ pub struct RetentionSettings {
     pub raw_days: u32,
     pub access_log_days: u32,
     pub idempotency_days: u32,
+    /// People without order, contact or consent; 0: for good.
+    pub people_days: u32,
+    /// How long they stand on the list before they are forgotten.
+    pub veto_days: u32,
 }
 
 const LONGEST: u32 = 36_500;
@@ -25,12 +29,16 @@ impl RetentionSettings {
         let raw_days = days("raw");
         let access_log_days = days("access_log");
         let idempotency_days = days("idempotency");
+        let veto_days = days("veto");
+        let people_days = r.number("retention.people_days", 0..=LONGEST);
         Some(Self {
             quarantine_days: quarantine_days?,
             mails_days: mails_days?,
             raw_days: raw_days?,
             access_log_days: access_log_days?,
             idempotency_days: idempotency_days?,
+            people_days: people_days?,
+            veto_days: veto_days?,
         })
     }
 }

@@ -55,7 +55,15 @@ pub async fn known(db: &Db, cluster: &[CustomerId]) -> Result<Known, StoreError>
 pub async fn forget(tx: &Tx, cluster: &[CustomerId], known: &Known, now: Instant) -> Result<(), StoreError> {
     begin_overwriting(tx).await?;
     end_waiting(tx, cluster, now).await?;
-    for table in ["customer_personal", "event_personal", "contact_point", "name_part", "note", "identifier"] {
+    for table in [
+        "customer_personal",
+        "event_personal",
+        "contact_point",
+        "name_part",
+        "note",
+        "identifier",
+        "retention_person",
+    ] {
         exec_in(tx, &format!("DELETE FROM {table} WHERE customer_id IN ({{in}})"), vec![], keys(cluster))
             .await?;
     }

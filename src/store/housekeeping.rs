@@ -19,6 +19,8 @@ pub struct Round {
     /// Local date of the shop.
     pub day: NaiveDate,
     pub step: Step,
+    /// Behind which customer the step goes on.
+    pub cursor: i64,
     /// How much went so far, by step.
     pub done: BTreeMap<String, i64>,
 }
@@ -35,11 +37,12 @@ fn read(row: &Row) -> Result<Round, StoreError> {
     let id = row.int("id")?;
     let day = word("housekeeping", "day", id, &row.text("day")?, |text| text.parse().ok())?;
     let step = word("housekeeping", "step", id, &row.text("step")?, Step::parse)?;
-    Ok(Round { id, day, step, done: json("housekeeping", "done", id, &row.text("done")?)? })
+    let cursor = row.int("cursor_id")?;
+    Ok(Round { id, day, step, cursor, done: json("housekeeping", "done", id, &row.text("done")?)? })
 }
 
 const OPEN: &str =
-    "SELECT id, day, step, done FROM housekeeping WHERE finished_at IS NULL ORDER BY day LIMIT 1";
+    "SELECT id, day, step, cursor_id, done FROM housekeeping WHERE finished_at IS NULL ORDER BY day LIMIT 1";
 
 /// The earliest day that isn't finished.
 pub async fn find_open(db: &Db) -> Result<Option<Round>, StoreError> {
@@ -94,8 +97,9 @@ pub async fn open(tx: &Tx, today: NaiveDate, now: Instant) -> Result<Option<Roun
 pub async fn save(tx: &Tx, round: &Round, step: Option<Step>, now: Instant) -> Result<(), StoreError> {
     let done = serde_json::to_string(&round.done).expect("numbers by name are JSON");
     let finished_at = if step.is_none() { Some(now) } else { None };
-    let sql = "UPDATE housekeeping SET step = $1, done = $2, finished_at = $3 WHERE id = $4";
-    let values = args![step.map(|step| step.as_str().to_owned()), done, finished_at, round.id];
+    let cursor = if step == Some(round.step) { round.cursor } else { 0 };
+    let sql = "UPDATE housekeeping SET step = $1, done = $2, finished_at = $3, cursor_id = $4 WHERE id = $5";
+    let values = args![step.map(|step| step.as_str().to_owned()), done, finished_at, cursor, round.id];
     tx.exec_one("a day's housekeeping", sql, values).await
 }
 

@@ -57,6 +57,7 @@ pub mod report;
 pub mod resolution;
 pub mod restate;
 pub mod restore;
+pub mod retention;
 pub mod send_gate;
 pub mod set_aside;
 pub mod shifts;

@@ -328,6 +328,7 @@ pub const BOOKKEEPING: &[&str] = &[
     "contact_ledger",
     "customer_due",
     "merge_candidate",
+    "retention_person",
     "name_part",
     "occasion_contact",
     "trigger_queue",

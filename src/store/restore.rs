@@ -111,6 +111,8 @@ async fn prepare(file: &Path, part: &Path, by: &Restoring) -> Result<(), StoreEr
         stopped_at: copy.at,
     };
     stops::stop(&tx, stop).await?;
+    // Vetoes since the copy aren't in it: whoever was to be forgotten is listed anew, for as long as before.
+    tx.exec("DELETE FROM retention_person WHERE vetoed_at IS NULL", vec![]).await?;
     meta::raise_restore_epoch(&tx).await?;
     let detail = serde_json::json!({ "copied_at": copy.at });
     let (actor, action, subject) = (by.actor.clone(), "book.restored".to_owned(), "book".to_owned());

@@ -1,5 +1,6 @@
 //! Housekeeping: what was kept long enough goes on its day and not before, once, whoever does it and whoever is killed.
 
+mod people;
 mod scene;
 
 use crate::erasing::{files_with, found, tell};

@@ -64,5 +64,6 @@ pub const FOLDED: &[&str] = &["contact_made", "feedback", "orders", "refund", "r
 pub const ANEW: &[&str] =
     &["contact_point", "customer_due", "customer_personal", "name_part", "profile", "tag_current"];
 
-/// Stays as it was written: what was decided for each customer, and who looked at whom. Never rewritten.
-pub const STAYS: &[&str] = &["access_log", "tag_history"];
+/// Stays as it was written: what was decided for each customer, and who looked at whom. Never rewritten. Whoever isn't
+/// themselves any more is taken off the list of those to be forgotten by the housekeeper.
+pub const STAYS: &[&str] = &["access_log", "retention_person", "tag_history"];
