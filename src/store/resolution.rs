@@ -220,10 +220,10 @@ async fn load(tx: &Tx, named: &[Vec<Name>], about: Option<CustomerId>) -> Result
 }
 
 async fn load_exclusive(tx: &Tx, known: &mut Known, unsure: BTreeSet<CustomerId>) -> Result<(), StoreError> {
-    let sql = "SELECT customer_id, kind, namespace FROM identifier WHERE kind IN ('user_id', 'external') \
-               AND customer_id IN ({in})";
+    // Of every kind: a condition on it would tempt PostgreSQL to read all names of the kind.
+    let sql = "SELECT customer_id, kind, namespace FROM identifier WHERE customer_id IN ({in})";
     for row in all_in(tx, sql, vec![], unsure.into_iter().map(Arg::arg).collect()).await? {
-        if let Some(kind) = Kind::parse(&row.text("kind")?) {
+        if let Some(kind) = Kind::parse(&row.text("kind")?).filter(|kind| kind.is_exclusive()) {
             known.is_known_by(CustomerId(row.int("customer_id")?), kind, &row.text("namespace")?);
         }
     }
