@@ -235,16 +235,20 @@ pub async fn find(db: &Db, import: ImportId) -> Result<Option<Import>, StoreErro
     db.one(&sql, args![import]).await?.as_ref().map(read).transpose()
 }
 
-/// From now on it is being taken back: nobody goes on with it. Fails if somebody works on it or took it back.
+/// From now on it is being taken back: nobody goes on with it. Gives it as it stands then; `None` if somebody works on it or
+/// took it back.
 pub async fn begin_undo(
     tx: &Tx,
     import: ImportId,
     at: Instant,
     machine: MachineInstant,
-) -> Result<(), StoreError> {
-    let sql = "UPDATE import_batch SET undo_begun_at = COALESCE(undo_begun_at, $1), finished_at = COALESCE(finished_at, $1), \
-               leased_until = NULL WHERE id = $2 AND undone_at IS NULL AND (leased_until IS NULL OR leased_until <= $3)";
-    tx.exec_one("taking an import back", sql, args![at, import, machine]).await
+) -> Result<Option<Import>, StoreError> {
+    let sql = format!(
+        "UPDATE import_batch SET undo_begun_at = COALESCE(undo_begun_at, $1), finished_at = COALESCE(finished_at, $1), \
+         leased_until = NULL WHERE id = $2 AND undone_at IS NULL AND (leased_until IS NULL OR leased_until <= $3) \
+         RETURNING {SELECTED}"
+    );
+    tx.one(&sql, args![at, import, machine]).await?.as_ref().map(read).transpose()
 }
 
 pub async fn end_undo(tx: &Tx, import: ImportId, at: Instant, by: &str) -> Result<(), StoreError> {

@@ -103,18 +103,19 @@ pub async fn undo(book: &Book, id: ImportId, actor: &str) -> Result<Undone, Serv
         return Err(ServiceError::Conflict(fixed));
     }
     let by = actor.to_owned();
+    // As it stands from now on: until here another slice of it may have come in.
     let begun = book.write(move |tx, now| {
         Box::pin(async move {
-            imports::begin_undo(tx, id, now, machine).await?;
-            record(tx, now, by, "import.undo_begun", id, json!({})).await
+            let begun = imports::begin_undo(tx, id, now, machine).await?;
+            record(tx, now, by, "import.undo_begun", id, json!({})).await?;
+            begun.ok_or_else(|| {
+                ServiceError::Conflict(format!(
+                    "{id} is being imported or taken back just now; wait for its end, or stop it first"
+                ))
+            })
         })
     });
-    begun.await.map_err(|error| match error {
-        StoreError::RowsAffected { .. } => ServiceError::Conflict(format!(
-            "{id} is being imported just now; wait for its end, or stop it first"
-        )),
-        other => other.into(),
-    })?;
+    let import = begun.await?;
     let mut tally = Tally::default();
     let mut after = start(&import);
     loop {

@@ -220,6 +220,11 @@ on_both_databases! {
         exec(app, "UPDATE clock SET now_at = $1", week + Span::micros(1)).await;
         assert!(refused(undo(second).await.expect_err("late")).contains("for 7 days"));
         exec(app, "UPDATE clock SET now_at = $1", week).await;
+        // Whoever imports it keeps it, until their lease is over.
+        exec(app, "UPDATE import_batch SET leased_until = $1 WHERE file_name = '2.ndjson'", at("2200-01-01T00:00:00Z")).await;
+        assert!(refused(undo(second).await.expect_err("under way")).contains("is being imported"));
+        assert_eq!(house.lines("SELECT COUNT(*) AS n FROM audit WHERE action = 'import.undo_begun'").await, ["1"]);
+        exec(app, "UPDATE import_batch SET leased_until = $1 WHERE file_name = '2.ndjson'", at("2000-01-01T00:00:00Z")).await;
         // Whoever died in the midst of it goes on, however late.
         exec(app, "UPDATE import_batch SET undo_begun_at = $1 WHERE file_name = '2.ndjson'", week).await;
         exec(app, "UPDATE clock SET now_at = $1", week + Span::days(9)).await;
