@@ -259,20 +259,22 @@ pub(super) async fn write_tags(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(
     Ok(())
 }
 
+/// What an entry of the ledger of tags says, for whoever writes one.
+pub(super) const HISTORY: [&str; 11] = [
+    "customer_id",
+    "key",
+    "from_value",
+    "to_value",
+    "since",
+    "as_of",
+    "recorded_at",
+    "cause",
+    "historical",
+    "rule_version",
+    "evidence",
+];
+
 async fn write_history(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(), StoreError> {
-    let columns = [
-        "customer_id",
-        "key",
-        "from_value",
-        "to_value",
-        "since",
-        "as_of",
-        "recorded_at",
-        "cause",
-        "historical",
-        "rule_version",
-        "evidence",
-    ];
     let rows = kept
         .iter()
         .flat_map(|k| k.changes.iter().map(move |change| (k.claimed.key, change)))
@@ -292,7 +294,7 @@ async fn write_history(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(), Store
             ]
         })
         .collect();
-    tx.insert_many("tag_history", &columns, rows, "").await?;
+    tx.insert_many("tag_history", &HISTORY, rows, "").await?;
     Ok(())
 }
 

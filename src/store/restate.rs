@@ -2,7 +2,7 @@
 //! anew and starts nothing. What should stand is the domain's word.
 
 use super::in_list::all_in;
-use super::keeping::{Kept, write_profiles, write_tags};
+use super::keeping::{HISTORY, Kept, write_profiles, write_tags};
 use super::sql::{Arg, Row, args, json, word};
 use super::{Db, StoreError, Tx};
 use domain::customer::{AccountKind, Profile};
@@ -153,19 +153,6 @@ pub async fn write(
     };
     let tail = "ON CONFLICT (customer_id) DO UPDATE SET due_at = excluded.due_at";
     tx.insert_many("customer_due", &columns, kept.iter().map(due).collect(), tail).await?;
-    let columns = [
-        "customer_id",
-        "key",
-        "from_value",
-        "to_value",
-        "since",
-        "as_of",
-        "recorded_at",
-        "cause",
-        "historical",
-        "rule_version",
-        "evidence",
-    ];
     let rows = corrected
         .into_iter()
         .map(|c| {
@@ -184,5 +171,5 @@ pub async fn write(
             ]
         })
         .collect();
-    tx.insert_many("tag_history", &columns, rows, "").await.map(drop)
+    tx.insert_many("tag_history", &HISTORY, rows, "").await.map(drop)
 }

@@ -8,11 +8,9 @@ use domain::ids::{ConsentBatchId, CustomerId};
 use domain::time::Instant;
 use kinkeeper::service::consents::{self, Preview, Said, Signed};
 use kinkeeper::service::import::FormSaid;
-use kinkeeper::service::ingest::{self, Batch};
 use kinkeeper::service::profile::{IdentifierKind, find, profile};
 use kinkeeper::service::{ServiceError, identity};
 use kinkeeper::store::contact;
-use kinkeeper::store::{Lane, StoreError, shops, sources};
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
@@ -20,20 +18,7 @@ use serde_json::{Value, json};
 const NOW: &str = "clock=2026-09-25T10:00:00+08:00";
 
 async fn send(house: &House, events: Vec<Value>) {
-    let book = &house.app.book;
-    let shop_key = book.shop_key.clone();
-    let source: Result<_, StoreError> = book
-        .store
-        .write(Lane::People, move |tx| {
-            Box::pin(async move {
-                let shop = shops::find(tx, &shop_key).await?.expect("a new book has its shop");
-                sources::ensure(tx, "api", shop.id, sources::kind::API).await
-            })
-        })
-        .await;
-    let batch = Batch { source: source.expect("a source"), received_at: None, historical: false, events };
-    let receipt = ingest::accept(&book.store, batch).await.expect("taken in");
-    assert_eq!(receipt.rejected, vec![]);
+    house.send(events).await;
 }
 
 fn person(user: &str, traits: Value) -> Value {

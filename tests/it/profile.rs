@@ -5,10 +5,9 @@ use crate::support::door::{ask, key, put_sal};
 use crate::support::{book::House, on_both_databases};
 use domain::ids::CustomerId;
 use kinkeeper::cli::profile_text::render;
-use kinkeeper::service::ingest::{self, Batch};
 use kinkeeper::service::profile::{IdentifierKind, ProfileView, find, profile};
 use kinkeeper::store::suppressions::{self, SuppressionRow};
-use kinkeeper::store::{Lane, StoreError, shops, sources};
+use kinkeeper::store::{Lane, StoreError};
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
@@ -16,20 +15,7 @@ use serde_json::{Value, json};
 const NOW: &str = "clock=2026-09-25T10:00:00+08:00";
 
 async fn accept(house: &House, events: Vec<Value>) {
-    let book = &house.app.book;
-    let shop_key = book.shop_key.clone();
-    let source: Result<_, StoreError> = book
-        .store
-        .write(Lane::People, move |tx| {
-            Box::pin(async move {
-                let shop = shops::find(tx, &shop_key).await?.expect("a new book has its shop");
-                sources::ensure(tx, "api", shop.id, sources::kind::API).await
-            })
-        })
-        .await;
-    let batch = Batch { source: source.expect("a source"), received_at: None, historical: false, events };
-    let receipt = ingest::accept(&book.store, batch).await.expect("taken in");
-    assert_eq!(receipt.rejected, vec![], "every event of the test is good");
+    house.send(events).await;
     house.app.engine().drain_all().await.expect("kept");
 }
 

@@ -9,9 +9,7 @@ mod resolving;
 
 use crate::support::book::House;
 use domain::ids::CustomerId;
-use kinkeeper::service::ingest::{self, Batch};
 use kinkeeper::service::profile::{IdentifierKind, find};
-use kinkeeper::store::{Lane, StoreError, shops, sources};
 use sea_orm::{ConnectionTrait, QueryResult, Statement};
 use serde_json::{Value, json};
 
@@ -20,20 +18,7 @@ const NOW: &str = "clock=2026-09-25T10:00:00+08:00";
 
 /// Sends events by the front door and leaves the keeper's work undone.
 async fn send(house: &House, events: Vec<Value>) {
-    let book = &house.app.book;
-    let shop_key = book.shop_key.clone();
-    let source: Result<_, StoreError> = book
-        .store
-        .write(Lane::People, move |tx| {
-            Box::pin(async move {
-                let shop = shops::find(tx, &shop_key).await?.expect("a new book has its shop");
-                sources::ensure(tx, "api", shop.id, sources::kind::API).await
-            })
-        })
-        .await;
-    let batch = Batch { source: source.expect("a source"), received_at: None, historical: false, events };
-    let receipt = ingest::accept(&book.store, batch).await.expect("taken in");
-    assert_eq!(receipt.rejected, vec![], "every event of the test is good");
+    house.send(events).await;
 }
 
 async fn keep(house: &House) {

@@ -6,6 +6,7 @@ use super::postgres::Cluster;
 use domain::ids::{ShopId, SourceId};
 use domain::time::{Clock, Instant, MachineInstant, Span};
 use kinkeeper::app::App;
+use kinkeeper::service::ingest::{self, Batch};
 use kinkeeper::settings::{Settings, Sources};
 use kinkeeper::store::{Lane, MachineTime, Open, Schema, Store, StoreError, Timeouts, sources};
 use kinkeeper::system::SeededEntropy;
@@ -213,6 +214,14 @@ impl House {
         Self { app, folder, database }
     }
 
+    /// Sends events by the front door, all of them good, and leaves the keeper's work undone.
+    pub async fn send(&self, events: Vec<serde_json::Value>) {
+        let source = source(&self.app, "api").await;
+        let batch = Batch { source, received_at: None, historical: false, events };
+        let receipt = ingest::accept(&self.app.book.store, batch).await.expect("taken in");
+        assert_eq!(receipt.rejected, vec![], "every event of the test is good");
+    }
+
     /// The rows of a query of texts and integers, as lines.
     pub async fn lines(&self, sql: &str) -> Vec<String> {
         let db = self.app.book.store.reader();
@@ -243,6 +252,10 @@ pub fn house_settings(folder: &Path, url: &str, overrides: &[&str]) -> Settings 
 
 /// The source of facts that a test's own senders use, made on first use.
 pub async fn source_of_facts(app: &App) -> SourceId {
+    source(app, "test").await
+}
+
+async fn source(app: &App, key: &'static str) -> SourceId {
     let shop = app.book.shop_key.clone();
     let made: Result<SourceId, StoreError> = app
         .book
@@ -253,7 +266,7 @@ pub async fn source_of_facts(app: &App) -> SourceId {
                 let statement = Statement::from_sql_and_values(tx.get_database_backend(), sql, [shop.into()]);
                 let row = tx.query_one_raw(statement).await?.expect("opening a book makes its shop");
                 let shop = ShopId(row.try_get_by_index(0)?);
-                sources::ensure(tx, "test", shop, sources::kind::API).await
+                sources::ensure(tx, key, shop, sources::kind::API).await
             })
         })
         .await;
