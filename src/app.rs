@@ -208,6 +208,7 @@ impl App {
         let shop = shop::shop(&self.book).await?;
         let mut differing = shop::contradictions(&shop, &self.settings.shop);
         differing.retain(|problem| matches!(problem.at.as_str(), "shop.timezone" | "shop.currency"));
+        differing.extend(shop::not_the_base(&self.book).await?);
         if differing.is_empty() { Ok(()) } else { Err(ServiceError::Invalid(differing)) }
     }
 

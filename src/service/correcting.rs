@@ -128,7 +128,8 @@ async fn write(
     let canonical = row.merged_into.unwrap_or(customer);
     let shop = shops::find_by_id(tx, row.shop).await?;
     let shop = shop.ok_or_else(|| ServiceError::Internal(format!("{customer} is of no shop")))?;
-    let context = Context { zone: shop.shop.zone, currency: shop.shop.currency, clock: Some(now) };
+    let context =
+        Context { zone: shop.shop.zone, currency: shop.shop.currency, base: shop.base, clock: Some(now) };
     let correction =
         Correction::read(&wanted.set, &wanted.unset, now, &context).map_err(ServiceError::Invalid)?;
     let cluster = cluster(tx, canonical).await?;

@@ -49,10 +49,10 @@ pub async fn make(book: &Book, id: CustomerId, actor: &str) -> Result<PersonalCo
             "{id} was erased at {at}; nothing personal is held any more"
         )));
     }
-    let shop = shops::find_by_id(db, row.shop).await?.map(|found| found.shop);
+    let shop = shops::find_by_id(db, row.shop).await?;
     let shop = shop.ok_or_else(|| ServiceError::NotFound(format!("the shop of {id}")))?;
     let cluster = erasing::cluster(db, canonical).await?;
-    let money = |minor: i64| json!(Money { minor, currency: shop.currency });
+    let money = |minor: i64| json!(Money { minor, currency: shop.base });
     let mut held = Map::new();
     for section in SECTIONS {
         let mut rows = personal_copy::rows(db, section, &cluster, &money).await?;
@@ -66,11 +66,11 @@ pub async fn make(book: &Book, id: CustomerId, actor: &str) -> Result<PersonalCo
     looking::note(book, actor, Act::Exported, Some(canonical), json!({})).await?;
     Ok(PersonalCopy {
         customer: canonical,
-        shop: shop.name,
+        shop: shop.shop.name,
         as_of: book.now().await?,
         held,
-        locale: row.locale.unwrap_or(shop.locale),
-        zone: row.zone.unwrap_or(shop.zone),
+        locale: row.locale.unwrap_or(shop.shop.locale),
+        zone: row.zone.unwrap_or(shop.shop.zone),
     })
 }
 

@@ -143,7 +143,7 @@ async fn lines(book: &Book, rows: Vec<ProfileRow>) -> Result<Vec<ProfileLine>, S
         .into_iter()
         .map(|row| {
             let tags = of(row.id);
-            ProfileLine::of(row, tags, shop.shop.currency)
+            ProfileLine::of(row, tags, shop.base)
         })
         .collect())
 }

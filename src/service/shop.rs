@@ -18,6 +18,22 @@ pub(super) async fn row(book: &Book) -> Result<ShopRow, ServiceError> {
     row.ok_or_else(|| ServiceError::Internal(format!("shop {} is not in the book", book.shop_key)))
 }
 
+/// A problem where the settings name a shop whose amounts aren't in what the book counts in: thresholds and limits
+/// would be read in its currency.
+pub async fn not_the_base(book: &Book) -> Result<Option<Problem>, ServiceError> {
+    let ShopRow { shop, base, .. } = row(book).await?;
+    if shop.currency == base {
+        return Ok(None);
+    }
+    let first = shops::first(book.store.reader()).await?.map(|first| first.shop.key).unwrap_or_default();
+    let detail = format!(
+        "{} sells in {}, but this book counts in {base}, the currency of {first}, which it was founded with; name \
+         {first} here. What {} says is taken over into {base} at each day's rate",
+        shop.key, shop.currency, shop.key
+    );
+    Ok(Some(Problem::new("shop.key", "not_the_base", detail)))
+}
+
 /// Where the settings say something else than the book, which was founded under other ones or declared otherwise
 /// since. The book's word holds: changing a zone or a currency in passing would falsify what was decided under it.
 pub fn contradictions(shop: &Shop, settings: &ShopSettings) -> Vec<Problem> {

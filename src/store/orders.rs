@@ -209,7 +209,7 @@ async fn upsert(tx: &Tx, shop: &ShopRow, changes: BTreeMap<String, OrderChange>)
                 change.cancelled_at,
                 version.total_minor,
                 0_i64,
-                shop.shop.currency.as_str(),
+                shop.base.as_str(),
                 foreign_currency,
                 foreign_minor,
                 rate,

@@ -12,7 +12,7 @@ pub struct Shop {
     pub key: String,
     pub name: String,
     pub zone: Tz,
-    /// The base currency of aggregates and thresholds.
+    /// Of amounts that name none. The book counts in [`ShopRow::base`].
     pub currency: Currency,
     pub locale: String,
     pub id_namespace: String,
@@ -26,7 +26,12 @@ pub struct Shop {
 pub struct ShopRow {
     pub id: ShopId,
     pub shop: Shop,
+    /// What the book counts in, whichever shop an amount is of.
+    pub base: Currency,
 }
+
+/// SQL of the book's base currency: that of the shop it was founded with, which is the oldest.
+pub(super) const BASE: &str = "(SELECT currency FROM shop ORDER BY id LIMIT 1)";
 
 const COLUMNS: &str =
     "id, key, name, zone, currency, locale, id_namespace, sender_name, sender_address, single_zone";
@@ -46,16 +51,25 @@ fn read(row: &Row) -> Result<ShopRow, StoreError> {
             sender_address: row.text("sender_address")?,
             single_zone: row.flag("single_zone")?,
         },
+        base: word("shop", "currency", id, &row.text("base")?, Currency::parse)?,
     })
 }
 
 pub async fn find(db: &Db, key: &str) -> Result<Option<ShopRow>, StoreError> {
-    let row = db.one(&format!("SELECT {COLUMNS} FROM shop WHERE key = $1"), args![key]).await?;
+    let row =
+        db.one(&format!("SELECT {COLUMNS}, {BASE} AS base FROM shop WHERE key = $1"), args![key]).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// The shop the book was founded with.
+pub async fn first(db: &Db) -> Result<Option<ShopRow>, StoreError> {
+    let row =
+        db.one(&format!("SELECT {COLUMNS}, {BASE} AS base FROM shop ORDER BY id LIMIT 1"), vec![]).await?;
     row.as_ref().map(read).transpose()
 }
 
 pub async fn find_by_id(db: &Db, id: ShopId) -> Result<Option<ShopRow>, StoreError> {
-    let row = db.one(&format!("SELECT {COLUMNS} FROM shop WHERE id = $1"), args![id]).await?;
+    let row = db.one(&format!("SELECT {COLUMNS}, {BASE} AS base FROM shop WHERE id = $1"), args![id]).await?;
     row.as_ref().map(read).transpose()
 }
 

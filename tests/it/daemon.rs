@@ -116,6 +116,10 @@ async fn settings_that_name_another_zone_than_the_book_has_are_refused() {
         "{why}"
     );
     assert!(!why.contains("shop.name"), "a name may differ; it is only told: {why}");
+    let abroad = house.beside(&["shop.key=abroad", "shop.currency=EUR", "shop.timezone=Asia/Shanghai"]).await;
+    let why = abroad.serve(CancellationToken::new(), |_| panic!("it serves")).await.expect_err("refused");
+    let why = why.to_string();
+    assert!(why.contains("abroad sells in EUR, but this book counts in CNY"), "{why}");
     let without = house.beside(&[]).await;
     assert!(shop::contradictions(&held, &without.settings.shop).is_empty(), "a default contradicts nothing");
 }

@@ -2,11 +2,10 @@
 
 use super::detail::{self, Detail, OrderDetail, OrderLine};
 use super::values::Fields;
-use super::{Fact, Said, TicketPatch, TicketStep};
+use super::{Context, Fact, Said, TicketPatch, TicketStep};
 use crate::money::Currency;
 use crate::problem::Problems;
 use crate::time::Instant;
-use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
@@ -63,15 +62,10 @@ impl Track {
 }
 
 /// The fact of a track event and what it says beside it. Void where it kept problems.
-pub(super) fn fact(
-    name: &str,
-    fields: Fields<'_>,
-    base: Currency,
-    zone: Tz,
-    problems: &mut Problems,
-) -> Track {
+pub(super) fn fact(name: &str, fields: Fields<'_>, context: &Context, problems: &mut Problems) -> Track {
+    let zone = context.zone;
     if let Some(step) = TicketStep::of_event(name) {
-        return ticket(step, fields, base, zone, problems);
+        return ticket(step, fields, context, problems);
     }
     if let Some((subject_id, detail)) = detail::read(name, fields, zone, problems) {
         let order_id = problems.note(fields.word("order_id"));
@@ -82,19 +76,19 @@ pub(super) fn fact(
         return Track::custom(name);
     }
     if name == "Order Refunded" {
-        return refund(fields, base, problems);
+        return refund(fields, context, problems);
     }
-    order(name, fields, base, zone, problems)
+    order(name, fields, context, problems)
 }
 
-fn order(name: &str, fields: Fields<'_>, base: Currency, zone: Tz, problems: &mut Problems) -> Track {
+fn order(name: &str, fields: Fields<'_>, context: &Context, problems: &mut Problems) -> Track {
     let order_id = problems.note(fields.required("order_id", "an order event needs its order's id"));
     let mut said = OrderDetail::default();
     let mut foreign = None;
     let mut sold = |problems: &mut Problems| {
-        let currency = currency(fields, base, problems);
+        let currency = currency(fields, context, problems);
         let (total_minor, lines) = total(fields, currency, problems);
-        (said.lines, foreign) = (lines, other_than(base, currency));
+        (said.lines, foreign) = (lines, other_than(context.base, currency));
         total_minor
     };
     let id = order_id.clone();
@@ -103,7 +97,7 @@ fn order(name: &str, fields: Fields<'_>, base: Currency, zone: Tz, problems: &mu
         "Order Updated" => Fact::OrderUpdated { order_id: id, total_minor: sold(problems) },
         "Order Cancelled" => Fact::OrderCancelled { order_id: id },
         placed => {
-            said.pay_by = problems.note(fields.instant("pay_by", zone));
+            said.pay_by = problems.note(fields.instant("pay_by", context.zone));
             Fact::Custom { name: placed.to_owned() }
         }
     };
@@ -112,12 +106,12 @@ fn order(name: &str, fields: Fields<'_>, base: Currency, zone: Tz, problems: &mu
 }
 
 /// What the event's amounts are in.
-fn currency(fields: Fields<'_>, base: Currency, problems: &mut Problems) -> Currency {
-    let Some(written) = problems.note(fields.word("currency")) else { return base };
+fn currency(fields: Fields<'_>, context: &Context, problems: &mut Problems) -> Currency {
+    let Some(written) = problems.note(fields.word("currency")) else { return context.currency };
     Currency::parse(&written).unwrap_or_else(|| {
         let detail = format!("\"{written}\" is no three-letter currency code");
         problems.push(fields.problem("currency", "bad_currency", detail));
-        base
+        context.currency
     })
 }
 
@@ -159,8 +153,8 @@ fn total(fields: Fields<'_>, currency: Currency, problems: &mut Problems) -> (i6
     (total, lines)
 }
 
-fn refund(fields: Fields<'_>, base: Currency, problems: &mut Problems) -> Track {
-    let currency = currency(fields, base, problems);
+fn refund(fields: Fields<'_>, context: &Context, problems: &mut Problems) -> Track {
+    let currency = currency(fields, context, problems);
     let before = problems.clone();
     let (order_id, refund_id) =
         (problems.note(fields.word("order_id")), problems.note(fields.word("refund_id")));
@@ -174,14 +168,14 @@ fn refund(fields: Fields<'_>, base: Currency, problems: &mut Problems) -> Track 
     }
     let (order, subject_id) = (order_id.clone(), refund_id.clone());
     let fact = Fact::OrderRefunded { order_id, refund_id, amount_minor: amount.map(i64::abs) };
-    let foreign = other_than(base, currency).filter(|_| amount.is_some());
+    let foreign = other_than(context.base, currency).filter(|_| amount.is_some());
     Track { fact, order_id: order, subject_id, detail: None, currency: foreign }
 }
 
-fn ticket(step: TicketStep, fields: Fields<'_>, base: Currency, zone: Tz, problems: &mut Problems) -> Track {
-    let currency = currency(fields, base, problems);
+fn ticket(step: TicketStep, fields: Fields<'_>, context: &Context, problems: &mut Problems) -> Track {
+    let currency = currency(fields, context, problems);
     let ticket_id = problems.note(fields.required("ticket_id", "a ticket event needs its ticket's id"));
-    let mut patch = TicketPatch::note(fields.map, zone, problems);
+    let mut patch = TicketPatch::note(fields.map, context.zone, problems);
     patch.amount_minor = problems.note(fields.amount("amount", currency)).map(i64::abs);
     let subject_id = Some(ticket_id.clone());
     let fact = match step {
@@ -191,7 +185,7 @@ fn ticket(step: TicketStep, fields: Fields<'_>, base: Currency, zone: Tz, proble
         TicketStep::Resolved => Fact::TicketResolved { ticket_id },
         TicketStep::Reopened => Fact::TicketReopened { ticket_id },
     };
-    let foreign = other_than(base, currency).filter(|_| patch.amount_minor.is_some());
+    let foreign = other_than(context.base, currency).filter(|_| patch.amount_minor.is_some());
     let order_id = patch.order_id.clone();
     Track { fact, order_id, subject_id, detail: Some(Detail::Ticket(patch)), currency: foreign }
 }

@@ -20,8 +20,10 @@ use serde_json::{Map, Value};
 pub struct Context {
     /// Zone of instants without offset.
     pub zone: Tz,
-    /// Currency of amounts without one. Those in others are taken over later ([`Said::take_over`]).
+    /// Currency of amounts without one.
     pub currency: Currency,
+    /// What the book counts in. Amounts in other currencies are taken over later ([`Said::take_over`]).
+    pub base: Currency,
     /// The book's clock, where it is known already: nobody was born after it.
     pub clock: Option<Instant>,
 }
@@ -288,7 +290,7 @@ fn track(said: &mut Said, envelope: Fields<'_>, context: &Context, problems: &mu
         }
     } else {
         let Track { fact, order_id, subject_id, detail, currency } =
-            commerce::fact(name, fields, context.currency, context.zone, problems);
+            commerce::fact(name, fields, context, problems);
         (said.fact, said.order_id, said.subject_id) = (fact, order_id, subject_id);
         (said.detail, said.currency) = (detail, currency);
     }

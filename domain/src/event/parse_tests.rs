@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 fn context() -> Context {
-    Context { zone: chrono_tz::Asia::Shanghai, currency: Currency::parse("CNY").unwrap(), clock: None }
+    let yuan = Currency::parse("CNY").unwrap();
+    Context { zone: chrono_tz::Asia::Shanghai, currency: yuan, base: yuan, clock: None }
 }
 
 fn said(json: Value) -> Said {

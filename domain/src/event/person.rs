@@ -139,7 +139,8 @@ mod tests {
 
     fn read_at(traits: Value, said_at: Option<&str>) -> Person {
         let zone = chrono_tz::Asia::Shanghai;
-        let context = Context { zone, currency: Currency::parse("CNY").expect("a code"), clock: None };
+        let yuan = Currency::parse("CNY").expect("a code");
+        let context = Context { zone, currency: yuan, base: yuan, clock: None };
         let said_at = said_at.map(|at| Instant::parse(at, zone).expect("an instant"));
         let given = traits.as_object().expect("an object");
         read(given, said_at, &context, |_| Ok(Vec::new())).expect("read")

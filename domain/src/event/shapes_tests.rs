@@ -26,11 +26,8 @@ fn event(shape: &Shape, leave_out: Option<&str>) -> Result<Said, &'static str> {
     if shape.name == "Consent Changed" && leave_out.is_none() {
         properties.insert("purpose".to_owned(), json!("marketing"));
     }
-    let context = Context {
-        zone: chrono_tz::UTC,
-        currency: crate::money::Currency::parse("CNY").expect("a code"),
-        clock: None,
-    };
+    let yuan = crate::money::Currency::parse("CNY").expect("a code");
+    let context = Context { zone: chrono_tz::UTC, currency: yuan, base: yuan, clock: None };
     let json = json!({"type": "track", "userId": "u", "event": shape.name, "properties": properties});
     match parse(&json, &context) {
         Ok(Reading::Event(said)) => Ok(*said),

@@ -93,6 +93,8 @@ impl Declared {
 /// What parsing needs to know of the book: the shop whose zone and currency hold where none is named.
 pub struct Surroundings<'a> {
     pub shop: &'a Shop,
+    /// What the book counts in.
+    pub base: Currency,
 }
 
 /// Reads what a document declares; the error holds every problem of it, located.
@@ -104,7 +106,7 @@ fn parse(document: &Document, around: &Surroundings<'_>) -> Result<Declared, Vec
     let value = &document.value;
     match document.kind.as_str() {
         "shop" => settle(shop(value)).map(Declared::Shop),
-        "rates" => settle(domain::rates::parse(value, around.shop.currency)).map(Declared::Rates),
+        "rates" => settle(domain::rates::parse(value, around.base)).map(Declared::Rates),
         "blocked" => settle(blocked::parse(value)).map(Declared::Blocked),
         "calendar" => calendar(value),
         "staff" => settle(staff(value)).map(Declared::Staff),

@@ -18,6 +18,7 @@ pub use write::head;
 use super::{Book, ServiceError};
 use crate::store::{Db, Tx, audit, meta, shops};
 use declared::{Declared, Surroundings, declare, declare_shop};
+use domain::money::Currency;
 use domain::problem::Problem;
 use domain::time::Instant;
 use read::Document;
@@ -55,7 +56,8 @@ impl Prepared {
 pub async fn prepare(book: &Book, inputs: &[Input]) -> Result<Prepared, ServiceError> {
     let db = book.store.reader();
     let shop = shops::find(db, &book.shop_key).await?.map(|row| row.shop);
-    let items = read_items(inputs, shop, &book.shop_key)?;
+    let first = shops::first(db).await?.map(|row| row.shop);
+    let (items, base) = read_items(inputs, Held { first, shop, key: &book.shop_key })?;
     let staff: BTreeSet<String> = items
         .iter()
         .filter_map(|item| {
@@ -67,7 +69,7 @@ pub async fn prepare(book: &Book, inputs: &[Input]) -> Result<Prepared, ServiceE
         let found = compare::refusals(db, &item.declared, &staff).await?;
         problems.extend(found.into_iter().map(|problem| item.document.locate(problem)));
     }
-    problems.extend(tags::problems(db, &items, &book.shop_key).await?);
+    problems.extend(tags::problems(db, &items, base).await?);
     if !problems.is_empty() {
         return Err(ServiceError::Invalid(problems));
     }
@@ -106,7 +108,8 @@ pub async fn declare_in(
     actor: &str,
     at: Instant,
 ) -> Result<(), ServiceError> {
-    let items = read_items(inputs, Some(shop.clone()), &shop.key)?;
+    let first = shops::first(tx).await?.map(|row| row.shop);
+    let (items, _) = read_items(inputs, Held { first, shop: Some(shop.clone()), key: &shop.key })?;
     let changes = compare_all(tx, &items).await?;
     write_all(tx, &Prepared { items, changes }, &write::By { actor, at, shop_key: &shop.key }).await
 }
@@ -141,12 +144,18 @@ async fn write_all(tx: &Tx, prepared: &Prepared, by: &write::By<'_>) -> Result<(
     Ok(())
 }
 
-/// Every document of every input, in the order of writing.
-fn read_items(
-    inputs: &[Input],
+/// What the book has of shops.
+struct Held<'a> {
+    /// The shop the book was founded with, whose currency is the base.
+    first: Option<shops::Shop>,
+    /// The one that documents without a shop mean …
     shop: Option<shops::Shop>,
-    shop_key: &str,
-) -> Result<Vec<Item>, ServiceError> {
+    /// … and its key.
+    key: &'a str,
+}
+
+/// Every document of every input, in the order of writing, and what the book counts in once they are written.
+fn read_items(inputs: &[Input], held: Held<'_>) -> Result<(Vec<Item>, Currency), ServiceError> {
     let (mut documents, mut problems) = (Vec::new(), Vec::new());
     for input in inputs {
         match read::read(input) {
@@ -155,11 +164,13 @@ fn read_items(
         }
     }
     // A shop declared here is the one its other documents mean.
-    let declared_shop = documents.iter().filter_map(declare_shop).find(|shop| shop.key == shop_key);
-    let Some(shop) = declared_shop.or(shop) else {
-        return Err(ServiceError::NotFound(format!("the shop {shop_key}")));
+    let declared_shop = |key: &str| documents.iter().filter_map(declare_shop).find(|shop| shop.key == key);
+    let Some(shop) = declared_shop(held.key).or(held.shop) else {
+        return Err(ServiceError::NotFound(format!("the shop {}", held.key)));
     };
-    let around = Surroundings { shop: &shop };
+    let first = held.first.map(|first| declared_shop(&first.key).unwrap_or(first));
+    let base = first.map_or(shop.currency, |first| first.currency);
+    let around = Surroundings { shop: &shop, base };
     let mut items = Vec::new();
     for document in documents {
         match declare(&document, &around) {
@@ -172,7 +183,7 @@ fn read_items(
         return Err(ServiceError::Invalid(problems));
     }
     items.sort_by_key(|item| item.declared.rank());
-    Ok(items)
+    Ok((items, base))
 }
 
 fn duplicates(items: &[Item]) -> Vec<Problem> {

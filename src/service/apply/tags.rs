@@ -4,14 +4,16 @@
 use super::Item;
 use super::declared::Declared;
 use crate::service::ServiceError;
-use crate::store::{Db, keeping, shops};
+use crate::store::{Db, keeping};
+use domain::money::Currency;
 use domain::problem::Problem;
 use domain::tag::{Catalogue, TagDocument};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Every problem the catalogue would have, each located in the document that causes it.
-pub(super) async fn problems(db: &Db, items: &[Item], shop_key: &str) -> Result<Vec<Problem>, ServiceError> {
+/// `base` is what the book counts in.
+pub(super) async fn problems(db: &Db, items: &[Item], base: Currency) -> Result<Vec<Problem>, ServiceError> {
     let declared: BTreeMap<&str, (&Item, &Value)> = items
         .iter()
         .filter_map(|item| match &item.declared {
@@ -20,17 +22,6 @@ pub(super) async fn problems(db: &Db, items: &[Item], shop_key: &str) -> Result<
         })
         .collect();
     let Some((first, _)) = declared.values().next() else { return Ok(Vec::new()) };
-    let declared_shop = items.iter().find_map(|item| match &item.declared {
-        Declared::Shop(shop) if shop.key == shop_key => Some(shop.currency),
-        _ => None,
-    });
-    let currency = match declared_shop {
-        Some(currency) => currency,
-        None => match shops::find(db, shop_key).await? {
-            Some(row) => row.shop.currency,
-            None => return Err(ServiceError::NotFound(format!("the shop {shop_key}"))),
-        },
-    };
     let mut documents: Vec<TagDocument> = keeping::rules(db)
         .await?
         .into_iter()
@@ -38,7 +29,7 @@ pub(super) async fn problems(db: &Db, items: &[Item], shop_key: &str) -> Result<
         .map(|rule| TagDocument::first(rule.document))
         .collect();
     documents.extend(declared.values().map(|(_, document)| TagDocument::first((*document).clone())));
-    let found = Catalogue::parse(&documents, currency).err().unwrap_or_default();
+    let found = Catalogue::parse(&documents, base).err().unwrap_or_default();
     Ok(found.into_iter().map(|problem| locate(problem, &declared, first)).collect())
 }
 

@@ -65,7 +65,7 @@ impl Judge {
                         problems.push(in_cell(&cells, names_nobody()));
                     }
                     let at = at.unwrap_or(self.clock);
-                    let taken = event.take_over(&self.rates, self.context.currency, at, self.context.zone);
+                    let taken = event.take_over(&self.rates, self.context.base, at, self.context.zone);
                     problems.note(taken.map_err(|problem| in_cell(&cells, problem)));
                     said.push(*event);
                 }

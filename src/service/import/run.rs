@@ -83,7 +83,7 @@ async fn whole(
         Some((import, _)) => import.received_at,
         None => store.business_now().await?,
     };
-    let shop = &shop.shop;
+    let (base, shop) = (shop.base, &shop.shop);
     let origin = Origin {
         kind: request.kind,
         shop_key: shop.key.clone(),
@@ -95,7 +95,7 @@ async fn whole(
     let reject = RejectFile::open(request.reject.as_deref(), &records.header)
         .map_err(|e| reject_error(request, &e))?;
     progress.begin(records.total());
-    let context = Context { zone: shop.zone, currency: shop.currency, clock: Some(clock) };
+    let context = Context { zone: shop.zone, currency: shop.currency, base, clock: Some(clock) };
     let mut running = Running {
         request,
         judge: Judge {

@@ -129,7 +129,8 @@ impl Slice {
         let mut unreadable: HashMap<usize, Unreadable> =
             unreadable.into_iter().map(|event| (event.index, event)).collect();
         let shop = &origin.shop.shop;
-        let context = Context { zone: shop.zone, currency: shop.currency, clock: batch.received_at };
+        let (currency, base) = (shop.currency, origin.shop.base);
+        let context = Context { zone: shop.zone, currency, base, clock: batch.received_at };
         let (mut said, mut browsing) = (Vec::with_capacity(batch.events.len()), 0);
         let (mut rejected, mut refused) = (Vec::new(), Vec::new());
         let (mut foreign, mut doubtful) = (Vec::new(), Vec::new());
@@ -215,7 +216,7 @@ impl Slice {
 
     async fn convert(&mut self, db: &Db, came: Came) -> Result<Vec<(AsCame, Problem)>, StoreError> {
         let came = self.first_came.unwrap_or(came);
-        let (zone, base) = (self.origin.shop.shop.zone, self.origin.shop.shop.currency);
+        let (zone, base) = (self.origin.shop.shop.zone, self.origin.shop.base);
         let at = |said: &Said| occurred_at(said.timestamp, said.sent_at, came.received_at, came.machine_at);
         let needed = self.foreign.iter().filter_map(|event| {
             let said = &self.said[event.place];

@@ -12,6 +12,7 @@ pub use people::{
 };
 
 use super::profiles::{self, ProfileRow};
+use super::shops::BASE;
 use super::sql::{args, json, word};
 use super::tickets::{self, TicketRow};
 use super::{Db, StoreError};
@@ -95,12 +96,14 @@ pub async fn load(db: &Db, id: CustomerId) -> Result<Option<ProfilePage>, StoreE
 }
 
 async fn head(db: &Db, kept: ProfileRow) -> Result<Option<Head>, StoreError> {
-    let sql = "SELECT c.id, COALESCE(c.locale, s.locale) AS locale, COALESCE(c.zone, s.zone) AS zone, \
-               c.registered_at, c.created_at, c.erased_at, n.name AS name, s.key AS shop_key, s.currency \
+    let sql = format!(
+        "SELECT c.id, COALESCE(c.locale, s.locale) AS locale, COALESCE(c.zone, s.zone) AS zone, \
+               c.registered_at, c.created_at, c.erased_at, n.name AS name, s.key AS shop_key, {BASE} AS currency \
                FROM customer c JOIN shop s ON s.id = c.shop_id \
-               LEFT JOIN customer_personal n ON n.customer_id = c.id WHERE c.id = $1";
+               LEFT JOIN customer_personal n ON n.customer_id = c.id WHERE c.id = $1"
+    );
     let id = kept.id;
-    let Some(row) = db.one(sql, args![id]).await? else { return Ok(None) };
+    let Some(row) = db.one(&sql, args![id]).await? else { return Ok(None) };
     Ok(Some(Head {
         kept,
         name: row.opt_text("name")?,

@@ -1,6 +1,7 @@
 //! Reading the log by keys: the events a projection is folded from.
 
 use super::super::in_list::all_in;
+use super::super::shops::BASE;
 use super::super::sql::{Arg, Row, args, json, word};
 use super::super::{Db, StoreError};
 use super::{Keys, note_key};
@@ -63,7 +64,7 @@ pub(super) async fn groups(
         "SELECT e.id, e.kind, e.customer_id, e.origin_customer_id, e.occurred_at, e.message_id, e.order_key, e.ref_key, \
          e.amount_minor, e.foreign_currency, e.foreign_minor, e.rate, e.fact, e.{column} AS of_key, \
          CASE WHEN e.fact IS NULL AND e.kind LIKE 'Ticket %' THEN e.properties END AS properties, \
-         h.id AS shop_id, h.key AS shop_key, h.currency, h.zone \
+         h.id AS shop_id, h.key AS shop_key, {BASE} AS currency, h.zone \
          FROM event e JOIN source s ON s.id = e.source_id JOIN shop h ON h.id = s.shop_id \
          WHERE e.{column} IN ({{in}}) AND e.effective = 1 AND e.kind IN ({kinds}){filter}"
     );

@@ -1,10 +1,12 @@
 //! Amounts in other currencies: taken over at the rate of the shop's local date, once and for good.
 
 use crate::support::book::both_databases;
-use crate::support::retail::Retail;
+use crate::support::retail::{Retail, at};
+use domain::ids::SourceId;
 use domain::money::Currency;
 use kinkeeper::service::import::{self, Kind, Request, Unwatched};
-use kinkeeper::store::{Lane, StoreError, rates};
+use kinkeeper::service::ingest::{self, Batch};
+use kinkeeper::store::{Lane, StoreError, rates, shops, sources};
 use serde_json::{Value, json};
 
 const NOW: &str = "2011-12-01T00:00:00Z";
@@ -20,6 +22,27 @@ async fn declare(book: &Retail, currency: &str, days: Value) {
         .write(Lane::People, move |tx| Box::pin(async move { rates::put(tx, &declared).await }))
         .await;
     put.expect("declared");
+}
+
+/// Another shop of the same people, in Shanghai, that sells in CNY; gives a source of its own.
+async fn second_shop(book: &Retail) -> SourceId {
+    let first = shops::first(book.store.reader()).await.expect("readable").expect("founded").shop;
+    let put: Result<SourceId, StoreError> = book
+        .store
+        .write(Lane::People, move |tx| {
+            Box::pin(async move {
+                let shop = shops::Shop {
+                    key: "shanghai".to_owned(),
+                    zone: chrono_tz::Asia::Shanghai,
+                    currency: Currency::parse("CNY").expect("a code"),
+                    ..first
+                };
+                let shop = shops::put(tx, &shop).await?;
+                sources::ensure(tx, "shanghai-api", shop, sources::kind::API).await
+            })
+        })
+        .await;
+    put.expect("declared")
 }
 
 /// Imports orders; gives why rows were refused.
@@ -105,5 +128,49 @@ both_databases! {
         let lines = book.lines("SELECT line_no, sku, name, category, style, brand, quantity_milli, price_minor, amount_minor FROM order_line ORDER BY line_no").await;
         assert_eq!(lines, ["1|a|Mug|kitchen|plain|B|2000|430|860", "2|b|Cup|kitchen|-|-|1000|171|171"]);
         assert_eq!(crate::facts::differences(&book).await, []);
+    }
+
+    async fn a_second_shop_in_another_currency_is_taken_over_into_the_first_ones(book: Book) {
+        let book = Retail::of(book).await;
+        declare(&book, "CNY", json!({"2011-07-02": "0.1"})).await;
+        let other = second_shop(&book).await;
+        let sold = |id: &str, said: Value| {
+            let mut properties = json!({"order_id": id, "total": "50.00", "products": [{"sku": "a", "price": "25", "quantity": 2}]});
+            properties.as_object_mut().expect("a map").extend(said.as_object().expect("a map").clone());
+            // Midnight has struck in Shanghai.
+            event(id, "Order Completed", "2011-07-01T16:00:00Z", properties)
+        };
+        let events = vec![
+            sold("1", json!({})),
+            sold("2", json!({"currency": "CNY"})),
+            sold("3", json!({"currency": "GBP"})),
+            event("4", "Order Refunded", "2011-07-02T10:00:00Z", json!({"order_id": "1", "refund_id": "r", "amount": "10"})),
+            event("5", "Ticket Opened", "2011-07-02T10:00:00Z", json!({"ticket_id": "t", "amount": "7"})),
+            event("6", "Order Completed", "2011-07-03T16:00:00Z", json!({"order_id": "6", "total": "50"})),
+        ];
+        let batch = Batch { source: other, received_at: Some(at(NOW)), historical: false, events };
+        let receipt = ingest::accept(&book.store, batch).await.expect("in");
+        assert_eq!(receipt.rejected.iter().map(|r| (r.index, r.code)).collect::<Vec<_>>(), [(5, "no_rate")]);
+        let own = event("o", "Order Completed", "2011-07-01T16:00:00Z", json!({"order_id": "1", "total": "50.00"}));
+        book.accept(NOW, vec![own]).await.expect("in");
+        let orders = "SELECT order_key, total_minor, refunded_minor, currency, foreign_currency, foreign_minor, rate FROM orders ORDER BY order_key";
+        assert_eq!(book.lines(orders).await, [
+            "retail:1|5000|0|GBP|-|-|-",
+            "shanghai:1|500|100|GBP|CNY|5000|100000000000",
+            "shanghai:2|500|0|GBP|CNY|5000|100000000000",
+            "shanghai:3|5000|0|GBP|-|-|-",
+        ]);
+        assert_eq!(book.lines("SELECT amount_minor FROM event WHERE kind = 'Ticket Opened'").await, ["70"]);
+        assert_eq!(book.lines("SELECT DISTINCT price_minor FROM order_line ORDER BY price_minor").await, ["250", "2500"]);
+        assert_eq!(crate::facts::differences(&book).await, []);
+
+        // A file of that shop's says it as its door does.
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let path = folder.path().join("orders.csv");
+        std::fs::write(&path, "order_id,customer_id,paid_at,total\nf,c1,2011-07-02,80\n").expect("written");
+        let report = import::run(&book.store, "shanghai", &Request::new(Kind::Orders, path), &mut Unwatched).await;
+        assert_eq!(report.expect("imported").refused.len(), 0);
+        let of_file = "SELECT total_minor, currency, foreign_minor FROM orders WHERE order_key = 'shanghai:f'";
+        assert_eq!(book.lines(of_file).await, ["800|GBP|8000"]);
     }
 }
