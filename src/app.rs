@@ -1,6 +1,10 @@
 //! The composition root: settings become an open book, workers and routes. No globals: two of it live in
 //! one process, on two stores of different kinds.
 
+mod lock;
+
+pub use lock::{BookLock, lock_file, lock_workers};
+
 use crate::delivery::Channel;
 use crate::delivery::file::FileChannel;
 use crate::delivery::smtp::SmtpRelay;
@@ -12,8 +16,7 @@ use crate::service::dispatch::Dispatch;
 use crate::service::hooks::Hooks;
 use crate::service::secrets::Secrets;
 use crate::service::{Book, ServiceError, StaffingMemory, defaults, import, shop};
-use crate::settings::{DatabaseSettings, MailChannel, Settings};
-use crate::store::lock::{self, Hold};
+use crate::settings::{MailChannel, Settings};
 use crate::store::{ClockKind, Lease, MachineTime, Open, Schema, Store, Timeouts};
 use crate::system::{self, Entropy, SystemClock, SystemEntropy};
 use crate::worker::{
@@ -22,10 +25,9 @@ use crate::worker::{
 use domain::problem::Problem;
 use domain::time::{Instant, Span};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use std::fs::{File, TryLockError};
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -35,36 +37,8 @@ use tokio_util::sync::CancellationToken;
 pub const GRACE: Duration = Duration::from_secs(25);
 /// How often a daemon looks for imports that nobody works on any more.
 const IMPORT_WATCH: Duration = Duration::from_secs(15);
-/// How often a daemon looks whether the database still knows that it is at work.
-const LOCK_WATCH: Duration = Duration::from_millis(250);
 /// Batches a worker works off before it lets the others go on.
 const BATCHES: u32 = 8;
-
-/// Beside the SQLite file, locked by whoever works on it.
-pub fn lock_file(database: &DatabaseSettings) -> Option<PathBuf> {
-    database.sqlite_file().map(|file| PathBuf::from(format!("{file}.lock")))
-}
-
-/// Keeps a second daemon off the same SQLite file. The lock lasts as long as what this gives.
-pub fn lock_workers(database: &DatabaseSettings) -> Result<Option<File>, ServiceError> {
-    let Some(path) = lock_file(database) else { return Ok(None) };
-    let file = File::create(&path).map_err(|e| cannot("database.url", &path, &e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Err(ServiceError::Conflict(format!(
-            "another kinkeeper works on {}; stop it first, or use PostgreSQL, which several may share",
-            database.shown()
-        ))),
-        Err(TryLockError::Error(e)) => Err(cannot("database.url", &path, &e)),
-    }
-}
-
-/// What keeps others off a book, for as long as this lives.
-#[derive(Debug)]
-pub struct BookLock {
-    _file: Option<File>,
-    session: Option<lock::Held>,
-}
 
 #[derive(Clone)]
 pub struct App {
@@ -126,6 +100,7 @@ impl App {
             rules: RuleCache::default(),
             definitions: DefinitionCache::default(),
             public_url: settings.http.public_url.clone(),
+            data_dir: settings.data_dir.clone(),
             mail_dir: settings.mail.dir.clone(),
             lease: Lease { owner: system::instance_name(&*entropy), length: settings.workers.lease() },
             entropy,
@@ -175,32 +150,6 @@ impl App {
     pub fn router(&self) -> axum::Router {
         let (limiter, hooks) = (self.limiter.clone(), self.hooks.clone());
         http::router(http::AppState::new(self.book.clone(), self.alarm.clone(), limiter, hooks, recorder()))
-    }
-
-    /// Keeps whoever wants the book alone off it, and on SQLite other daemons too.
-    pub async fn lock_workers(&self) -> Result<BookLock, ServiceError> {
-        self.hold(Hold::Shared).await
-    }
-
-    /// Keeps every daemon off the book.
-    pub async fn lock_alone(&self) -> Result<BookLock, ServiceError> {
-        self.hold(Hold::Alone).await
-    }
-
-    async fn hold(&self, how: Hold) -> Result<BookLock, ServiceError> {
-        let database = &self.settings.database;
-        if database.sqlite_file().is_some() {
-            return Ok(BookLock { _file: lock_workers(database)?, session: None });
-        }
-        let session = lock::hold(database.url.expose(), how).await?;
-        let refused = || {
-            let what = match how {
-                Hold::Shared => "is being rebuilt or migrated; start again when that is done",
-                Hold::Alone => "has a daemon at work on it; stop all of them first",
-            };
-            ServiceError::Conflict(format!("{} {what}", database.shown()))
-        };
-        Ok(BookLock { _file: None, session: Some(session.ok_or_else(refused)?) })
     }
 
     /// To mail at another zone's hours, or to take one currency for another, would be worse than not to start.
@@ -253,40 +202,6 @@ impl App {
                 Ok(())
             }
         }
-    }
-
-    /// Holds the daemon's lock. A PostgreSQL that restarts forgets it: then it is taken again, and this ends, with the
-    /// reason, where that can't be done any more.
-    async fn keep_lock(&self, mut lock: BookLock) -> ServiceError {
-        let mut looks = tokio::time::interval(LOCK_WATCH);
-        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            looks.tick().await;
-            let Some(session) = &mut lock.session else { return std::future::pending().await };
-            if session.is_held().await {
-                continue;
-            }
-            match self.take_lock_again().await {
-                Ok(again) => {
-                    tracing::info!("the database is back; this daemon holds the book's lock again");
-                    lock = again;
-                }
-                Err(ServiceError::Unavailable { detail, .. }) => {
-                    tracing::warn!(%detail, "the database is away, and with it the book's lock; tried again");
-                }
-                Err(ServiceError::Conflict(detail)) => {
-                    let why = format!("while the database was away somebody else took the book: {detail}");
-                    return ServiceError::Conflict(why);
-                }
-                Err(other) => return other,
-            }
-        }
-    }
-
-    async fn take_lock_again(&self) -> Result<BookLock, ServiceError> {
-        let lock = self.lock_workers().await?;
-        self.book.store.refuse_newer_schema().await?;
-        Ok(lock)
     }
 
     /// Lets go, at the start and from then on, who waits for the end of an import that was killed.

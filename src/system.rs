@@ -44,6 +44,12 @@ impl Entropy for SeededEntropy {
     }
 }
 
+/// Bytes that may still be written to the disk on which a folder lies; none where the system doesn't say.
+pub fn free_bytes(folder: &std::path::Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// The name of this machine, for lease holders and logs; `localhost` where none is set.
 pub fn host_name() -> String {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();

@@ -3,13 +3,15 @@
 use super::failure::{Failure, Outcome};
 use super::output::{Assent, Format, FormatArg, json, table, text, wall};
 use super::session::Global;
+use crate::service::eligibility::CampaignWeek;
 use crate::service::import::Unfinished;
-use crate::service::live::{self, Alert, PREVIEW_DAYS, Preview, Status};
+use crate::service::live::{self, Alert, Late, PREVIEW_DAYS, Preview, Status};
 use crate::service::looking::ManyProfiles;
 use crate::service::takeover::{self, TakeOver};
 use crate::store::stops::StopScope;
 use chrono_tz::Tz;
 use clap::Args;
+use domain::campaign::state::CampaignState;
 use domain::problem::Problem;
 use domain::time::{Instant, Span};
 
@@ -57,6 +59,11 @@ fn status_text(status: &Status, zone: Tz) -> String {
             lines.push(format!("{name:<12} {}", parts.join(", ")));
         }
     }
+    for Late { worker, seconds } in &status.late {
+        lines.push(format!("late         the {worker}, by {}", waited(*seconds)));
+    }
+    let free = status.disk.free_bytes.map_or_else(|| "unknown".to_owned(), bytes);
+    lines.push(format!("disk         {} in the book, {free} left", bytes(status.disk.book_bytes)));
     if status.set_aside > 0 {
         lines.push(format!("set aside    {} that can't be worked on: kinkeeper doctor", status.set_aside));
     }
@@ -89,12 +96,33 @@ fn alerted(alert: &Alert, zone: Tz) -> String {
         Alert::QuarantineWaits { events, days } => {
             format!("{events} refused events wait for more than {days} days: kinkeeper quarantine list")
         }
+        Alert::DiskNearlyFull => {
+            "the disk is nearly full: less room is left than a copy of the book takes, or than 1 GiB"
+                .to_owned()
+        }
         Alert::PeopleToForget { people, first_at } => {
             let first = wall(*first_at, zone);
             format!(
                 "{people} people are to be forgotten, the first at {first}: kinkeeper customer retention list"
             )
         }
+    }
+}
+
+fn waited(seconds: i64) -> String {
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+fn bytes(n: i64) -> String {
+    match n {
+        ..1_048_576 => format!("{} KiB", n / 1_024),
+        1_048_576..1_073_741_824 => format!("{} MiB", n / 1_048_576),
+        _ => format!("{}.{} GiB", n / 1_073_741_824, n % 1_073_741_824 * 10 / 1_073_741_824),
     }
 }
 
@@ -194,15 +222,12 @@ fn closing_text(taken: &TakeOver, zone: Tz) -> String {
 }
 
 fn preview_text(p: &Preview) -> String {
-    let list = |keys: &[String]| if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
-    let mut lines = vec![
-        format!("Going live at {}. What happened before starts nothing.", p.at),
-        format!("  campaigns running    {}", list(&p.running_campaigns)),
-        format!(
-            "  still in review      {} (silent until `kinkeeper campaign approve KEY`)",
-            list(&p.in_review)
-        ),
-    ];
+    let mut lines = vec![format!("Going live at {}. What happened before starts nothing.", p.at)];
+    lines.push(format!("The next {PREVIEW_DAYS} days, as far as they can be foreseen:"));
+    if p.campaigns.is_empty() {
+        lines.push("  campaigns            none runs and none waits for approval".to_owned());
+    }
+    lines.extend(p.campaigns.iter().map(campaign_text));
     if p.occasions.is_empty() {
         lines.push(format!("  occasions            none in the next {PREVIEW_DAYS} days"));
     }
@@ -214,8 +239,28 @@ fn preview_text(p: &Preview) -> String {
         "  customers            {}, {} with a mail address, {} of them without consent to marketing",
         p.customers, p.with_email, p.without_marketing_consent
     ));
-    lines.push(format!("  rostered hours       {} in the next {PREVIEW_DAYS} days", p.rostered_hours));
+    lines.push(format!(
+        "  calls                {}, and {} rostered hours to make them",
+        p.calls, p.rostered_hours
+    ));
     lines.join("\n")
+}
+
+/// What a campaign would do, and under it how people come in.
+fn campaign_text(week: &CampaignWeek) -> String {
+    let CampaignWeek { campaign, how, enters, messages, without, calls, .. } = week;
+    let mut parts = vec![format!("{enters} enter")];
+    if *messages + *without > 0 {
+        parts.push(format!("{messages} messages, {without} held or left out"));
+    }
+    if let Some(face) = week.coupons.filter(|face| face.minor > 0) {
+        parts.push(format!("coupons of up to {face} at face value"));
+    }
+    if *calls > 0 {
+        parts.push(format!("{calls} calls"));
+    }
+    let state = if week.state == CampaignState::Running { "" } else { " (in review: silent until approved)" };
+    format!("  {campaign:<20} {}{state}\n  {:<20} {how}", parts.join(", "), "")
 }
 
 /// What a stop reaches.

@@ -21,6 +21,7 @@ mod import;
 mod key;
 mod live;
 mod look;
+mod openapi;
 mod output;
 mod person;
 pub mod profile_text;
@@ -89,6 +90,7 @@ enum Command {
     Staff(staff::Staff),
     #[command(subcommand)]
     Config(config::Config),
+    Openapi(openapi::Openapi),
     Doctor(doctor::Doctor),
     Backup(backup::Backup),
     Restore(backup::Restore),
@@ -135,6 +137,7 @@ async fn run(Cli { global, command }: Cli) -> Outcome {
         Command::Key(command) => command.run(&global).await,
         Command::Staff(command) => command.run(&global).await,
         Command::Config(command) => command.run(&global),
+        Command::Openapi(command) => command.run(),
         Command::Doctor(command) => command.run(&global).await,
         Command::Backup(command) => command.run(&global).await,
         Command::Restore(command) => command.run(&global).await,

@@ -84,15 +84,26 @@ impl utoipa::Modify for BearerKey {
     }
 }
 
-/// All routes.
-pub fn router(state: AppState) -> Router {
-    let (routes, api) = OpenApiRouter::with_openapi(Api::openapi())
+/// The routes that are described, `v1` as it is guarded.
+fn described(v1: OpenApiRouter<AppState>) -> (Router<AppState>, utoipa::openapi::OpenApi) {
+    OpenApiRouter::with_openapi(Api::openapi())
         .merge(segment_spec::routes())
         .merge(hooks::routes())
         .merge(system::routes())
         .merge(public::routes())
-        .merge(v1::routes(&state))
-        .split_for_parts();
+        .merge(v1)
+        .split_for_parts()
+}
+
+/// What `/openapi.json` answers.
+pub fn description() -> utoipa::openapi::OpenApi {
+    described(v1::routes()).1
+}
+
+/// All routes.
+pub fn router(state: AppState) -> Router {
+    let guard = axum::middleware::from_fn_with_state(state.clone(), auth::guard);
+    let (routes, api) = described(v1::routes().layer(guard));
     routes
         .merge(system::openapi_route(api))
         .fallback(|| async { Problem::not_found("this path") })

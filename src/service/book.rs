@@ -24,6 +24,8 @@ pub struct Book {
     pub shop_key: String,
     /// Where customers' browsers reach the daemon, without a trailing slash: opt-out links begin with it.
     pub public_url: String,
+    /// Where this daemon keeps what isn't in the database; on SQLite usually the database too.
+    pub data_dir: PathBuf,
     /// Where mails are kept as files, if they are.
     pub mail_dir: PathBuf,
     /// The tags' definitions as last read, by rule epoch.

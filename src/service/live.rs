@@ -1,5 +1,6 @@
 //! Going live (正式上线), emergency stops (一键停发) and what the book is doing: the switches an operator holds.
 
+use super::eligibility::{self, CampaignWeek};
 use super::import::{Unfinished, list_unfinished};
 use super::looking::{self, ManyProfiles};
 use super::{Book, ServiceError};
@@ -9,7 +10,9 @@ use crate::store::{
     ClockKind, StoreError, Tx, audit, campaigns, housekeeping, keys, meta, retention, send_gate, set_aside,
     shifts, waiting,
 };
+use crate::system::free_bytes;
 use domain::campaign::definition::Channel;
+use domain::campaign::state::CampaignState;
 use domain::problem::nearest;
 use domain::retention::gone_until;
 use domain::time::{Instant, Span};
@@ -22,9 +25,8 @@ use serde_json::{Value, json};
 pub struct Preview {
     /// From when causes count.
     pub at: Instant,
-    pub running_campaigns: Vec<String>,
-    /// Campaigns that stay silent until approved.
-    pub in_review: Vec<String>,
+    /// What each campaign would do, running ones and those that stay silent until approved.
+    pub campaigns: Vec<CampaignWeek>,
     pub occasions: Vec<SlotAhead>,
     pub open_complaints: i64,
     pub customers: i64,
@@ -32,6 +34,9 @@ pub struct Preview {
     pub with_email: i64,
     /// Of those, without consent to marketing mail: they get none.
     pub without_marketing_consent: i64,
+    /// Calls that the running campaigns would have made.
+    pub calls: u64,
+    /// Time of people who are on shift.
     pub rostered_hours: i64,
 }
 
@@ -39,18 +44,17 @@ pub struct Preview {
 pub const PREVIEW_DAYS: i64 = 7;
 
 pub async fn preview(book: &Book) -> Result<Preview, ServiceError> {
-    use domain::campaign::state::CampaignState as S;
     let db = book.store.reader();
     let at = book.now().await?;
     let until = at + Span::days(PREVIEW_DAYS);
-    let all = campaigns::list(db).await?;
-    let in_state = |state| all.iter().filter(|c| c.state == state).map(|c| c.key.clone()).collect();
+    let campaigns = eligibility::week_ahead(book).await?;
+    let running = campaigns.iter().filter(|week| week.state == CampaignState::Running);
     let counts = overview::counts(db, at).await?;
     let (with_email, agreed) = overview::reach(db).await?;
     Ok(Preview {
         at,
-        running_campaigns: in_state(S::Running),
-        in_review: in_state(S::InReview),
+        calls: running.map(|week| week.calls).sum(),
+        campaigns,
         occasions: overview::slots_ahead(db, until).await?,
         open_complaints: counts.open_complaints,
         customers: counts.customers,
@@ -188,6 +192,9 @@ pub struct Status {
     pub now: Instant,
     /// What is due next, soonest first.
     pub next_due: Vec<NextDue>,
+    /// How late each worker is, the latest first; none that is in time.
+    pub late: Vec<Late>,
+    pub disk: Disk,
     pub counts: Counts,
     pub last_fact_received_at: Option<Instant>,
     /// Begun and not ended: under way, or interrupted.
@@ -212,6 +219,8 @@ pub enum Alert {
     ManyProfiles(ManyProfiles),
     /// Refused events that wait for a person for longer than decided ones are kept.
     QuarantineWaits { events: i64, days: u32 },
+    /// The disk has less room left than a copy of the book takes, or than a GiB.
+    DiskNearlyFull,
     /// Nobody has heard of them for long; they are forgotten from `first_at` on, unless somebody vetoes it.
     PeopleToForget { people: i64, first_at: Instant },
 }
@@ -231,12 +240,41 @@ pub struct NextDue {
     pub at: Instant,
 }
 
+/// A worker that hasn't come to what is due.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Late {
+    pub worker: &'static str,
+    /// For how long its oldest work has been due, by the book's clock.
+    pub seconds: i64,
+}
+
+/// Room for the book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Disk {
+    /// Size of the database.
+    pub book_bytes: i64,
+    /// Left where this daemon keeps its files; none where the system doesn't say.
+    pub free_bytes: Option<i64>,
+}
+
+impl Disk {
+    /// Less is left than a copy of the book takes, or than a GiB.
+    pub fn is_nearly_full(self) -> bool {
+        self.free_bytes.is_some_and(|free| free < self.book_bytes.max(1 << 30))
+    }
+}
+
 pub async fn status(book: &Book) -> Result<Status, ServiceError> {
     let db = book.store.reader();
     let now = book.now().await?;
     let live_since = meta::go_live_at(db).await?;
     let (machine, backed_up_at) = (book.store.machine_now().await?, meta::backed_up_at(db).await?);
     let stops = stops::list_in_force(db).await?;
+    let due = due_by_worker(book).await?;
+    let disk = Disk {
+        book_bytes: overview::size_bytes(db).await?,
+        free_bytes: free_bytes(&book.data_dir).map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
+    };
     let state = match live_since {
         None => "onboarding",
         Some(_) if stops.iter().any(|stop| stop.scope == StopScope::All) => "stopped",
@@ -259,7 +297,9 @@ pub async fn status(book: &Book) -> Result<Status, ServiceError> {
             ClockKind::Virtual => "virtual",
         },
         now,
-        next_due: next_due(book).await?,
+        late: late(&due, now),
+        next_due: due.into_iter().take(NEXT_DUE).collect(),
+        disk,
         counts: overview::counts(db, now).await?,
         last_fact_received_at: overview::last_fact_at(db).await?,
         unfinished_imports: list_unfinished(&book.store).await?,
@@ -267,11 +307,11 @@ pub async fn status(book: &Book) -> Result<Status, ServiceError> {
         set_aside: set_aside::count(db).await?,
         backed_up_at: backed_up_at.map(|at| at.to_rfc3339()),
         backup_age_hours: backed_up_at.map(|at| (machine - at).as_minutes() / 60),
-        alerts: alerts(book, now).await?,
+        alerts: alerts(book, disk, now).await?,
     })
 }
 
-async fn alerts(book: &Book, now: Instant) -> Result<Vec<Alert>, StoreError> {
+async fn alerts(book: &Book, disk: Disk, now: Instant) -> Result<Vec<Alert>, StoreError> {
     let many = looking::many_profiles(book, now).await?;
     let mut alerts: Vec<Alert> = many.into_iter().map(Alert::ManyProfiles).collect();
     let days = book.retention.quarantine_days;
@@ -279,13 +319,20 @@ async fn alerts(book: &Book, now: Instant) -> Result<Vec<Alert>, StoreError> {
     if events > 0 {
         alerts.push(Alert::QuarantineWaits { events, days });
     }
+    if disk.is_nearly_full() {
+        alerts.push(Alert::DiskNearlyFull);
+    }
     if let Some((people, first_at)) = retention::ahead(book.store.reader()).await? {
         alerts.push(Alert::PeopleToForget { people, first_at });
     }
     Ok(alerts)
 }
 
-async fn next_due(book: &Book) -> Result<Vec<NextDue>, StoreError> {
+/// How many of what is due next are shown.
+const NEXT_DUE: usize = 5;
+
+/// What each queue has due next, soonest first.
+async fn due_by_worker(book: &Book) -> Result<Vec<NextDue>, StoreError> {
     let mut due = Vec::new();
     let queues = [
         ("keeper", waiting::CUSTOMERS),
@@ -300,6 +347,17 @@ async fn next_due(book: &Book) -> Result<Vec<NextDue>, StoreError> {
     let router = overview::callbacks_due(book.store.reader()).await?;
     due.extend(router.map(|at| NextDue { worker: "router", at }));
     due.sort_by_key(|next| next.at);
-    due.truncate(5);
     Ok(due)
+}
+
+/// Workers whose work has been due for a second or longer, each once.
+fn late(due: &[NextDue], now: Instant) -> Vec<Late> {
+    let mut late: Vec<Late> = Vec::new();
+    for next in due {
+        let seconds = (now - next.at).as_seconds();
+        if seconds > 0 && late.iter().all(|other| other.worker != next.worker) {
+            late.push(Late { worker: next.worker, seconds });
+        }
+    }
+    late
 }

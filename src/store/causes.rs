@@ -3,6 +3,7 @@
 
 use super::in_list::all_in;
 use super::sql::{Arg, Row, args, json};
+use super::tickets::{self, TicketRow};
 use super::{Db, StoreError};
 use domain::ids::{CampaignId, CustomerId};
 use domain::time::Instant;
@@ -75,6 +76,21 @@ pub async fn events(
         })
     };
     db.all(sql, args![customer, name, limit]).await?.iter().map(read).collect()
+}
+
+/// The ticket of each effective event of this name that occurred in `(from, until]`, as it stands now; none for one that
+/// is about no ticket. Reads the whole log: for what is asked once in a book's life.
+pub async fn tickets_of(
+    db: &Db,
+    name: &str,
+    from: Instant,
+    until: Instant,
+) -> Result<Vec<Option<TicketRow>>, StoreError> {
+    let sql = "SELECT ref_key FROM event WHERE kind = $1 AND effective = 1 AND occurred_at > $2 AND occurred_at <= $3";
+    let rows = db.all(sql, args![name, from, until]).await?;
+    let keys = rows.iter().map(|row| row.opt_text("ref_key")).collect::<Result<Vec<_>, _>>()?;
+    let known = tickets::by_key(db, keys.iter().flatten().cloned().collect()).await?;
+    Ok(keys.into_iter().map(|key| key.and_then(|key| known.get(&key).cloned())).collect())
 }
 
 /// A slot of a campaign, as planned.

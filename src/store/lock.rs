@@ -41,6 +41,7 @@ pub async fn hold(url: &str, how: Hold) -> Result<Option<Held>, StoreError> {
         Hold::Shared => "SELECT pg_try_advisory_lock_shared($1)",
         Hold::Alone => "SELECT pg_try_advisory_lock($1)",
     };
-    let taken: bool = query_scalar(sql).bind(KEY).fetch_one(&mut session).await.map_err(lost)?;
+    let asked = query_scalar(sql).bind(KEY).fetch_one(&mut session);
+    let taken: bool = tokio::time::timeout(PATIENCE, asked).await.map_err(late)?.map_err(lost)?;
     Ok(taken.then_some(Held(session)))
 }

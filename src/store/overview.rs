@@ -48,6 +48,16 @@ pub async fn open_complaints(db: &Db) -> Result<i64, StoreError> {
     Ok(db.number(sql, vec![]).await?.unwrap_or(0))
 }
 
+/// How large the database is, in bytes.
+pub async fn size_bytes(db: &Db) -> Result<i64, StoreError> {
+    let sql = if db.is_postgres() {
+        "SELECT pg_database_size(current_database())"
+    } else {
+        "SELECT p.page_count * s.page_size FROM pragma_page_count p, pragma_page_size s"
+    };
+    Ok(db.number(sql, vec![]).await?.unwrap_or(0))
+}
+
 /// When the last fact was received.
 pub async fn last_fact_at(db: &Db) -> Result<Option<Instant>, StoreError> {
     let row = db.one("SELECT id, received_at FROM event ORDER BY id DESC LIMIT 1", vec![]).await?;

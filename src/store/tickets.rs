@@ -55,6 +55,13 @@ pub async fn list(
     Ok(found)
 }
 
+/// The tickets with these keys.
+pub async fn by_key(db: &Db, keys: BTreeSet<String>) -> Result<HashMap<String, TicketRow>, StoreError> {
+    let sql = format!("SELECT {ROW} FROM ticket WHERE ticket_key IN ({{in}})");
+    let rows = all_in(db, &sql, vec![], keys.iter().map(|key| key.arg()).collect()).await?;
+    rows.iter().map(read_row).map(|row| row.map(|row| (row.ticket_key.clone(), row))).collect()
+}
+
 /// One customer's open tickets, complaints before the others, then the latest closed ones.
 pub async fn list_for_profile(db: &Db, id: CustomerId, limit: i64) -> Result<Vec<TicketRow>, StoreError> {
     let sql = format!(

@@ -27,6 +27,7 @@ mod imports;
 mod ingest;
 mod licences;
 mod looking;
+mod operating;
 mod profile;
 mod quarantine;
 mod revealing;

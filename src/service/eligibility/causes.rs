@@ -157,7 +157,8 @@ async fn of_event(
     }))
 }
 
-fn as_asked(row: &tickets::TicketRow) -> Ticket {
+/// A ticket as campaigns ask about it.
+pub(super) fn as_asked(row: &tickets::TicketRow) -> Ticket {
     Ticket {
         ticket_id: row.ticket_key.clone(),
         order_id: row.order_key.clone(),
