@@ -107,6 +107,7 @@ impl App {
             staffing: StaffingMemory::default(),
             access: settings.access,
             retention: settings.retention,
+            once: None,
         };
         defaults::found(&book, &settings.shop).await?;
         for differs in shop::contradictions(&shop::shop(&book).await?, &settings.shop) {

@@ -5,6 +5,7 @@ mod auth;
 mod hooks;
 mod limits;
 mod listen;
+mod once;
 mod problem;
 mod public;
 mod rate;
@@ -102,8 +103,9 @@ pub fn description() -> utoipa::openapi::OpenApi {
 
 /// All routes.
 pub fn router(state: AppState) -> Router {
+    let once = axum::middleware::from_fn_with_state(state.clone(), once::once);
     let guard = axum::middleware::from_fn_with_state(state.clone(), auth::guard);
-    let (routes, api) = described(v1::routes().layer(guard));
+    let (routes, api) = described(v1::routes().layer(once).layer(guard));
     routes
         .merge(system::openapi_route(api))
         .fallback(|| async { Problem::not_found("this path") })

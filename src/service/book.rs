@@ -1,6 +1,7 @@
 //! An open book with what the use cases need beside it. Made once by `app` and shared; no globals.
 
 use super::definitions::DefinitionCache;
+use super::once::Once;
 use super::secrets::Secrets;
 use super::{ServiceError, StaffingMemory};
 use crate::settings::{AccessSettings, RetentionSettings};
@@ -40,6 +41,8 @@ pub struct Book {
     pub access: AccessSettings,
     /// For how long things are kept.
     pub retention: RetentionSettings,
+    /// The request this is done for, where the same one is to have its effect once.
+    pub once: Option<Once>,
 }
 
 impl Book {
@@ -63,11 +66,17 @@ impl Book {
         E: From<StoreError> + Send + 'static,
     {
         let (machine, kind) = (self.store.machine_now().await?, self.store.clock_kind());
+        let once = self.once.clone();
         self.store
             .write(Lane::People, move |tx| {
                 Box::pin(async move {
                     let now = clock::business_now(tx, kind, machine).await?;
-                    unit(tx, now).await
+                    let done = unit(tx, now).await?;
+                    let answer = once.as_ref().and_then(|once| once.answer(&done));
+                    if let (Some(once), Some(answer)) = (once, answer) {
+                        once.keep(tx, &answer, now).await?;
+                    }
+                    Ok(done)
                 })
             })
             .await

@@ -28,6 +28,8 @@ pub struct NewKey {
 /// A key as shown once.
 #[derive(Clone, Serialize, ToSchema)]
 pub struct MadeKey {
+    /// By which it is listed and revoked.
+    pub id: String,
     /// `kk_<public id>_<secret>`
     pub key: String,
     pub role: String,
@@ -136,14 +138,14 @@ pub async fn create(book: &Book, new: NewKey, actor: &str) -> Result<MadeKey, Se
     book.entropy.fill(&mut secret);
     let (id, secret) = (hex(&id), hex(&secret));
     let made = MadeKey {
+        id: id.clone(),
         key: format!("kk_{id}_{secret}"),
         role: new.role,
         staff: member.as_ref().map(|row| row.staff.key.clone()),
         source,
         label: new.label.unwrap_or_default(),
     };
-    store(book, &made, id, secret_hash(&secret), member.as_ref(), actor).await?;
-    Ok(made)
+    store(book, made, secret_hash(&secret), member.as_ref(), actor).await
 }
 
 async fn find_staff(book: &Book, named: &str) -> Result<StaffRow, ServiceError> {
@@ -158,13 +160,12 @@ async fn find_staff(book: &Book, named: &str) -> Result<StaffRow, ServiceError> 
 
 async fn store(
     book: &Book,
-    made: &MadeKey,
-    public_id: String,
+    made: MadeKey,
     secret_hash: String,
     member: Option<&StaffRow>,
     actor: &str,
-) -> Result<(), ServiceError> {
-    let (made, shop_key, actor) = (made.clone(), book.shop_key.clone(), actor.to_owned());
+) -> Result<MadeKey, ServiceError> {
+    let (shop_key, actor) = (book.shop_key.clone(), actor.to_owned());
     let staff_id = member.map(|row| row.id);
     book.write(move |tx, at| {
         Box::pin(async move {
@@ -177,7 +178,7 @@ async fn store(
                 }
             };
             let row = KeyRow {
-                public_id: public_id.clone(),
+                public_id: made.id.clone(),
                 secret_hash,
                 role: made.role.clone(),
                 source_id,
@@ -192,12 +193,12 @@ async fn store(
                 at,
                 actor,
                 action: "key.created".to_owned(),
-                subject: format!("key:{public_id}"),
+                subject: format!("key:{}", made.id),
                 detail: json!({ "role": made.role, "staff": made.staff, "source": made.source }),
             };
             audit::record(tx, entry).await?;
             meta::raise_change_seq(tx).await?;
-            Ok(())
+            Ok(made)
         })
     })
     .await

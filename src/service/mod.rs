@@ -28,6 +28,7 @@ pub mod keeping;
 pub mod keys;
 pub mod live;
 pub mod looking;
+pub mod once;
 pub mod optout;
 pub mod personal_copy;
 pub mod planning;

@@ -6,7 +6,7 @@ use super::{Book, ServiceError};
 use crate::service::ingest::Batch;
 use crate::store::quarantine::{self as kept, Came, Decision, Quarantined};
 use crate::store::wakes::Due;
-use crate::store::{Lane, Tx, audit, meta};
+use crate::store::{Tx, audit, meta};
 use domain::ids::QuarantineId;
 pub use domain::quarantine::State;
 use domain::time::Instant;
@@ -168,8 +168,7 @@ pub async fn retry(
     }
     let (actor, code) = (actor.to_owned(), found.refused.code.clone());
     let outcome = book
-        .store
-        .write(Lane::People, move |tx| {
+        .write(move |tx, _| {
             Box::pin(async move {
                 let at = stamp.received_at(tx, None).await?;
                 end(tx, id, State::Retried, Decision { at, by: actor.clone(), reason: None }).await?;
@@ -221,16 +220,15 @@ pub async fn discard(book: &Book, id: QuarantineId, reason: &str, actor: &str) -
     }
     let stamp = Stamp::of(&book.store).await?;
     let (actor, reason, code) = (actor.to_owned(), reason.trim().to_owned(), found.refused.code);
-    book.store
-        .write(Lane::People, move |tx| {
-            Box::pin(async move {
-                let at = stamp.received_at(tx, None).await?;
-                let decision = Decision { at, by: actor.clone(), reason: Some(reason) };
-                end(tx, id, State::Discarded, decision).await?;
-                record(tx, at, actor, "quarantine.discarded", id, json!({ "code": code })).await
-            })
+    book.write(move |tx, _| {
+        Box::pin(async move {
+            let at = stamp.received_at(tx, None).await?;
+            let decision = Decision { at, by: actor.clone(), reason: Some(reason) };
+            end(tx, id, State::Discarded, decision).await?;
+            record(tx, at, actor, "quarantine.discarded", id, json!({ "code": code })).await
         })
-        .await
+    })
+    .await
 }
 
 fn decided_already(found: &Quarantined) -> ServiceError {

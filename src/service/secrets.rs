@@ -26,6 +26,8 @@ pub enum Purpose {
     Unsubscribe,
     /// Telling this key file from another one.
     Check,
+    /// Telling a request under an `Idempotency-Key` from another one.
+    Request,
 }
 
 impl Purpose {
@@ -36,6 +38,7 @@ impl Purpose {
             Self::CouponSeal => b"kinkeeper coupon seal v1",
             Self::Unsubscribe => b"kinkeeper unsubscribe v1",
             Self::Check => b"kinkeeper check v1",
+            Self::Request => b"kinkeeper request v1",
         }
     }
 }

@@ -142,39 +142,3 @@ pub async fn carry_refusals(
                AND NOT EXISTS (SELECT 1 FROM consent r WHERE r.revokes = consent.id)";
     tx.exec(sql, args![leaves, canonical, since, now]).await
 }
-
-/// What became of an idempotency key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Claim {
-    Fresh,
-    /// The same was put down under it before, at this instant.
-    Before(Instant),
-    /// Something else was.
-    Other,
-}
-
-/// Claims an idempotency key for what is about to be put down as said at `at`.
-pub async fn claim_key(
-    tx: &Tx,
-    scope: &str,
-    key: &str,
-    said: &str,
-    at: Instant,
-    now: Instant,
-) -> Result<Claim, StoreError> {
-    let scope = format!("consents {scope}");
-    let columns = ["scope", "idem_key", "body_hash", "status", "answer", "created_at"];
-    let row = args![&scope, key, said, 201_i64, at.to_rfc3339(), now];
-    let tail = "ON CONFLICT (scope, idem_key) DO NOTHING";
-    if tx.insert_many("idempotency", &columns, vec![row], tail).await? == 1 {
-        return Ok(Claim::Fresh);
-    }
-    let sql = "SELECT id, body_hash, answer FROM idempotency WHERE scope = $1 AND idem_key = $2";
-    match tx.one(sql, args![&scope, key]).await? {
-        Some(row) if row.text("body_hash")? == said => {
-            let read = |text: &str| Instant::parse(text, chrono_tz::UTC);
-            word("idempotency", "answer", row.int("id")?, &row.text("answer")?, read).map(Claim::Before)
-        }
-        _ => Ok(Claim::Other),
-    }
-}

@@ -32,6 +32,7 @@ mod error;
 pub mod facts;
 pub mod held;
 pub mod housekeeping;
+pub mod idempotency;
 pub mod imports;
 mod in_list;
 pub mod invariants;

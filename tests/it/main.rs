@@ -27,6 +27,7 @@ mod imports;
 mod ingest;
 mod licences;
 mod looking;
+mod once;
 mod operating;
 mod profile;
 mod quarantine;

@@ -1,11 +1,12 @@
 //! Imports, and taking one back.
 
-use super::{AppState, Problem, request};
+use super::{AppState, Once, Problem, request, whole};
 use crate::http::auth::Principal;
 use crate::service::import::{self, Batch, BatchShown, Undone};
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use domain::ids::ImportId;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -81,7 +82,7 @@ pub async fn show(
     post,
     path = "/api/v1/batches/{id}/undo",
     tag = "operations",
-    params(("id" = String, Path, description = "imp_ with a number behind it", example = "imp_3")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same request again has no further effect and is answered the same"), ("id" = String, Path, description = "imp_ with a number behind it", example = "imp_3")),
     responses(
         (status = 200, body = Undone),
         (status = 400, body = Problem, description = "not an id of an import"),
@@ -95,10 +96,12 @@ pub async fn show(
 pub async fn undo(
     State(state): State<AppState>,
     principal: Principal,
+    once: Once,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Undone>, Problem> {
     let id: ImportId = request::id(id, WHAT, LIKE)?;
-    let undone = import::undo_batch(&state.book, id, &principal.actor()).await?;
+    let book = once.on(&state.book, StatusCode::OK, whole::<Undone>);
+    let undone = import::undo_batch(&book, id, &principal.actor()).await?;
     state.alarm.ring();
     Ok(Json(undone))
 }

@@ -1,14 +1,13 @@
 //! Consents as agents put them down.
 
-use super::{AppState, Problem, request};
+use super::{AppState, Once, Problem, request, whole};
 use crate::http::auth::Principal;
-use crate::service::ServiceError;
 use crate::service::consents::{self, ConsentMade, Said};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use domain::customer::consent::Purpose;
 use domain::ids::CustomerId;
 use domain::time::Instant;
@@ -43,17 +42,13 @@ enum Word {
     Denied,
 }
 
-/// Longest `Idempotency-Key`.
-const LONGEST_KEY: usize = 100;
-
 /// Puts down what a customer agreed to or refused. The latest word counts, of merged customers the strictest.
 #[utoipa::path(
     post,
     path = "/api/v1/customers/{id}/consents",
     tag = "customers",
-    params(
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same request again has no further effect and is answered the same"), 
         ("id" = String, Path, description = "cus_ with a number behind it", example = "cus_42"),
-        ("Idempotency-Key" = Option<String>, Header, description = "the same key again changes nothing"),
     ),
     request_body = ConsentBody,
     responses(
@@ -62,7 +57,7 @@ const LONGEST_KEY: usize = 100;
         (status = 401, body = Problem),
         (status = 403, body = Problem),
         (status = 404, body = Problem),
-        (status = 409, body = Problem, description = "the customer was erased, or the key came with another body"),
+        (status = 409, body = Problem, description = "the customer was erased"),
         (status = 422, body = Problem, description = "no evidence, or said after now"),
     ),
     security(("key" = []))
@@ -70,8 +65,8 @@ const LONGEST_KEY: usize = 100;
 pub async fn add(
     State(state): State<AppState>,
     principal: Principal,
+    once: Once,
     id: Result<Path<String>, PathRejection>,
-    headers: HeaderMap,
     sent: Bytes,
 ) -> Result<(StatusCode, Json<ConsentMade>), Problem> {
     let customer: CustomerId = request::id(id, "a customer", "cus_42")?;
@@ -85,20 +80,9 @@ pub async fn add(
         at: body.at,
         evidence: body.evidence,
         text_version: body.text_version,
-        idempotency_key: key(&headers)?,
     };
-    let made = consents::add(&state.book, said, &principal.actor()).await?;
+    let book = once.on(&state.book, StatusCode::CREATED, whole::<ConsentMade>);
+    let made = consents::add(&book, said, &principal.actor()).await?;
     state.alarm.ring();
     Ok((StatusCode::CREATED, Json(made)))
-}
-
-fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    match value.to_str() {
-        Ok(key) if (1..=LONGEST_KEY).contains(&key.len()) => Ok(Some(key.to_owned())),
-        _ => {
-            let detail = format!("send 1 to {LONGEST_KEY} plain characters");
-            Err(ServiceError::invalid("Idempotency-Key", "bad_key", detail).into())
-        }
-    }
 }

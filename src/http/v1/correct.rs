@@ -1,12 +1,13 @@
 //! `POST /api/v1/customers/{id}/correct`: what is known of a person is set right.
 
-use super::{AppState, Problem, request};
+use super::{AppState, Once, Problem, request, whole};
 use crate::http::auth::Principal;
 use crate::service::correcting::{self, Corrected, Wanted};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -33,7 +34,7 @@ pub struct CorrectBody {
     post,
     path = "/api/v1/customers/{id}/correct",
     tag = "customers",
-    params(("id" = String, Path, description = "cus_ with a number behind it", example = "cus_42")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same request again has no further effect and is answered the same"), ("id" = String, Path, description = "cus_ with a number behind it", example = "cus_42")),
     request_body(
         content = CorrectBody,
         example = json!({"set": {"email": "rosa@example.com"}, "unset": ["phone"], "reason": "told us by telephone"})
@@ -52,13 +53,15 @@ pub struct CorrectBody {
 pub async fn correct(
     State(state): State<AppState>,
     principal: Principal,
+    once: Once,
     id: Result<Path<String>, PathRejection>,
     sent: Bytes,
 ) -> Result<Json<Corrected>, Problem> {
     let id = request::id(id, "a customer", "cus_42")?;
     let CorrectBody { set, unset, reason } = request::body(&sent)?;
     let wanted = Wanted { set, unset, reason };
-    let done = correcting::correct(&state.book, id, wanted, &principal.actor()).await?;
+    let book = once.on(&state.book, StatusCode::OK, whole::<Corrected>);
+    let done = correcting::correct(&book, id, wanted, &principal.actor()).await?;
     state.alarm.ring();
     Ok(Json(done))
 }

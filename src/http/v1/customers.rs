@@ -1,6 +1,6 @@
 //! Customers: the profile in one call, by id or by what somebody is known by.
 
-use super::{AppState, Problem, request};
+use super::{AppState, Once, Problem, request, whole};
 use crate::http::auth::Principal;
 use crate::service::erasing::{self, Erased};
 use crate::service::happened::{self, History};
@@ -213,7 +213,7 @@ pub struct NoteMade {
     post,
     path = "/api/v1/customers/{id}/notes",
     tag = "customers",
-    params(("id" = String, Path, description = "cus_ with a number behind it", example = "cus_42")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same request again has no further effect and is answered the same"), ("id" = String, Path, description = "cus_ with a number behind it", example = "cus_42")),
     request_body(content = NoteBody, example = json!({"text": "prefers to be called after six"})),
     responses(
         (status = 201, body = NoteMade),
@@ -228,12 +228,17 @@ pub struct NoteMade {
 pub async fn note(
     State(state): State<AppState>,
     principal: Principal,
+    once: Once,
     id: Result<Path<String>, PathRejection>,
     sent: Bytes,
 ) -> Result<(StatusCode, Json<NoteMade>), Problem> {
     let (id, actor) = (customer(id)?, principal.actor());
     let body: NoteBody = request::body(&sent)?;
-    let at = happened::add_note(&state.book, id, &body.text, &actor).await?;
+    let by = actor.clone();
+    let book = once.on(&state.book, StatusCode::CREATED, move |at: &Instant| {
+        whole(&NoteMade { at: *at, actor: by.clone() })
+    });
+    let at = happened::add_note(&book, id, &body.text, &actor).await?;
     Ok((StatusCode::CREATED, Json(NoteMade { at, actor })))
 }
 

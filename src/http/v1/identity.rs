@@ -1,6 +1,6 @@
 //! Who is who: merging two customers, giving one back what was theirs, and the pairs that may be one.
 
-use super::{AppState, Problem, request};
+use super::{AppState, Once, Problem, request, whole};
 use crate::http::auth::Principal;
 use crate::service::ServiceError;
 use crate::service::identity::{self, CandidateView, Merged, Parted};
@@ -9,6 +9,7 @@ use axum::body::Bytes;
 use axum::extract::Query;
 use axum::extract::State;
 use axum::extract::rejection::QueryRejection;
+use axum::http::StatusCode;
 use domain::ids::CustomerId;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,7 @@ pub struct CandidatePage {
     post,
     path = "/api/v1/customers/merge",
     tag = "customers",
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same request again has no further effect and is answered the same")),
     request_body = MergeBody,
     responses(
         (status = 200, body = Merged),
@@ -73,10 +75,12 @@ pub struct CandidatePage {
 pub async fn merge(
     State(state): State<AppState>,
     principal: Principal,
+    once: Once,
     sent: Bytes,
 ) -> Result<Json<Merged>, Problem> {
     let MergeBody { kept, other, reason } = read(&sent)?;
-    let done = identity::merge(&state.book, kept, other, &principal.actor(), reason.as_deref()).await?;
+    let book = once.on(&state.book, StatusCode::OK, whole::<Merged>);
+    let done = identity::merge(&book, kept, other, &principal.actor(), reason.as_deref()).await?;
     state.alarm.ring();
     Ok(Json(done))
 }
@@ -86,6 +90,7 @@ pub async fn merge(
     post,
     path = "/api/v1/customers/unmerge",
     tag = "customers",
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same request again has no further effect and is answered the same")),
     request_body = UnmergeBody,
     responses(
         (status = 200, body = Parted),
@@ -100,10 +105,12 @@ pub async fn merge(
 pub async fn unmerge(
     State(state): State<AppState>,
     principal: Principal,
+    once: Once,
     sent: Bytes,
 ) -> Result<Json<Parted>, Problem> {
     let UnmergeBody { customer, reason } = read(&sent)?;
-    let done = identity::unmerge(&state.book, customer, &principal.actor(), reason.as_deref()).await?;
+    let book = once.on(&state.book, StatusCode::OK, whole::<Parted>);
+    let done = identity::unmerge(&book, customer, &principal.actor(), reason.as_deref()).await?;
     state.alarm.ring();
     Ok(Json(done))
 }

@@ -14,6 +14,7 @@ mod request;
 mod reveal;
 
 use super::auth::Role;
+use super::once::{Once, nothing, whole};
 use super::{AppState, Problem};
 use axum::http::Method;
 use utoipa_axum::router::OpenApiRouter;

@@ -1,6 +1,6 @@
 //! For those who run the daemon: what it is doing, what was done and by whom, keys, staff.
 
-use super::{AppState, Problem, request};
+use super::{AppState, Once, Problem, nothing, request, whole};
 use crate::http::auth::Principal;
 use crate::service::keys::{self, KeyView, MadeKey, NewKey};
 use crate::service::live;
@@ -119,11 +119,13 @@ pub struct KeyBody {
     source: Option<String>,
 }
 
-/// Makes a key. Its secret is in this answer and nowhere else.
+/// Makes a key. Its secret is in this answer and nowhere else: the same request again under its `Idempotency-Key` makes
+/// no second one and is answered with `key` null. Revoke that one by its id, and ask for another.
 #[utoipa::path(
     post,
     path = "/api/v1/keys",
     tag = "operations",
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same request again has no further effect and is answered the same")),
     request_body(content = KeyBody, example = json!({"role": "ingest", "label": "web shop"})),
     responses(
         (status = 201, body = MadeKey),
@@ -137,11 +139,20 @@ pub struct KeyBody {
 pub async fn make_key(
     State(state): State<AppState>,
     principal: Principal,
+    once: Once,
     sent: Bytes,
 ) -> Result<(StatusCode, Json<MadeKey>), Problem> {
     let KeyBody { role, staff, label, source } = request::body(&sent)?;
-    let made = keys::create(&state.book, NewKey { role, staff, label, source }, &principal.actor()).await?;
+    let book = once.on(&state.book, StatusCode::CREATED, without_secret);
+    let made = keys::create(&book, NewKey { role, staff, label, source }, &principal.actor()).await?;
     Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// What may be said twice of a key.
+fn without_secret(made: &MadeKey) -> Option<Value> {
+    let mut said = whole(made)?;
+    said["key"] = Value::Null;
+    Some(said)
 }
 
 /// Takes a key out of force at once; what it did stays.
@@ -149,7 +160,7 @@ pub async fn make_key(
     post,
     path = "/api/v1/keys/{id}/revoke",
     tag = "operations",
-    params(("id" = String, Path, description = "the key's public id, between kk_ and the secret", example = "3f9a")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same request again has no further effect and is answered the same"), ("id" = String, Path, description = "the key's public id, between kk_ and the secret", example = "3f9a")),
     responses(
         (status = 204, description = "revoked"),
         (status = 401, body = Problem),
@@ -162,10 +173,12 @@ pub async fn make_key(
 pub async fn revoke_key(
     State(state): State<AppState>,
     principal: Principal,
+    once: Once,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Problem> {
     let Path(id) = id.map_err(|e| Problem::bad_request("bad_path", e.body_text()))?;
-    keys::revoke(&state.book, &id, &principal.actor()).await?;
+    let book = once.on(&state.book, StatusCode::NO_CONTENT, nothing);
+    keys::revoke(&book, &id, &principal.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

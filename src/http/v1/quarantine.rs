@@ -1,6 +1,6 @@
 //! Refused events, for whoever repairs what senders send. What they say is personal: for admins alone.
 
-use super::{AppState, Problem, request};
+use super::{AppState, Once, Problem, nothing, request, whole};
 use crate::http::auth::Principal;
 use crate::service::quarantine::{self, Line, Outcome, Retried, Shown, State as Stands, Which};
 use axum::Json;
@@ -171,7 +171,7 @@ pub struct RetriedBody {
     post,
     path = "/api/v1/quarantine/{id}/retry",
     tag = "quarantine",
-    params(("id" = String, Path, description = "qua_ with a number behind it", example = "qua_3")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same request again has no further effect and is answered the same"), ("id" = String, Path, description = "qua_ with a number behind it", example = "qua_3")),
     request_body(content = Option<RetryBody>),
     responses(
         (status = 200, body = RetriedBody, example = json!({"id": "qua_3", "outcome": "taken_in"})),
@@ -187,13 +187,22 @@ pub struct RetriedBody {
 pub async fn retry(
     State(state): State<AppState>,
     principal: Principal,
+    once: Once,
     id: Result<Path<String>, PathRejection>,
     sent: Bytes,
 ) -> Result<Json<RetriedBody>, Problem> {
     let id = refused(id)?;
     let body: RetryBody = request::body(&sent)?;
     let repaired = body.event.map(Value::Object);
-    let Retried { id, outcome } = quarantine::retry(&state.book, id, repaired, &principal.actor()).await?;
+    let answer = move |outcome: &Outcome| retried(id, outcome).ok();
+    let book = once.on(&state.book, StatusCode::OK, move |outcome| answer(outcome).as_ref().and_then(whole));
+    let Retried { id, outcome } = quarantine::retry(&book, id, repaired, &principal.actor()).await?;
+    let answer = retried(id, &outcome)?;
+    state.alarm.ring();
+    Ok(Json(answer))
+}
+
+fn retried(id: QuarantineId, outcome: &Outcome) -> Result<RetriedBody, Problem> {
     let outcome = match outcome {
         Outcome::TakenIn => "taken_in",
         Outcome::KnownAlready => "known_already",
@@ -202,8 +211,7 @@ pub async fn retry(
             return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "still_refused", detail));
         }
     };
-    state.alarm.ring();
-    Ok(Json(RetriedBody { id: id.to_string(), outcome }))
+    Ok(RetriedBody { id: id.to_string(), outcome })
 }
 
 /// Why it is put away.
@@ -220,7 +228,7 @@ pub struct DiscardBody {
     post,
     path = "/api/v1/quarantine/{id}/discard",
     tag = "quarantine",
-    params(("id" = String, Path, description = "qua_ with a number behind it", example = "qua_3")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same request again has no further effect and is answered the same"), ("id" = String, Path, description = "qua_ with a number behind it", example = "qua_3")),
     request_body(content = DiscardBody, example = json!({"reason": "a test of the web shop"})),
     responses(
         (status = 204, description = "put away"),
@@ -236,12 +244,14 @@ pub struct DiscardBody {
 pub async fn discard(
     State(state): State<AppState>,
     principal: Principal,
+    once: Once,
     id: Result<Path<String>, PathRejection>,
     sent: Bytes,
 ) -> Result<StatusCode, Problem> {
     let id = refused(id)?;
     let body: DiscardBody = request::body(&sent)?;
-    quarantine::discard(&state.book, id, &body.reason, &principal.actor()).await?;
+    let book = once.on(&state.book, StatusCode::NO_CONTENT, nothing);
+    quarantine::discard(&book, id, &body.reason, &principal.actor()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -5,7 +5,7 @@ use super::super::{Book, ServiceError};
 use super::carry_out::Desk;
 use super::view::{CallbackView, view};
 use crate::store::callbacks::{self as rows, StoredCallback, Turn};
-use crate::store::{Lane, Tx, audit};
+use crate::store::{Tx, audit};
 use domain::callback::{CallResult, Event, Unreached};
 use domain::ids::{CallbackId, StaffId};
 use serde_json::{Value, json};
@@ -32,19 +32,18 @@ pub enum Outcome {
 /// A conflict if the claim is lost, in quiet hours, or if the customer has had their calls of the day.
 pub async fn start(book: &Book, claim: Claim) -> Result<CallbackView, ServiceError> {
     let desk = Desk::open(book).await?;
-    book.store
-        .write(Lane::People, move |tx| {
-            Box::pin(async move {
-                let customer = found(claim.id, rows::find(tx, claim.id).await?)?.callback.task.customer_id;
-                // Two agents who dial the same customer for two reasons are counted one after the other.
-                rows::lock_callee(tx, customer).await?;
-                let (before, actor) = claimed(tx, &desk, claim).await?;
-                let event = Event::Start { agent: claim.agent };
-                let after = desk.step(tx, &before, &event, &actor, Value::Null).await?;
-                view(tx, after).await
-            })
+    book.write(move |tx, _| {
+        Box::pin(async move {
+            let customer = found(claim.id, rows::find(tx, claim.id).await?)?.callback.task.customer_id;
+            // Two agents who dial the same customer for two reasons are counted one after the other.
+            rows::lock_callee(tx, customer).await?;
+            let (before, actor) = claimed(tx, &desk, claim).await?;
+            let event = Event::Start { agent: claim.agent };
+            let after = desk.step(tx, &before, &event, &actor, Value::Null).await?;
+            view(tx, after).await
         })
-        .await
+    })
+    .await
 }
 
 /// The agent gives it back; `reason` is a word for the log, nothing personal.
@@ -53,19 +52,18 @@ pub async fn start(book: &Book, claim: Claim) -> Result<CallbackView, ServiceErr
 /// A conflict if the claim is lost or the call has begun.
 pub async fn decline(book: &Book, claim: Claim, reason: Option<String>) -> Result<(), ServiceError> {
     let desk = Desk::open(book).await?;
-    book.store
-        .write(Lane::People, move |tx| {
-            Box::pin(async move {
-                rows::claim_queue(tx, Turn::Return).await?;
-                let (before, actor) = claimed(tx, &desk, claim).await?;
-                let ring = desk.ring(&before.callback, desk.now(tx).await?);
-                let event = Event::Decline { agent: claim.agent, ring };
-                let detail = json!({"reason": reason});
-                desk.step(tx, &before, &event, &actor, detail.clone()).await?;
-                audited(tx, &desk, actor, "callback.declined", claim.id, detail).await
-            })
+    book.write(move |tx, _| {
+        Box::pin(async move {
+            rows::claim_queue(tx, Turn::Return).await?;
+            let (before, actor) = claimed(tx, &desk, claim).await?;
+            let ring = desk.ring(&before.callback, desk.now(tx).await?);
+            let event = Event::Decline { agent: claim.agent, ring };
+            let detail = json!({"reason": reason});
+            desk.step(tx, &before, &event, &actor, detail.clone()).await?;
+            audited(tx, &desk, actor, "callback.declined", claim.id, detail).await
         })
-        .await
+    })
+    .await
 }
 
 /// Ends the attempt: reached completes the callback; else the next slot, or the end of all attempts.
@@ -74,23 +72,22 @@ pub async fn decline(book: &Book, claim: Claim, reason: Option<String>) -> Resul
 /// A conflict if the claim is lost or no call has begun.
 pub async fn outcome(book: &Book, claim: Claim, outcome: Outcome) -> Result<CallbackView, ServiceError> {
     let desk = Desk::open(book).await?;
-    book.store
-        .write(Lane::People, move |tx| {
-            Box::pin(async move {
-                // A next slot can be this very instant's only by the router; nothing returns to the queue here.
-                let (before, actor) = claimed(tx, &desk, claim).await?;
-                let agent = claim.agent;
-                let event = match outcome {
-                    Outcome::Reached(result) => Event::Reached { agent, result },
-                    Outcome::NotReached(ended) => Event::NotReached { agent, ended },
-                };
-                let after = desk.step(tx, &before, &event, &actor, Value::Null).await?;
-                let detail = json!({"state": after.callback.state(), "attempts": after.callback.attempts});
-                audited(tx, &desk, actor, "callback.ended_call", claim.id, detail).await?;
-                view(tx, after).await
-            })
+    book.write(move |tx, _| {
+        Box::pin(async move {
+            // A next slot can be this very instant's only by the router; nothing returns to the queue here.
+            let (before, actor) = claimed(tx, &desk, claim).await?;
+            let agent = claim.agent;
+            let event = match outcome {
+                Outcome::Reached(result) => Event::Reached { agent, result },
+                Outcome::NotReached(ended) => Event::NotReached { agent, ended },
+            };
+            let after = desk.step(tx, &before, &event, &actor, Value::Null).await?;
+            let detail = json!({"state": after.callback.state(), "attempts": after.callback.attempts});
+            audited(tx, &desk, actor, "callback.ended_call", claim.id, detail).await?;
+            view(tx, after).await
         })
-        .await
+    })
+    .await
 }
 
 /// Ends a callback that nobody shall make any more, by `actor`, who says why.
@@ -102,16 +99,15 @@ pub async fn cancel(book: &Book, id: CallbackId, actor: String, reason: String) 
         return Err(ServiceError::invalid("reason", "empty", "say why the callback is cancelled"));
     }
     let desk = Desk::open(book).await?;
-    book.store
-        .write(Lane::People, move |tx| {
-            Box::pin(async move {
-                let before = found(id, rows::lock(tx, id).await?)?;
-                let detail = json!({"reason": reason});
-                desk.step(tx, &before, &Event::Cancel, &actor, detail).await?;
-                audited(tx, &desk, actor, "callback.cancelled", id, json!({})).await
-            })
+    book.write(move |tx, _| {
+        Box::pin(async move {
+            let before = found(id, rows::lock(tx, id).await?)?;
+            let detail = json!({"reason": reason});
+            desk.step(tx, &before, &Event::Cancel, &actor, detail).await?;
+            audited(tx, &desk, actor, "callback.cancelled", id, json!({})).await
         })
-        .await
+    })
+    .await
 }
 
 fn found(id: CallbackId, row: Option<StoredCallback>) -> Result<StoredCallback, ServiceError> {

@@ -7,7 +7,7 @@ use super::super::{Book, ServiceError};
 use super::carry_out::Desk;
 use super::view::{CallbackView, view};
 use crate::store::callbacks::{self as rows, QueuePart, StoredCallback, Turn};
-use crate::store::{Lane, StoreError, Tx, agent_loads};
+use crate::store::{StoreError, Tx, agent_loads};
 use domain::callback::rank::pick;
 use domain::callback::{Agent, Band, Callback, Event, Level, Load, Ring, apply};
 use domain::ids::{CallbackId, CustomerId, StaffId};
@@ -55,7 +55,7 @@ const MOST_LAGGING: i64 = 512;
 /// Forbidden for whoever isn't active staff.
 pub async fn next(book: &Book, agent: StaffId) -> Result<Pulled, ServiceError> {
     let desk = Desk::open(book).await?;
-    book.store.write(Lane::People, move |tx| Box::pin(async move { pull(tx, &desk, agent).await })).await
+    book.write(move |tx, _| Box::pin(async move { pull(tx, &desk, agent).await })).await
 }
 
 async fn pull(tx: &Tx, desk: &Desk, id: StaffId) -> Result<Pulled, ServiceError> {

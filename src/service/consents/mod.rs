@@ -10,7 +10,7 @@ use super::import::FormSaid;
 use super::shop::shop;
 use super::{Book, ServiceError};
 use crate::store::consent_batches::{self, NewBatch, Of};
-use crate::store::consents::{self, Claim, NewConsent};
+use crate::store::consents::{self, NewConsent};
 use crate::store::{Tx, audit, clusters, contact, customers, meta, wakes};
 use chrono::NaiveDate;
 use domain::customer::consent::{Purpose, channel};
@@ -169,8 +169,6 @@ pub struct Said {
     pub at: Option<Instant>,
     pub evidence: String,
     pub text_version: Option<String>,
-    /// What makes it once: the same key again changes nothing and is answered the same.
-    pub idempotency_key: Option<String>,
 }
 
 /// Puts down one consent.
@@ -206,17 +204,6 @@ pub async fn add(book: &Book, said: Said, actor: &str) -> Result<ConsentMade, Se
                 state: if said.granted { "granted" } else { "denied" },
                 at,
             };
-            if let Some(key) = &said.idempotency_key {
-                let fingerprint = made.fingerprint(said.at, &said.evidence);
-                match consents::claim_key(tx, &actor, key, &fingerprint, at, now).await? {
-                    Claim::Fresh => {}
-                    Claim::Before(at) => return Ok(ConsentMade { at, ..made }),
-                    Claim::Other => {
-                        let detail = "this Idempotency-Key came with another body before; send a new one";
-                        return Err(ServiceError::Conflict(detail.to_owned()));
-                    }
-                }
-            }
             let new = NewConsent {
                 customer,
                 origin: Some(said.customer),

@@ -179,11 +179,3 @@ pub struct ConsentMade {
     #[schema(value_type = String, format = DateTime)]
     pub at: Instant,
 }
-
-impl ConsentMade {
-    /// What another request with the same key must say too. `said_at` is the instant as it was asked for.
-    pub(super) fn fingerprint(&self, said_at: Option<Instant>, evidence: &str) -> String {
-        let at = said_at.map(Instant::to_rfc3339).unwrap_or_default();
-        format!("{} {} {} {} {at} {evidence}", self.customer, self.channel, self.purpose, self.state)
-    }
-}

@@ -29,12 +29,22 @@ pub async fn post(router: &Router, path: &str, key: &str, body: &Value) -> Answe
     send(router, "POST", path, Some(key), Body::from(body.to_string())).await
 }
 
+/// As [`post`], under an `Idempotency-Key`.
+pub async fn post_once(router: &Router, path: &str, key: &str, once: &str, body: &Value) -> Answer {
+    let request = Request::post(path).header("authorization", format!("Bearer {key}"));
+    let request = request.header("idempotency-key", once).body(Body::from(body.to_string()));
+    answer(router, request.expect("a request")).await
+}
+
 async fn send(router: &Router, method: &str, path: &str, key: Option<&str>, body: Body) -> Answer {
     let mut request = Request::builder().method(method.parse::<Method>().expect("a method")).uri(path);
     if let Some(key) = key {
         request = request.header("authorization", format!("Bearer {key}"));
     }
-    let request = request.body(body).expect("a request");
+    answer(router, request.body(body).expect("a request")).await
+}
+
+async fn answer(router: &Router, request: Request<Body>) -> Answer {
     let response = router.clone().oneshot(request).await.expect("an answer");
     let (parts, body) = response.into_parts();
     let bytes = to_bytes(body, usize::MAX).await.expect("a body");

@@ -4,9 +4,9 @@
 mod body;
 mod wire;
 
-use super::{AppState, Problem, request};
+use super::{AppState, Once, Problem, nothing, request, whole};
 use crate::http::auth::Principal;
-use crate::service::callbacks::{self, Claim, Filter, Pulled, Which};
+use crate::service::callbacks::{self, CallbackView, Claim, Filter, Pulled, Which};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -27,6 +27,7 @@ const NOTHING: HeaderName = HeaderName::from_static("kinkeeper-nothing");
     post,
     path = "/api/v1/callbacks/next",
     tag = "callbacks",
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same request again has no further effect and is answered the same")),
     responses(
         (status = 200, body = CallbackBody, example = json!(wire::example("assigned"))),
         (status = 204, description = "nothing for you now",
@@ -36,8 +37,16 @@ const NOTHING: HeaderName = HeaderName::from_static("kinkeeper-nothing");
     ),
     security(("key" = []))
 )]
-pub async fn next(State(state): State<AppState>, principal: Principal) -> Result<Response, Problem> {
-    match callbacks::next(&state.book, agent(&principal)?).await? {
+pub async fn next(
+    State(state): State<AppState>,
+    principal: Principal,
+    once: Once,
+) -> Result<Response, Problem> {
+    let book = once.on(&state.book, StatusCode::OK, |pulled: &Pulled| match pulled {
+        Pulled::Got(view) => nameless(view),
+        Pulled::None(_) => None,
+    });
+    match callbacks::next(&book, agent(&principal)?).await? {
         Pulled::Got(view) => {
             state.alarm.ring();
             Ok(Json(CallbackBody::from(*view)).into_response())
@@ -51,7 +60,7 @@ pub async fn next(State(state): State<AppState>, principal: Principal) -> Result
     post,
     path = "/api/v1/callbacks/{id}/start",
     tag = "callbacks",
-    params(("id" = String, Path, description = "cb_ with a number behind it", example = "cb_7")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same request again has no further effect and is answered the same"), ("id" = String, Path, description = "cb_ with a number behind it", example = "cb_7")),
     request_body(content = Option<ClaimBody>, example = json!({"fence": 3})),
     responses(
         (status = 200, body = CallbackBody, example = json!(wire::example("in_progress"))),
@@ -67,12 +76,14 @@ pub async fn next(State(state): State<AppState>, principal: Principal) -> Result
 pub async fn start(
     State(state): State<AppState>,
     principal: Principal,
+    once: Once,
     id: Result<Path<String>, PathRejection>,
     sent: Bytes,
 ) -> Result<Json<CallbackBody>, Problem> {
     let (id, agent) = (callback(id)?, agent(&principal)?);
     let body: ClaimBody = request::body(&sent)?;
-    let view = callbacks::start(&state.book, Claim { id, agent, fence: body.fence }).await?;
+    let book = once.on(&state.book, StatusCode::OK, nameless);
+    let view = callbacks::start(&book, Claim { id, agent, fence: body.fence }).await?;
     state.alarm.ring();
     Ok(Json(view.into()))
 }
@@ -82,7 +93,7 @@ pub async fn start(
     post,
     path = "/api/v1/callbacks/{id}/decline",
     tag = "callbacks",
-    params(("id" = String, Path, description = "cb_ with a number behind it", example = "cb_7")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same request again has no further effect and is answered the same"), ("id" = String, Path, description = "cb_ with a number behind it", example = "cb_7")),
     request_body(content = Option<DeclineBody>, example = json!({"fence": 3, "reason": "language"})),
     responses(
         (status = 204, description = "given back"),
@@ -98,13 +109,15 @@ pub async fn start(
 pub async fn decline(
     State(state): State<AppState>,
     principal: Principal,
+    once: Once,
     id: Result<Path<String>, PathRejection>,
     sent: Bytes,
 ) -> Result<StatusCode, Problem> {
     let (id, agent) = (callback(id)?, agent(&principal)?);
     let body: DeclineBody = request::body(&sent)?;
     let claim = Claim { id, agent, fence: body.fence };
-    callbacks::decline(&state.book, claim, body::short_reason(body.reason)?).await?;
+    let book = once.on(&state.book, StatusCode::NO_CONTENT, nothing);
+    callbacks::decline(&book, claim, body::short_reason(body.reason)?).await?;
     state.alarm.ring();
     Ok(StatusCode::NO_CONTENT)
 }
@@ -115,7 +128,7 @@ pub async fn decline(
     post,
     path = "/api/v1/callbacks/{id}/outcome",
     tag = "callbacks",
-    params(("id" = String, Path, description = "cb_ with a number behind it", example = "cb_7")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "the same request again has no further effect and is answered the same"), ("id" = String, Path, description = "cb_ with a number behind it", example = "cb_7")),
     request_body(content = OutcomeBody, examples(
         ("reached" = (value = json!({"outcome": "reached", "fence": 3, "result": {"resolved": "yes", "satisfaction": 5}}))),
         ("no answer" = (value = json!({"outcome": "no_answer", "fence": 3}))),
@@ -134,12 +147,14 @@ pub async fn decline(
 pub async fn outcome(
     State(state): State<AppState>,
     principal: Principal,
+    once: Once,
     id: Result<Path<String>, PathRejection>,
     sent: Bytes,
 ) -> Result<Json<CallbackBody>, Problem> {
     let (id, agent) = (callback(id)?, agent(&principal)?);
     let (fence, outcome) = body::read_outcome(&sent)?;
-    let view = callbacks::outcome(&state.book, Claim { id, agent, fence }, outcome).await?;
+    let book = once.on(&state.book, StatusCode::OK, nameless);
+    let view = callbacks::outcome(&book, Claim { id, agent, fence }, outcome).await?;
     state.alarm.ring();
     Ok(Json(view.into()))
 }
@@ -188,6 +203,14 @@ pub async fn list(
 
 fn callback(id: Result<Path<String>, PathRejection>) -> Result<CallbackId, Problem> {
     request::id(id, "a callback", "cb_7")
+}
+
+/// What is kept of an answer: who it is about stands under their id, where erasing finds it.
+fn nameless(view: &CallbackView) -> Option<serde_json::Value> {
+    let mut said = whole(&CallbackBody::from(view.clone()))?;
+    said["customer"]["name"] = serde_json::Value::Null;
+    said["customer"]["contacts"] = serde_json::json!([]);
+    Some(said)
 }
 
 /// Whom the key acts for.
