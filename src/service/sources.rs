@@ -16,13 +16,6 @@ pub async fn ensure(book: &Book, key: &str) -> Result<SourceId, ServiceError> {
 }
 
 /// What the daemon says itself of a shop, or people say through it.
-pub(super) async fn own(book: &Book, shop: &ShopRow) -> Result<SourceId, ServiceError> {
-    let shop = shop.clone();
-    let made = book.write(move |tx, _| Box::pin(async move { own_in(tx, &shop).await }));
-    made.await.map_err(|error: StoreError| error.into())
-}
-
-/// As [`own`], within the caller's transaction.
 pub(super) async fn own_in(tx: &Tx, shop: &ShopRow) -> Result<SourceId, StoreError> {
     let key = format!("kinkeeper:{}", shop.shop.key);
     sources::ensure(tx, &key, shop.id, sources::kind::KINKEEPER).await

@@ -1,17 +1,23 @@
 //! Complaints that were open when a book goes live: the shop's past isn't worked off by clocks. They are closed in bulk, as
 //! facts of the shop's own, or stay open and hold marketing back as any open complaint does.
 
-use super::ingest::{self, Batch};
-use super::{Book, ServiceError, sources};
+use super::ingest::{Origin, Slice, Stamp, take_in};
+use super::shop::Shop;
+use super::sources::own_in;
+use super::{Book, ServiceError};
+use crate::store::shops::ShopRow;
 use crate::store::tickets::{self, OpenComplaint};
-use crate::store::{StoreError, audit, customers, meta, shops};
-use domain::ids::{CustomerId, ShopId};
+use crate::store::{Tx, audit, clusters, meta, shops, sources};
+use domain::event::{Context, Reading, Said, parse};
+use domain::ids::ShopId;
+use domain::problem::together;
 use domain::time::Instant;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
+use std::collections::BTreeMap;
 
 /// Complaints closed by one transaction.
-const PAGE: i64 = 500;
+const PAGE: i64 = 200;
 /// Complaints that a preview names.
 const SHOWN: i64 = 5;
 
@@ -33,91 +39,103 @@ pub async fn preview(book: &Book, opened_before: Instant) -> Result<TakeOver, Se
     })
 }
 
-/// Closes them, while the book isn't live yet. Each is closed by one fact however often this is called; campaigns never
-/// act on it. Those of nobody who can be named any more stay.
+/// Closes them, while the book isn't live yet, a page a transaction with its audit row. Each is closed by one fact however
+/// often this is called, whoever it is of; campaigns never act on it.
 pub async fn close(book: &Book, opened_before: Instant, actor: &str) -> Result<u64, ServiceError> {
-    if let Some(since) = meta::go_live_at(book.store.reader()).await? {
+    let stamp = Stamp::of(&book.store).await?;
+    let mut page = Page { before: opened_before, after: 0, actor: actor.to_owned(), stamp };
+    let mut all = 0;
+    loop {
+        let this = page.clone();
+        let (last, closed) = book.write(move |tx, now| Box::pin(close_page(tx, this, now))).await?;
+        all += closed;
+        match last {
+            Some(last) => page.after = last,
+            None => return Ok(all),
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Page {
+    before: Instant,
+    /// The row of the last one looked at.
+    after: i64,
+    actor: String,
+    stamp: Stamp,
+}
+
+/// Gives the last row looked at, and how many are closed now.
+async fn close_page(tx: &Tx, page: Page, now: Instant) -> Result<(Option<i64>, u64), ServiceError> {
+    clusters::close(tx).await?;
+    if let Some(since) = meta::go_live_at(tx).await? {
         let detail = format!(
             "the book is live since {since}; complaints are taken over when it goes live, and not later"
         );
         return Err(ServiceError::Conflict(detail));
     }
-    let (mut closed, mut after) = (0, 0);
-    loop {
-        let db = book.store.reader();
-        let page = tickets::open_complaints(db, opened_before, after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = last.id;
-        let mut shop_ids: Vec<ShopId> = page.iter().map(|complaint| complaint.shop).collect();
-        shop_ids.sort_unstable();
-        shop_ids.dedup();
-        for shop in shop_ids {
-            let of_shop = page.iter().filter(|complaint| complaint.shop == shop);
-            closed += close_of_shop(book, shop, of_shop, actor).await?;
-        }
+    let open = tickets::open_complaints(tx, page.before, page.after, PAGE).await?;
+    let Some(last) = open.last().map(|complaint| complaint.id) else { return Ok((None, 0)) };
+    let mut of_shops: BTreeMap<ShopId, Vec<&OpenComplaint>> = BTreeMap::new();
+    for complaint in &open {
+        of_shops.entry(complaint.shop).or_default().push(complaint);
     }
-    let (actor, detail) = (actor.to_owned(), json!({ "complaints": closed, "opened_before": opened_before }));
-    book.write(move |tx, at| {
-        Box::pin(async move {
-            let (action, subject) = ("book.complaints_taken_over".to_owned(), "book".to_owned());
-            audit::record(tx, audit::Entry { at, actor, action, subject, detail }).await
-        })
-    })
-    .await
-    .map_err(|error: StoreError| ServiceError::from(error))?;
-    Ok(closed)
+    let mut closed = 0;
+    for (shop, complaints) in of_shops {
+        closed += close_of_shop(tx, shop, &complaints, &page, now).await?;
+    }
+    let detail = json!({
+        "complaints": closed, "opened_before": page.before,
+        "tickets": open.iter().map(|complaint| &complaint.ticket_key).collect::<Vec<_>>(),
+    });
+    let (actor, action) = (page.actor, "book.complaints_taken_over".to_owned());
+    audit::record(tx, audit::Entry { at: now, actor, action, subject: "book".to_owned(), detail }).await?;
+    meta::raise_change_seq(tx).await?;
+    Ok((Some(last), closed))
 }
 
 async fn close_of_shop(
-    book: &Book,
+    tx: &Tx,
     shop: ShopId,
-    complaints: impl Iterator<Item = &OpenComplaint>,
-    actor: &str,
+    complaints: &[&OpenComplaint],
+    page: &Page,
+    now: Instant,
 ) -> Result<u64, ServiceError> {
-    let row = shops::find_by_id(book.store.reader(), shop).await?;
-    let row =
+    let row = shops::find_by_id(tx, shop).await?;
+    let shop =
         row.ok_or_else(|| ServiceError::Internal(format!("a ticket is of {shop:?}, which doesn't exist")))?;
-    let (now, prefix) = (book.now().await?, format!("{}:", row.shop.key));
-    let mut events = Vec::new();
-    for complaint in complaints {
-        let ticket = complaint.ticket_key.strip_prefix(&prefix).unwrap_or(&complaint.ticket_key);
-        let Some((field, name)) = naming(book, complaint.customer, &row.shop.id_namespace).await? else {
-            continue;
-        };
-        let mut event = json!({
-            "type": "track",
-            "event": "Ticket Resolved",
-            "messageId": format!("taken-over:{}.{}", complaint.id, complaint.reopened),
-            "timestamp": now.to_rfc3339(),
-            "properties": { "ticket_id": ticket, "taken_over_by": actor },
-        });
-        event[field] = name;
-        events.push(event);
-    }
-    let source = sources::own(book, &row).await?;
-    let batch = Batch { source, received_at: None, historical: true, events };
-    let receipt = ingest::accept(&book.store, batch).await?;
-    match receipt.rejected.first() {
-        None => Ok(receipt.accepted as u64),
-        Some(refused) => {
-            Err(ServiceError::Internal(format!("a complaint can't be closed: {}", refused.detail)))
-        }
-    }
+    let source = sources::find(tx, own_in(tx, &shop).await?).await?;
+    let source = source.ok_or_else(|| ServiceError::Internal("the shop's own source is gone".to_owned()))?;
+    let said: Result<Vec<Said>, ServiceError> =
+        complaints.iter().map(|complaint| resolved(complaint, &shop, &page.actor, now)).collect();
+    let of = complaints.iter().map(|complaint| complaint.origin).collect();
+    let slice = Slice::history(Origin { source, shop }, of, said?);
+    Ok(take_in(tx, &slice, now, page.stamp).await?.receipt.accepted as u64)
 }
 
-/// How an event names this customer.
-async fn naming(
-    book: &Book,
-    customer: CustomerId,
-    namespace: &str,
-) -> Result<Option<(&'static str, Value)>, ServiceError> {
-    let db = book.store.reader();
-    if let Some(user_id) = customers::find_user_id(db, customer, namespace).await? {
-        return Ok(Some(("userId", json!(user_id))));
+/// The fact that closes a complaint. It names nobody: whose it is, the ticket says.
+fn resolved(
+    complaint: &OpenComplaint,
+    shop: &ShopRow,
+    actor: &str,
+    now: Instant,
+) -> Result<Said, ServiceError> {
+    let Shop { key, zone, currency, .. } = &shop.shop;
+    let ticket = complaint.ticket_key.strip_prefix(&format!("{key}:")).unwrap_or(&complaint.ticket_key);
+    let event = json!({
+        "type": "track",
+        "userId": "-",
+        "event": "Ticket Resolved",
+        "messageId": format!("taken-over:{}.{}", complaint.id, complaint.reopened),
+        "timestamp": now.to_rfc3339(),
+        "properties": { "ticket_id": ticket, "taken_over_by": actor },
+    });
+    let context = Context { zone: *zone, currency: *currency, base: shop.base, clock: Some(now) };
+    match parse(&event, &context) {
+        Ok(Reading::Event(said)) => Ok(Said { user_id: None, ..*said }),
+        Ok(Reading::Browsing) => Err(ServiceError::Internal("a resolution isn't browsing".to_owned())),
+        Err(problems) => {
+            Err(ServiceError::Internal(format!("{ticket} can't be closed: {}", together(&problems))))
+        }
     }
-    let names = customers::identifiers(db, &[customer]).await?.remove(&customer).unwrap_or_default();
-    Ok(names
-        .into_iter()
-        .find(|name| name.kind == "anonymous_id")
-        .map(|name| ("anonymousId", json!(name.value))))
 }

@@ -77,7 +77,8 @@ pub async fn list_for_profile(db: &Db, id: CustomerId, limit: i64) -> Result<Vec
 pub struct OpenComplaint {
     pub id: i64,
     pub shop: ShopId,
-    pub customer: CustomerId,
+    /// Whose it was resolved to be.
+    pub origin: CustomerId,
     /// `<shop key>:<ticket id>`.
     pub ticket_key: String,
     pub reopened: i64,
@@ -96,7 +97,7 @@ pub async fn open_complaints(
     limit: i64,
 ) -> Result<Vec<OpenComplaint>, StoreError> {
     let sql = format!(
-        "SELECT t.id, t.shop_id, t.customer_id, t.ticket_key, t.reopened {OPEN_BEFORE} AND t.id > $2 ORDER BY t.id LIMIT $3"
+        "SELECT t.id, t.shop_id, COALESCE(t.origin_customer_id, t.customer_id) AS origin, t.ticket_key, t.reopened {OPEN_BEFORE} AND t.id > $2 ORDER BY t.id LIMIT $3"
     );
     let rows = db.all(&sql, args![before, after, limit]).await?;
     rows.iter()
@@ -104,7 +105,7 @@ pub async fn open_complaints(
             Ok(OpenComplaint {
                 id: row.int("id")?,
                 shop: ShopId(row.int("shop_id")?),
-                customer: CustomerId(row.int("customer_id")?),
+                origin: CustomerId(row.int("origin")?),
                 ticket_key: row.text("ticket_key")?,
                 reopened: row.int("reopened")?,
             })

@@ -5,7 +5,8 @@ use crate::support::command::Home;
 use crate::support::on_both_databases;
 use crate::support::retail::at;
 use kinkeeper::service::ingest::{self, Batch};
-use kinkeeper::service::{ServiceError, live, takeover};
+use kinkeeper::service::profile::{IdentifierKind, find};
+use kinkeeper::service::{ServiceError, identity, live, takeover};
 use serde_json::{Value, json};
 
 const CLOCK: &str = "clock=2026-09-25T10:00:00+08:00";
@@ -57,7 +58,8 @@ on_both_databases! {
         let late = takeover::close(book, before, "cli:lead").await;
         assert!(matches!(late, Err(ServiceError::Conflict(_))), "{late:?}");
         let audit = "SELECT actor, detail FROM audit WHERE action = 'book.complaints_taken_over' ORDER BY id";
-        assert!(house.lines(audit).await[0].contains("cli:lead|{\"complaints\":3"), "{:?}", house.lines(audit).await);
+        let audited = house.lines(audit).await;
+        assert!(audited.len() == 1 && audited[0].contains("cli:lead|{\"complaints\":3") && audited[0].contains("shop:T3"), "{audited:?}");
 
         // Whoever comes back to it has a complaint again.
         let again = json!({"type": "track", "messageId": "r1", "userId": "c1", "event": "Ticket Reopened",
@@ -65,6 +67,43 @@ on_both_databases! {
         ingest::accept(&book.store, batch(vec![again])).await.expect("taken in");
         assert_eq!(house.lines(OPEN).await, ["shop:Q", "shop:T1", "shop:T4"]);
     }
+
+    async fn each_page_is_audited_by_itself_and_nobody_is_left_out(database) {
+        let house = House::open(database, &[CLOCK]).await;
+        let (app, book) = (&house.app, &house.app.book);
+        let told: Vec<Value> = (0..450).map(|n| complaint(n, ("userId", &format!("c{n}")), "2026-03-01T00:00:00Z")).collect();
+        let source = source_of_facts(app).await;
+        let batch = |events| Batch { source, received_at: None, historical: true, events };
+        assert_eq!(ingest::accept(&book.store, batch(told)).await.expect("taken in").rejected, []);
+        // Whoever lost their name since, as a correction can do, has a complaint all the same.
+        let nameless = "DELETE FROM identifier WHERE value = 'c7'";
+        let gone = book.store.write(kinkeeper::store::Lane::People, move |tx| Box::pin(async move {
+            sea_orm::ConnectionTrait::execute_unprepared(&**tx, nameless).await?;
+            Ok::<_, kinkeeper::store::StoreError>(())
+        }));
+        gone.await.expect("gone");
+        // One is somebody else's by now; parted again, each has what was theirs.
+        let (one, other) = (user(app, "c1").await, user(app, "c2").await);
+        identity::merge(book, one, other, "cli:lead", None).await.expect("merged");
+        let before = book.store.asked_in_transactions();
+        assert_eq!(takeover::close(book, at("2026-09-01T00:00:00Z"), "cli:lead").await.expect("closed"), 450);
+        let asked = book.store.asked_in_transactions() - before;
+        assert!(asked < 150, "statements grow with pages, not with complaints: {asked}");
+        assert_eq!(house.lines(OPEN).await, Vec::<String>::new());
+        let audit = "SELECT COUNT(*) AS n FROM audit WHERE action = 'book.complaints_taken_over'";
+        assert_eq!(house.lines(audit).await, ["3"]);
+        let stray = "SELECT COUNT(*) AS n FROM event e JOIN ticket t ON t.ticket_key = e.ref_key WHERE e.message_id LIKE 'taken-over:%' \
+            AND (e.customer_id <> t.customer_id OR COALESCE(e.origin_customer_id, e.customer_id) <> COALESCE(t.origin_customer_id, t.customer_id))";
+        assert_eq!(house.lines(stray).await, ["0"]);
+        identity::unmerge(book, other, "cli:lead", None).await.expect("parted");
+        assert_eq!(house.lines(stray).await, ["0"]);
+        let kept = "SELECT COUNT(*) AS n FROM event WHERE customer_id = ";
+        assert_eq!(house.lines(&format!("{kept}{}", other.0)).await, ["2"]);
+    }
+}
+
+async fn user(app: &kinkeeper::app::App, name: &str) -> domain::ids::CustomerId {
+    find(&app.book, IdentifierKind::UserId, name).await.expect("asked").expect("is in the book")
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! From what was said to rows of the log: new by its message, somebody's, and effective or a resend.
 
-use super::read::Slice;
+use super::read::{About, Slice};
 use crate::service::identity;
 use crate::store::customers::Whose;
 use crate::store::facts::{self, EffectKey, NewEvent, Taken};
@@ -51,9 +51,12 @@ pub(super) async fn append<'a>(
     let fresh = new_messages(tx, slice, &dropped).await?;
     let shop = &slice.origin.shop;
     let named: Vec<Vec<Name>> = fresh.iter().map(|new| new.said.names(&shop.shop.id_namespace)).collect();
-    let Resolved { people, merges } = match slice.about {
-        Some(customer) => resolution::resolve_about(tx, shop, customer, &named, received_at).await?,
-        None => resolution::resolve(tx, shop, &named, received_at, slice.import).await?,
+    let Resolved { people, merges } = match &slice.about {
+        About::One(customer) => resolution::resolve_about(tx, shop, *customer, &named, received_at).await?,
+        About::Named => resolution::resolve(tx, shop, &named, received_at, slice.import).await?,
+        About::Each(of) => {
+            resolution::known_already(tx, fresh.iter().map(|new| of[new.place]).collect()).await?
+        }
     };
     for Merge { into, from, by } in merges {
         let why = json!({ "named_together_by": by.as_str(), "source": slice.origin.source.key });

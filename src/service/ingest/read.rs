@@ -37,6 +37,17 @@ impl Origin {
     }
 }
 
+/// Whom a slice is about.
+#[derive(Debug, Clone)]
+pub(in crate::service) enum About {
+    /// Whom its names say.
+    Named,
+    /// All of it somebody whom a person named, who is canonical while it is taken in.
+    One(CustomerId),
+    /// Each of [`Slice::said`], which name nobody, whom this one says, in that order, as they were resolved once.
+    Each(Vec<CustomerId>),
+}
+
 /// The readable part of a batch, with what its transaction needs.
 #[derive(Debug, Clone)]
 pub(in crate::service) struct Slice {
@@ -48,8 +59,7 @@ pub(in crate::service) struct Slice {
     /// The file they came in, if they did.
     pub import: Option<ImportId>,
     pub due: Due,
-    /// Whom a person says all of it is about; else their names say so.
-    pub about: Option<CustomerId>,
+    pub about: About,
     /// In the batch's order. Shared: a lost race tries the same slice again.
     pub said: Arc<Vec<Said>>,
     /// Counted, not stored.
@@ -89,7 +99,7 @@ impl Slice {
             historical: import.historical,
             import: Some(import.id),
             due,
-            about: None,
+            about: About::Named,
             said,
             browsing: 0,
             rejected,
@@ -110,8 +120,28 @@ impl Slice {
             historical: false,
             import: None,
             due: Due::AtOnce,
-            about: Some(customer),
+            about: About::One(customer),
             said,
+            browsing: 0,
+            rejected,
+            refused,
+            foreign: Vec::new(),
+            doubtful: Vec::new(),
+        }
+    }
+
+    /// What the daemon itself says of people it knows, as history: each of `said` of whom stands at its place in `of`.
+    pub fn history(origin: Origin, of: Vec<CustomerId>, said: Vec<Said>) -> Self {
+        let (rejected, refused) = (Vec::new(), Vec::new());
+        Self {
+            origin,
+            received_at: None,
+            first_came: None,
+            historical: true,
+            import: None,
+            due: Due::AtOnce,
+            about: About::Each(of),
+            said: Arc::new(said),
             browsing: 0,
             rejected,
             refused,
@@ -170,7 +200,7 @@ impl Slice {
             historical: batch.historical,
             import: None,
             due,
-            about: None,
+            about: About::Named,
             said: Arc::new(said),
             browsing,
             rejected,
