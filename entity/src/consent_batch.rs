@@ -27,6 +27,8 @@ pub struct Model {
     pub revoked_by: Option<String>,
     #[sea_orm(column_type = "Text", nullable)]
     pub revoke_reason: Option<String>,
+    pub read_to: i64,
+    pub finished_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

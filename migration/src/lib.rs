@@ -28,6 +28,7 @@ mod m20261122_000018_import_undo;
 mod m20261122_000019_own_work;
 mod m20261122_000021_housekeeping;
 mod m20261122_000022_retention_list;
+mod m20261122_000024_consent_slices;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -56,6 +57,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000019_own_work::Migration),
             Box::new(m20261122_000021_housekeeping::Migration),
             Box::new(m20261122_000022_retention_list::Migration),
+            Box::new(m20261122_000024_consent_slices::Migration),
         ]
     }
 }

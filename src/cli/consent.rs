@@ -182,6 +182,9 @@ fn told(done: &Preview) -> String {
     match (done.batch, done.known) {
         (Some(batch), true) => text += &format!("\n{batch} brought this file already; nothing was changed"),
         (Some(batch), false) => {
+            if done.resumed_from > 0 {
+                text += &format!("\nwent on behind line {}, where it was interrupted", done.resumed_from);
+            }
             text += &format!("\ntaken in as {batch}; `kinkeeper consent revoke {batch}` takes it back")
         }
         (None, _) => text += "\nnothing was written",
@@ -209,9 +212,13 @@ fn listed(found: &[BatchView]) -> String {
     table(
         ["batch", "file", "signed by", "on", "lines", "evidence", "taken back"],
         found.iter().map(|batch| {
-            let revoked = batch.revoked_at.map(|at| {
-                format!("{}: {}", at.to_rfc3339(), batch.revoke_reason.clone().unwrap_or_default())
-            });
+            let revoked = match (batch.revoked_at, batch.finished_at) {
+                (Some(at), _) => {
+                    format!("{}: {}", at.to_rfc3339(), batch.revoke_reason.clone().unwrap_or_default())
+                }
+                (None, None) => "unfinished: import the file again".to_owned(),
+                (None, Some(_)) => String::new(),
+            };
             [
                 batch.id.to_string(),
                 batch.file.clone(),
@@ -219,7 +226,7 @@ fn listed(found: &[BatchView]) -> String {
                 batch.signed_on.clone(),
                 batch.lines.to_string(),
                 batch.evidence.clone(),
-                revoked.unwrap_or_default(),
+                revoked,
             ]
         }),
     )

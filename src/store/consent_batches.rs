@@ -17,7 +17,6 @@ pub struct NewBatch {
     /// `2026-03-01`, local.
     pub signed_on: String,
     pub evidence: String,
-    pub lines: i64,
     pub actor: String,
     pub at: Instant,
 }
@@ -27,12 +26,18 @@ pub struct NewBatch {
 pub struct BatchRow {
     pub id: ConsentBatchId,
     pub new: NewBatch,
+    /// How many it has said so far.
+    pub lines: i64,
+    /// The last line of its file that was looked at.
+    pub read_to: i64,
+    /// When all of the file was; none of one that was interrupted.
+    pub finished_at: Option<Instant>,
     /// When it was taken back, by whom and why.
     pub revoked: Option<(Instant, String, String)>,
 }
 
 const COLUMNS: &str = "id, file_name, file_hash, signed_by, signed_on, evidence, lines, actor, created_at, revoked_at, \
-                       revoked_by, revoke_reason";
+                       revoked_by, revoke_reason, read_to, finished_at";
 
 fn read(row: &Row) -> Result<BatchRow, StoreError> {
     let revoked = match row.opt_at("revoked_at")? {
@@ -50,10 +55,12 @@ fn read(row: &Row) -> Result<BatchRow, StoreError> {
             signed_by: row.text("signed_by")?,
             signed_on: row.text("signed_on")?,
             evidence: row.text("evidence")?,
-            lines: row.int("lines")?,
             actor: row.text("actor")?,
             at: row.at("created_at")?,
         },
+        lines: row.int("lines")?,
+        read_to: row.int("read_to")?,
+        finished_at: row.opt_at("finished_at")?,
         revoked,
     })
 }
@@ -68,12 +75,31 @@ pub async fn insert(tx: &Tx, new: &NewBatch) -> Result<ConsentBatchId, StoreErro
         &new.signed_by,
         &new.signed_on,
         &new.evidence,
-        new.lines,
+        0_i64,
         &new.actor,
         new.at
     ];
     let made = tx.insert_returning("consent_batch", &columns, vec![row], "RETURNING id").await?;
     made.first().map_or(Ok(0), |row| row.int("id")).map(ConsentBatchId)
+}
+
+/// A slice of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// The last line of the file that was looked at before, and with this slice.
+    pub from: i64,
+    pub to: i64,
+    /// How many it says.
+    pub lines: i64,
+    /// Where it is the last one: when.
+    pub finished_at: Option<Instant>,
+}
+
+/// Moves a batch on by a slice. False where somebody else did, or took it back.
+pub async fn advance(tx: &Tx, id: ConsentBatchId, step: Step) -> Result<bool, StoreError> {
+    let sql = "UPDATE consent_batch SET read_to = $1, lines = lines + $2, finished_at = $3 \
+               WHERE id = $4 AND read_to = $5 AND finished_at IS NULL AND revoked_at IS NULL";
+    Ok(tx.exec(sql, args![step.to, step.lines, step.finished_at, id, step.from]).await? == 1)
 }
 
 /// The batch of a file that counts.
@@ -93,25 +119,57 @@ pub async fn list(db: &Db, limit: i64) -> Result<Vec<BatchRow>, StoreError> {
     db.all(&sql, args![limit]).await?.iter().map(read).collect()
 }
 
-/// Takes back what a batch said: each line gets one that revokes it, and nothing is removed. Gives whom it concerns.
-/// False before, if it was taken back already.
-pub async fn revoke(
+/// Notes that a batch is taken back. False where it was noted before.
+pub async fn note_revoked(
     tx: &Tx,
     id: ConsentBatchId,
     actor: &str,
     reason: &str,
     now: Instant,
-) -> Result<BTreeSet<CustomerId>, StoreError> {
+) -> Result<bool, StoreError> {
     let sql = "UPDATE consent_batch SET revoked_at = $1, revoked_by = $2, revoke_reason = $3 \
                WHERE id = $4 AND revoked_at IS NULL";
-    tx.exec_one("a batch that counts", sql, args![now, actor, reason, id]).await?;
-    let sql = "INSERT INTO consent (customer_id, origin_customer_id, channel, purpose, state, source, evidence, \
-               occurred_at, recorded_at, batch_id, revokes) \
-               SELECT customer_id, origin_customer_id, channel, purpose, 'revoked', $2, $3, $4, $4, batch_id, id \
-               FROM consent WHERE batch_id = $1 AND revokes IS NULL";
-    tx.exec(sql, args![id, actor, reason, now]).await?;
-    let rows = tx.all("SELECT DISTINCT customer_id FROM consent WHERE batch_id = $1", args![id]).await?;
-    rows.iter().map(|row| row.int("customer_id").map(CustomerId)).collect()
+    Ok(tx.exec(sql, args![now, actor, reason, id]).await? == 1)
+}
+
+/// Lines of a batch that were taken back together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenBack {
+    /// The last one; none where there are no more.
+    pub last: Option<i64>,
+    pub lines: i64,
+    /// Whom they concern.
+    pub people: BTreeSet<CustomerId>,
+}
+
+/// Takes back the next lines behind `after`: each gets one that revokes it, and nothing is removed.
+pub async fn take_back(
+    tx: &Tx,
+    batch: &BatchRow,
+    after: i64,
+    limit: i64,
+    now: Instant,
+) -> Result<TakenBack, StoreError> {
+    const LEFT: &str = "FROM consent c WHERE c.batch_id = $1 AND c.id > $2 AND c.revokes IS NULL \
+                        AND NOT EXISTS (SELECT 1 FROM consent r WHERE r.revokes = c.id)";
+    let sql = format!("SELECT c.id, c.customer_id {LEFT} ORDER BY c.id LIMIT $3");
+    let rows = tx.all(&sql, args![batch.id, after, limit]).await?;
+    let people: Result<_, StoreError> =
+        rows.iter().map(|row| row.int("customer_id").map(CustomerId)).collect();
+    let last = rows.last().map(|row| row.int("id")).transpose()?;
+    let Some((_, actor, reason)) = &batch.revoked else {
+        return Err(StoreError::RowsAffected { what: "a batch that is taken back", expected: 1, actual: 0 });
+    };
+    if let Some(last) = last {
+        let sql = format!(
+            "INSERT INTO consent (customer_id, origin_customer_id, channel, purpose, state, source, evidence, \
+             occurred_at, recorded_at, batch_id, revokes) \
+             SELECT c.customer_id, c.origin_customer_id, c.channel, c.purpose, 'revoked', $4, $5, $6, $6, c.batch_id, \
+             c.id {LEFT} AND c.id <= $3"
+        );
+        tx.exec(&sql, args![batch.id, after, last, actor, reason, now]).await?;
+    }
+    Ok(TakenBack { last, lines: i64::try_from(rows.len()).unwrap_or(i64::MAX), people: people? })
 }
 
 /// A line of the ledger.

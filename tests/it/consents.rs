@@ -9,8 +9,8 @@ use domain::time::Instant;
 use kinkeeper::service::consents::{self, Preview, Said, Signed};
 use kinkeeper::service::import::FormSaid;
 use kinkeeper::service::profile::{IdentifierKind, find, profile};
-use kinkeeper::service::{ServiceError, identity};
-use kinkeeper::store::contact;
+use kinkeeper::service::{ServiceError, erasing, identity};
+use kinkeeper::store::{Lane, StoreError, contact};
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 
@@ -66,6 +66,21 @@ async fn number(house: &House, sql: &str) -> i64 {
 }
 
 use domain::campaign::gate::Consent::{Granted, Refused};
+
+async fn run(house: &House, sql: &'static str) {
+    let done = house.app.book.store.write(Lane::People, move |tx| {
+        Box::pin(async move { Ok::<_, StoreError>(tx.execute_unprepared(sql).await.map(drop)?) })
+    });
+    done.await.expect(sql);
+}
+
+/// Breaks an import off, as a lost connection would.
+const STOP_SQLITE: [&str; 1] = ["CREATE TRIGGER stop BEFORE INSERT ON consent WHEN NEW.evidence = 'stop' \
+    BEGIN SELECT RAISE(ABORT, 'stop'); END"];
+const STOP_POSTGRES: [&str; 2] = [
+    "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''stop''; END'",
+    "CREATE TRIGGER stop BEFORE INSERT ON consent FOR EACH ROW WHEN (NEW.evidence = 'stop') EXECUTE FUNCTION stop()",
+];
 
 on_both_databases! {
     async fn a_batch_is_shown_taken_in_once_and_taken_back(database) {
@@ -145,12 +160,68 @@ on_both_databases! {
         assert_eq!((stands(&house, "ann").await, stands(&house, "ben").await), (Some(Granted), None));
     }
 
+    async fn a_large_file_goes_in_by_slices_and_on_where_it_stopped(database) {
+        let house = House::open(database, &[NOW]).await;
+        let book = &house.app.book;
+        let folder = tempfile::tempdir().expect("a folder");
+        let users: Vec<String> = (0..50).map(|n| format!("u{n}")).collect();
+        send(&house, users.iter().map(|user| person(user, json!({}))).collect()).await;
+        let mut text = "customer_id,channel,state,evidence\n".to_owned();
+        for n in 0..3_500 {
+            let evidence = if n == 2_500 { "stop" } else { "" };
+            text += &format!("u{},email,{},{evidence}\n", n % 50, if n % 3 == 0 { "denied" } else { "granted" });
+        }
+        let file = signed(folder.path(), "fair.csv", &text);
+        let is_postgres = book.store.reader().get_database_backend() == sea_orm::DbBackend::Postgres;
+        for sql in if is_postgres { &STOP_POSTGRES[..] } else { &STOP_SQLITE } {
+            run(&house, sql).await;
+        }
+        consents::import(book, &file, "t").await.expect_err("stopped in the third slice");
+        let stands = "SELECT lines, read_to, finished_at FROM consent_batch ORDER BY id";
+        assert_eq!(house.lines(stands).await, ["2000|2001|-"]);
+        let audit = "SELECT COUNT(*) FROM audit WHERE action = 'consents.imported'";
+        assert_eq!((number(&house, "SELECT COUNT(*) FROM consent").await, number(&house, audit).await), (2_000, 2));
+        run(&house, if is_postgres { "DROP TRIGGER stop ON consent" } else { "DROP TRIGGER stop" }).await;
+
+        let mut other = signed(folder.path(), "fair.csv", &text);
+        other.by = "Somebody Else".to_owned();
+        let why = consents::import(book, &other, "t").await.expect_err("signed otherwise").to_string();
+        assert!(why.contains("interrupted behind line 2001, signed by \"Li Na\""), "{why}");
+        let dry = consents::preview(book, &file).await.expect("judged");
+        assert_eq!((dry.known, dry.resumed_from, dry.rows), (false, 2_001, 3_500));
+
+        // Whoever is erased once the file was judged is left out, with a merged one's other self.
+        let (gone, kept, also) = (who(&house, "u7").await, who(&house, "u8").await, who(&house, "u9").await);
+        identity::merge(book, gone, also, "t", None).await.expect("merged");
+        let judged = consents::prepare(book, &file).await.expect("judged");
+        let meanwhile = consents::prepare(book, &file).await.expect("judged by somebody else");
+        erasing::erase(book, gone, "asked", "t").await.expect("erased");
+        let done = consents::take(book, judged, "t").await.expect("taken in");
+        assert_eq!((done.refused, done.refusals[0].code.as_str()), (60, "erased"));
+        assert_eq!((number(&house, "SELECT COUNT(*) FROM consent WHERE revokes IS NULL").await, number(&house, audit).await), (3_440, 4));
+        let batch = done.batch.expect("a batch");
+        let left = format!("SELECT COUNT(*) FROM consent WHERE customer_id = {}", kept.0);
+        assert_eq!(number(&house, &left).await, 70);
+        assert_eq!(house.lines("SELECT lines, read_to FROM consent_batch").await, ["3440|3501"]);
+        let late = consents::take(book, meanwhile, "t").await.expect_err("somebody was faster");
+        assert!(matches!(late, ServiceError::Conflict(_)), "{late}");
+
+        let back = consents::revoke(book, batch, "another shop's", "t").await.expect("taken back");
+        assert_eq!((back.lines, number(&house, "SELECT COUNT(*) FROM consent").await), (3_440, 6_880));
+        let audited = "SELECT COUNT(*) FROM audit WHERE action = 'consents.revoked'";
+        assert_eq!(number(&house, audited).await, 4);
+    }
+
     async fn a_file_that_cant_be_right_is_refused_whole(database) {
         let house = House::open(database, &[NOW]).await;
         let folder = tempfile::tempdir().expect("a folder");
         let file = signed(folder.path(), "x.csv", "customer,chanel,state\na,email,granted\n");
         let refused = consents::preview(&house.app.book, &file).await.expect_err("no such columns").to_string();
         assert!(refused.contains("did you mean channel?") && refused.contains("nothing says whose"), "{refused}");
+        let partly = "phone,channel,state\n1390000,sms,granted\n139****0000,sms,granted\n";
+        let told = consents::preview(&house.app.book, &signed(folder.path(), "p.csv", partly)).await.expect("judged");
+        let told: Vec<&str> = told.refusals.iter().map(|row| row.reason.as_str()).collect();
+        assert!(told[0].contains("****00 names nobody") && !told[0].contains("1390000"), "{told:?}");
         let mut file = signed(folder.path(), "x.csv", "customer_id,channel,state\na,email,granted\n");
         file.by = " ".to_owned();
         let refused = consents::import(&house.app.book, &file, "t").await.expect_err("unsigned").to_string();

@@ -10,6 +10,7 @@ use domain::contact::{self, Class};
 use domain::customer::consent::{Purpose, channel};
 use domain::ids::CustomerId;
 use domain::import::plain;
+use domain::mask;
 use domain::problem::{Problem, Problems, nearest};
 use domain::time::Instant;
 use std::collections::{BTreeMap, BTreeSet};
@@ -209,7 +210,10 @@ impl Rows<'_> {
             if let Some(written) = self.cell(row, column) {
                 let real = read(written).filter(|address| address.usable && address.class == Class::Real);
                 let real = real.ok_or_else(|| {
-                    let detail = format!("\"{written}\" names nobody; put a whole one, or a customer_id");
+                    let detail = format!(
+                        "{} names nobody; put a whole one, or a customer_id",
+                        mask::contact(column, written)
+                    );
                     self.problem(row, column, "not_a_contact_point", detail)
                 })?;
                 return Ok(Meant::Contact(column, real.value));

@@ -15,8 +15,10 @@ use utoipa::ToSchema;
 pub struct Preview {
     /// The batch it is; none after a dry run, or where nothing could be taken in.
     pub batch: Option<ConsentBatchId>,
-    /// It counted before, and nothing was changed.
+    /// All of it counted before, and nothing was changed.
     pub known: bool,
+    /// The last line that an interrupted import took in; 0 where there was none.
+    pub resumed_from: i64,
     pub sha256: String,
     /// Rows of the file, the header not counted.
     pub rows: usize,
@@ -62,7 +64,8 @@ impl Preview {
         });
         Self {
             batch: known.map(|batch| batch.id),
-            known: known.is_some(),
+            known: known.is_some_and(|batch| batch.finished_at.is_some()),
+            resumed_from: known.filter(|batch| batch.finished_at.is_none()).map_or(0, |batch| batch.read_to),
             sha256: found.file_hash.clone(),
             rows: found.lines.len() + found.refused.len(),
             granted,
@@ -71,6 +74,17 @@ impl Preview {
             sample: sample.collect(),
             refused: found.refused.len(),
             refusals: found.refused.iter().take(SHOWN).cloned().collect(),
+        }
+    }
+}
+
+impl Preview {
+    /// One of those that were to be taken in isn't.
+    pub(super) fn refuse(&mut self, granted: bool, row: RefusedRow) {
+        *(if granted { &mut self.granted } else { &mut self.denied }) -= 1;
+        self.refused += 1;
+        if self.refusals.len() < SHOWN {
+            self.refusals.push(row);
         }
     }
 }
@@ -92,9 +106,12 @@ pub struct BatchView {
     pub signed_by: String,
     pub signed_on: String,
     pub evidence: String,
+    /// How many it has said so far.
     pub lines: i64,
     pub actor: String,
     pub at: Instant,
+    /// When all of the file was taken in; none of one that was interrupted.
+    pub finished_at: Option<Instant>,
     pub revoked_at: Option<Instant>,
     pub revoked_by: Option<String>,
     pub revoke_reason: Option<String>,
@@ -113,9 +130,10 @@ impl From<BatchRow> for BatchView {
             signed_by: row.new.signed_by,
             signed_on: row.new.signed_on,
             evidence: row.new.evidence,
-            lines: row.new.lines,
+            lines: row.lines,
             actor: row.new.actor,
             at: row.new.at,
+            finished_at: row.finished_at,
             revoked_at,
             revoked_by,
             revoke_reason,
