@@ -1,9 +1,10 @@
 //! Four official SDKs, unmodified, into the real binary. A whole shop's book through segment-analytics-python, compared
-//! customer by customer with the oracle (`tests/sdk/check.py`); and through each of the four people, orders and large
-//! batches over a network that fails (`tests/sdk/suites.py`). What is sent and compared stands there.
+//! customer by customer with the oracle (`tests/sdk/check.py`); and through each of the four, and without any, people, orders and
+//! large batches over a network that fails, on both databases (`tests/sdk/suites.py`). What is sent and compared stands there.
 //!
 //! `scripts/test sdk` installs the SDKs and runs this. Without them it fails: it is never left out in silence.
 
+use crate::support::postgres::programs;
 use crate::support::{TestDatabase, on_both_databases, uci};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,43 +27,55 @@ fn python() -> PathBuf {
 }
 
 /// The suite of one SDK.
-fn suite(sdk: &str) {
+fn suite(sdk: &str, database: &TestDatabase) {
     let packages = installed("sdk-node");
     let there = packages.join("node_modules/@segment/analytics-node/package.json").exists();
     assert!(there, "the official SDKs for Node aren't in {}. Run: scripts/test sdk", packages.display());
-    let output = Command::new(python())
+    let mut command = Command::new(python());
+    command
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk/suites.py"))
-        .args([sdk, "--binary", env!("CARGO_BIN_EXE_kinkeeper"), "--node-modules"])
+        .args([
+            sdk,
+            "--binary",
+            env!("CARGO_BIN_EXE_kinkeeper"),
+            "--database",
+            &database.url(),
+            "--node-modules",
+        ])
         .arg(packages)
         // Neither settings nor a proxy from outside; where node is, has to be known.
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .output()
-        .expect("python runs");
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    if matches!(database, TestDatabase::Postgres(_)) {
+        command.env("KINKEEPER_PG_BIN", programs());
+    }
+    let output = tokio::task::block_in_place(|| command.output()).expect("python runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && said.contains("suite passed"), "{said}");
     println!("{said}");
 }
 
-#[test]
-fn segments_sdk_for_python_loses_and_doubles_nothing() {
-    suite("segment");
-}
+on_both_databases! {
+    async fn segments_sdk_for_python_loses_and_doubles_nothing(database) {
+        suite("segment", &database);
+    }
 
-#[test]
-fn rudderstacks_sdk_for_python_loses_and_doubles_nothing() {
-    suite("rudder");
-}
+    async fn rudderstacks_sdk_for_python_loses_and_doubles_nothing(database) {
+        suite("rudder", &database);
+    }
 
-#[test]
-fn segments_sdk_for_node_loses_and_doubles_nothing() {
-    suite("node");
-}
+    async fn segments_sdk_for_node_loses_and_doubles_nothing(database) {
+        suite("node", &database);
+    }
 
-#[test]
-fn dittofeeds_sdk_for_node_loses_and_doubles_nothing() {
-    suite("dittofeed");
+    async fn dittofeeds_sdk_for_node_loses_and_doubles_nothing(database) {
+        suite("dittofeed", &database);
+    }
+
+    async fn batches_of_2500_lose_and_double_nothing(database) {
+        suite("raw", &database);
+    }
 }
 
 fn check(database: &TestDatabase) {

@@ -365,7 +365,7 @@ fn open_folder() -> PathBuf {
 }
 
 /// The folder with the server's programs: the one named, or on the path, or where distributions put them.
-fn programs() -> PathBuf {
+pub fn programs() -> PathBuf {
     let complete = |folder: &PathBuf| {
         ["initdb", "postgres", "psql", "createdb", "dropdb"].iter().all(|p| folder.join(p).is_file())
     };
