@@ -58,7 +58,9 @@ fn claim(state: &AppState, parts: &Parts, sent: &Bytes) -> Result<Claim, Problem
     let principal = principal.ok_or_else(|| Problem::unauthorized("this route isn't behind the guard"))?;
     let asked = asked(&parts.uri, sent);
     let body_hash = state.book.secrets.hash(Purpose::Request, &asked);
-    Ok(Claim { scope: principal.actor(), key: key.to_owned(), body_hash })
+    // A key is its sender's to choose, and may name somebody: neither it nor what was asked for is kept as it came.
+    let key = state.book.secrets.hash(Purpose::Request, key);
+    Ok(Claim { scope: principal.actor(), key, body_hash })
 }
 
 /// What makes two requests the same: where they go and what they say, however its JSON is laid out.

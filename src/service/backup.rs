@@ -2,7 +2,7 @@
 //! book is stopped until a person lets it go on, and forgets no refusal that a log still knows.
 
 use super::erasing::{self, Gone, Subject};
-use super::{Book, ServiceError};
+use super::{Book, ServiceError, identity};
 use crate::service::secrets::Secrets;
 use crate::store::consents::{self, NewConsent};
 use crate::store::refusals::{self, Refused};
@@ -14,7 +14,7 @@ use domain::ids::CustomerId;
 use domain::time::{Instant, MachineInstant};
 use serde::Serialize;
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 /// A copy that was made.
@@ -121,7 +121,9 @@ async fn refuse_again(tx: &Tx, now: Instant, lines: Vec<Refused>, actor: &str) -
                 actor: actor.to_owned(),
                 created_at: at.min(now),
             }),
-            Refused::Erased { at, customer, since, names } => erased.push((at, customer, since, names)),
+            Refused::Erased { at, customer, since, names, with } => {
+                erased.push(Forgotten { at, customer: (customer, since), names, with });
+            }
             Refused::Consent { at, customer, since, channel, purpose } => {
                 denied.push((customer, since, channel, purpose, at));
             }
@@ -164,33 +166,67 @@ async fn refuse_again(tx: &Tx, now: Instant, lines: Vec<Refused>, actor: &str) -
     let mut added = said.len() as u64;
     consents::add_consents(tx, now, said).await?;
     added += suppressions::add(tx, points).await?;
-    for (at, customer, since, names) in erased {
-        added += erase_again(tx, now, at, (customer, since), names, actor).await?;
+    for forgotten in erased {
+        added += erase_again(tx, now, forgotten, actor).await?;
     }
     Ok(added)
 }
 
-/// Forgets again whom the copy still knows; what still comes of them is dropped in any case.
-async fn erase_again(
+/// A person as they were forgotten.
+struct Forgotten {
+    at: Instant,
+    /// With when the book began to know them: in the copy the number may be somebody else's.
+    customer: (CustomerId, Instant),
+    names: Vec<String>,
+    /// Everybody who was one with them then; `None` where an older log doesn't say.
+    with: Option<Vec<(CustomerId, Instant)>>,
+}
+
+/// Forgets again whom the copy still knows, as one or as several; what still comes of them is dropped in any case.
+async fn erase_again(tx: &Tx, now: Instant, forgotten: Forgotten, actor: &str) -> Result<u64, StoreError> {
+    let Forgotten { at, customer, names, with } = forgotten;
+    erasure::remember(tx, names.clone(), at).await?;
+    let all: Vec<(CustomerId, Instant)> =
+        std::iter::once(customer).chain(with.iter().flatten().copied()).collect();
+    let mut again = 0;
+    for (id, since) in &all {
+        let there = customers::list(tx, &[*id]).await?.remove(id);
+        if there.is_none_or(|row| row.created_at != *since || row.erased_at.is_some()) {
+            continue;
+        }
+        if with.is_some() {
+            let theirs: BTreeSet<CustomerId> = all.iter().map(|(id, _)| *id).collect();
+            part_others(tx, now, *id, &theirs, actor).await?;
+        }
+        let canonical = clusters::canonical_of(tx, *id).await?;
+        let cluster = erasing::cluster(tx, canonical).await?;
+        contact::lock(tx, &cluster).await?;
+        let known = erasure::known(tx, &cluster).await?;
+        let subject = Subject { canonical, cluster, at };
+        // Their contact points have lines of their own in the log.
+        let gone = Gone { names: names.clone(), contacts: Vec::new() };
+        erasing::forget(tx, &subject, &known, gone, actor, "restored", now).await?;
+        again += 1;
+    }
+    Ok(again)
+}
+
+/// Whoever is one with somebody in the copy, and was parted from them before they were forgotten, is themselves again.
+async fn part_others(
     tx: &Tx,
     now: Instant,
-    at: Instant,
-    (customer, since): (CustomerId, Instant),
-    names: Vec<String>,
+    id: CustomerId,
+    theirs: &BTreeSet<CustomerId>,
     actor: &str,
-) -> Result<u64, StoreError> {
-    erasure::remember(tx, names.clone(), at).await?;
-    let there = customers::list(tx, &[customer]).await?.remove(&customer);
-    let Some(row) = there.filter(|row| row.created_at == since && row.erased_at.is_none()) else {
-        return Ok(0);
-    };
-    let canonical = row.merged_into.unwrap_or(customer);
-    let cluster = erasing::cluster(tx, canonical).await?;
-    contact::lock(tx, &cluster).await?;
-    let known = erasure::known(tx, &cluster).await?;
-    let subject = Subject { canonical, cluster, since, at };
-    // Their contact points have lines of their own in the log.
-    let gone = Gone { names, contacts: Vec::new() };
-    erasing::forget(tx, &subject, &known, gone, actor, "restored", now).await?;
-    Ok(1)
+) -> Result<(), StoreError> {
+    let canonical = clusters::canonical_of(tx, id).await?;
+    let members = clusters::members(tx, canonical).await?;
+    let mut rest: Vec<CustomerId> = std::iter::once(canonical).chain(members.keys().copied()).collect();
+    // Who leaves: the others, or, where one of them is whom all were merged into, those who are forgotten.
+    let leave = |id: &CustomerId| theirs.contains(id) != theirs.contains(&canonical);
+    for (member, since) in members.iter().filter(|(member, _)| leave(member)) {
+        rest.retain(|id| id != member);
+        identity::part_one(tx, now, *member, &rest, *since, actor, "restored").await?;
+    }
+    Ok(())
 }

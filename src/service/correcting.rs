@@ -3,7 +3,7 @@
 
 use super::erasing::cluster;
 use super::ingest::{Origin, Slice, Stamp, take_in};
-use super::{Book, ServiceError, sources};
+use super::{Book, ServiceError, reasons, sources};
 use crate::store::correction::{self, TakenBack};
 use crate::store::{StoreError, Tx, audit, clusters, contact, customers, meta, people, resolution, shops};
 use domain::contact as address;
@@ -126,6 +126,7 @@ async fn write(
         return Err(ServiceError::Conflict(format!("{customer} was erased; nothing is left to correct")));
     }
     let canonical = row.merged_into.unwrap_or(customer);
+    reasons::check(tx, canonical, "reason", reason).await?;
     let shop = shops::find_by_id(tx, row.shop).await?;
     let shop = shop.ok_or_else(|| ServiceError::Internal(format!("{customer} is of no shop")))?;
     let context =

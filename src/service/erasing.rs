@@ -3,7 +3,7 @@
 //! dropped, and a restored copy forgets them again. Doing it twice changes nothing.
 
 use super::secrets::Secrets;
-use super::{Book, ServiceError};
+use super::{Book, ServiceError, reasons};
 use crate::delivery::file;
 use crate::delivery::message::MessageId;
 use crate::store::refusals::{self, Refused};
@@ -45,7 +45,10 @@ pub async fn erase(
     }
     let (secrets, actor) = (book.secrets.clone(), actor.to_owned());
     let erased = book.write(move |tx, now| {
-        Box::pin(async move { erase_in(tx, &secrets, customer, &reason, &actor, now).await })
+        Box::pin(async move {
+            reasons::check(tx, customer, "reason", &reason).await?;
+            erase_in(tx, &secrets, customer, &reason, &actor, now).await
+        })
     });
     let (erased, sent) = erased.await?;
     remove_mails(book, erased, sent).await
@@ -76,7 +79,7 @@ pub(super) async fn erase_in(
         known.contacts.iter().map(|(channel, value)| (channel.clone(), secrets.contact_hash(channel, value)));
     let gone = Gone { names: erasure::hashes(tx, &known).await?, contacts: hashes.collect() };
     let suppressed = gone.contacts.len();
-    let subject = Subject { canonical, cluster, since: row.created_at, at: now };
+    let subject = Subject { canonical, cluster, at: now };
     forget(tx, &subject, &known, gone, actor, reason, now).await?;
     let done = Erased { customer: canonical, erased_at: now, suppressed, mails_removed: 0, already: false };
     Ok::<_, ServiceError>((done, known.mails))
@@ -105,8 +108,6 @@ pub(super) struct Subject {
     pub canonical: CustomerId,
     /// With everybody who is one with them.
     pub cluster: Vec<CustomerId>,
-    /// Since when the book knows them.
-    pub since: Instant,
     pub at: Instant,
 }
 
@@ -133,11 +134,18 @@ pub(super) async fn forget(
     reason: &str,
     now: Instant,
 ) -> Result<(), StoreError> {
-    let Subject { canonical, cluster, since, at } = subject;
-    refusals::remember_erased(
-        tx,
-        Refused::Erased { at: *at, customer: *canonical, since: *since, names: gone.names.clone() },
-    )?;
+    let Subject { canonical, cluster, at } = subject;
+    let rows = customers::list(tx, cluster).await?;
+    let known_since = |id: &CustomerId| rows.get(id).map_or(now, |row| row.created_at);
+    let with = cluster.iter().filter(|id| *id != canonical).map(|id| (*id, known_since(id))).collect();
+    let erased = Refused::Erased {
+        at: *at,
+        customer: *canonical,
+        since: known_since(canonical),
+        names: gone.names.clone(),
+        with: Some(with),
+    };
+    refusals::remember_erased(tx, erased)?;
     let points = gone.contacts.into_iter().map(|(channel, value_hash)| SuppressionRow {
         channel,
         value_hash,

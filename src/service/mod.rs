@@ -37,6 +37,7 @@ pub mod profile;
 pub mod profiles;
 pub mod quarantine;
 pub mod reachability;
+mod reasons;
 pub mod rebuild;
 pub mod report;
 pub mod retention;

@@ -2,11 +2,13 @@
 //! reason. Why an event is refused is decided where it is read, in `domain::event`.
 
 use super::ingest::{Origin, Slice, Stamp, take_in};
-use super::{Book, ServiceError};
+use super::{Book, ServiceError, reasons};
 use crate::service::ingest::Batch;
 use crate::store::quarantine::{self as kept, Came, Decision, Quarantined};
 use crate::store::wakes::Due;
 use crate::store::{Tx, audit, meta};
+use domain::customer::Marks;
+use domain::event::Named;
 use domain::ids::QuarantineId;
 pub use domain::quarantine::State;
 use domain::time::Instant;
@@ -218,6 +220,12 @@ pub async fn discard(book: &Book, id: QuarantineId, reason: &str, actor: &str) -
     if found.state != State::Open {
         return Err(decided_already(&found));
     }
+    let mut marks = Marks::default();
+    let shop = Origin::find(&book.store, found.source).await?.shop.shop;
+    for name in Named::read(&found.refused.payload, &shop.id_namespace, shop.zone).names {
+        marks.know(name.kind, &name.scope, &name.value);
+    }
+    reasons::check_marks(&marks, "reason", reason)?;
     let stamp = Stamp::of(&book.store).await?;
     let (actor, reason, code) = (actor.to_owned(), reason.trim().to_owned(), found.refused.code);
     book.write(move |tx, _| {

@@ -3,7 +3,7 @@
 //! lists nobody.
 
 use super::erasing::{self, Erased};
-use super::{Book, ServiceError};
+use super::{Book, ServiceError, reasons};
 use crate::settings::RetentionSettings;
 use crate::store::housekeeping::{self as rounds, Page, Round};
 use crate::store::retention::{self as rows, Listed, Veto};
@@ -66,6 +66,7 @@ pub async fn veto(
             if let Some(Veto { at, by, .. }) = listed.veto {
                 return Err(ServiceError::Conflict(format!("{by} vetoed it at {at} already")));
             }
+            reasons::check(tx, customer, "reason", &reason).await?;
             let (action, subject) = ("customer.retention_vetoed".to_owned(), format!("customer:{customer}"));
             let detail = json!({ "reason": reason });
             rows::veto(tx, customer, &Veto { at, by: by.clone(), reason }).await?;

@@ -3,7 +3,7 @@
 
 use super::access::Principal;
 use super::looking::WHILE;
-use super::{Book, ServiceError};
+use super::{Book, ServiceError, reasons};
 use crate::store::access_log::{self, Look};
 use crate::store::people::{self, ContactPoint};
 use crate::store::{Tx, audit, callbacks, clusters, customers};
@@ -73,6 +73,7 @@ pub async fn reveal(
                               is a reason by itself";
                 return Err(ServiceError::invalid("reason", "missing", detail));
             }
+            reasons::check(tx, customer, "reason", &reason).await?;
             access_log::take_turns(tx, &actor).await?;
             refuse_too_many(tx, &actor, now, most).await?;
             note(tx, &actor, customer, &reason, callback, now).await?;

@@ -5,6 +5,7 @@ use super::{Book, ServiceError};
 use crate::store::suppressions::{self, SuppressionRow};
 use crate::store::{audit, customers, meta, send_gate};
 use domain::contact::{self, Class};
+use domain::customer::Marks;
 use domain::problem::Problem;
 use serde::Serialize;
 use serde_json::json;
@@ -40,6 +41,16 @@ pub async fn add(book: &Book, refusals: &[Refusal], actor: &str) -> Result<Suppr
                 let detail = "this isn't a mail address; write it like rosa@example.com";
                 problems.push(Problem::new(at, "not_an_address", detail));
             }
+        }
+        let mut marks = Marks::default();
+        marks.reach(contact::EMAIL, refusal.email.trim());
+        if marks.in_reason(&refusal.reason) {
+            let detail = "repeats the address; a reason stays when the address is forgotten";
+            problems.push(Problem::new(
+                format!("reason of address {}", index + 1),
+                "names_the_person",
+                detail,
+            ));
         }
         if refusal.reason.trim().is_empty() {
             let detail = "say why, for those who will ask";

@@ -10,6 +10,7 @@ use serde_json::Value;
 pub struct Claim {
     /// Whose key it is: two people may choose the same.
     pub scope: String,
+    /// A hash of it: senders may write anybody's name into it.
     pub key: String,
     /// Of what was asked for, by route and body.
     pub body_hash: String,

@@ -47,6 +47,7 @@ pub mod occurrences;
 pub mod orders;
 pub mod overview;
 pub mod people;
+pub mod personal;
 pub mod personal_copy;
 pub mod profile_page;
 pub mod profiles;

@@ -27,8 +27,16 @@ pub enum Refused {
     /// may be somebody else's.
     Consent { at: Instant, customer: CustomerId, since: Instant, channel: String, purpose: String },
     /// A person was erased; `names` are the hashes of what they were known by. Their contact points stand in lines of
-    /// their own.
-    Erased { at: Instant, customer: CustomerId, since: Instant, names: Vec<String> },
+    /// their own. `with`: everybody who was one with them, and since when the book had them; an older copy may know them as
+    /// somebody else.
+    Erased {
+        at: Instant,
+        customer: CustomerId,
+        since: Instant,
+        names: Vec<String>,
+        #[serde(default)]
+        with: Option<Vec<(CustomerId, Instant)>>,
+    },
 }
 
 /// The open log. Only ever appended to.

@@ -1,5 +1,8 @@
 //! Forgetting a person: nothing personal is left in any table, file or later copy, and nothing brings it back.
 
+mod laws;
+mod planted;
+
 use crate::support::book::{House, house_settings, source_of_facts};
 use crate::support::care::{Care, Plan, christmas};
 use crate::support::{TestDatabase, on_both_databases};
@@ -72,13 +75,15 @@ pub(crate) async fn found(app: &App, wanted: &[&str]) -> Vec<String> {
     for row in all(columns.to_owned()).await {
         let place: String = row.try_get_by_index(0).expect("a text");
         let (table, column) = place.split_once('.').expect("table.column");
-        for text in wanted {
-            let sql = format!("SELECT 1 FROM {table} WHERE LOWER({column}) LIKE '%{}%'", text.to_lowercase());
-            if !all(sql).await.is_empty() {
-                places.push(format!("{place}: {text}"));
-            }
-        }
+        let rows = all(format!("SELECT DISTINCT {column} FROM {table} WHERE {column} IS NOT NULL")).await;
+        let cells: Vec<String> = rows
+            .iter()
+            .map(|row| row.try_get_by_index::<String>(0).expect("a text").to_lowercase())
+            .collect();
+        let stands = |text: &&&str| cells.iter().any(|cell| cell.contains(&text.to_lowercase()));
+        places.extend(wanted.iter().filter(stands).map(|text| format!("{place}: {text}")));
     }
+    places.sort();
     places
 }
 

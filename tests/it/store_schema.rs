@@ -2,6 +2,7 @@
 
 use crate::support::TestDatabase;
 use crate::support::book::{Book, MACHINE_START, START, TestClock, Time, both_databases, open_at};
+use kinkeeper::store::personal::{Fate, TABLES};
 use kinkeeper::store::{Store, StoreError};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, EntityTrait, Iterable, Schema,
@@ -112,6 +113,54 @@ both_databases! {
         );
         checked.sort();
         assert_eq!(checked, tables(&connection).await);
+    }
+
+    async fn the_register_of_what_is_personal_has_every_column(book: Book) {
+        let connection = book.outsider().await;
+        let mut there = BTreeMap::new();
+        for table in tables(&connection).await {
+            let columns = columns_there(&connection, &table).await;
+            there.insert(table, columns);
+        }
+        let mut named: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for table in TABLES {
+            let columns = table.columns.iter().flat_map(|(_, columns)| columns.split(' '));
+            assert!(named.insert(table.name.to_owned(), columns.collect()).is_none(), "{} stands there twice", table.name);
+        }
+        let gaps = there.iter().flat_map(|(table, columns)| {
+            let known = named.get(table).cloned().unwrap_or_default();
+            columns.keys().filter(move |column| !known.contains(&column.as_str())).map(move |column| format!("{table}.{column}"))
+        });
+        let gaps: Vec<String> = gaps.collect();
+        assert!(gaps.is_empty(), "{gaps:?}: say in store::personal what they hold, and what becomes of it on erasing");
+        for (table, columns) in &named {
+            let known = there.get(table).unwrap_or_else(|| panic!("store::personal names {table}, which isn't there"));
+            assert!(columns.iter().all(|column| known.contains_key(*column)), "{table}: {columns:?}");
+            assert_eq!(columns.len(), known.len(), "{table}: a column stands there twice");
+        }
+    }
+
+    async fn what_goes_on_erasing_can_go(book: Book) {
+        let connection = book.outsider().await;
+        for table in TABLES {
+            let columns = columns_there(&connection, table.name).await;
+            let numbers = numbers(&connection, table.name).await;
+            for (column, fate) in table.personal() {
+                let place = format!("{}.{column}", table.name);
+                match fate {
+                    Fate::Row => assert!(table.whose().is_some(), "{place}: whose rows?"),
+                    Fate::Gone(instead) => {
+                        assert!(table.whose().is_some(), "{place}: whose rows?");
+                        assert_eq!(instead.is_none(), columns[column], "{place}: null, or what the column needs");
+                        assert!(instead.is_none() || !numbers.contains(&column.to_owned()), "{place}");
+                    }
+                    Fate::Rewritten | Fate::Folded | Fate::Searched | Fate::Barred => {}
+                }
+            }
+            if let Some(whose) = table.whose() {
+                assert!(columns.contains_key(whose), "{}.{whose}", table.name);
+            }
+        }
     }
 
     async fn ledgers_refuse_to_be_rewritten(book: Book) {

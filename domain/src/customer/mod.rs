@@ -9,6 +9,7 @@ mod correction;
 pub mod facts;
 mod happening;
 pub mod identity;
+pub mod marks;
 pub mod name;
 pub mod profile;
 
@@ -17,6 +18,7 @@ pub use birthday::Birthday;
 pub use correction::Correction;
 pub use facts::CustomerFacts;
 pub use happening::Happening;
+pub use marks::Marks;
 pub use profile::{OrderRef, Profile, ProfileTimelines};
 
 #[cfg(test)]

@@ -4,9 +4,11 @@
 //! whatever it is fed. An [`Event`] is what came through a door after parsing; who it is about, and whether a resend made it
 //! ineffective, is decided at ingest and stands beside it in the log.
 
+mod bare;
 mod commerce;
 mod detail;
 mod foreign;
+mod named;
 pub mod own;
 mod parse;
 mod person;
@@ -15,9 +17,11 @@ mod ticket;
 mod traits;
 mod values;
 
+pub use bare::{bare_detail, bare_name, bare_properties};
 pub use commerce::{KNOWN, refund_key};
 pub use detail::{ContactSaid, Detail, FeedbackSaid, OrderDetail, OrderLine, ReviewSaid, ShipmentSaid};
 pub use foreign::Foreign;
+pub use named::{Named, When};
 pub use parse::{ConsentSaid, Context, Reading, RefusedTraits, Said, occurred_at, parse};
 pub use person::trait_name;
 pub use ticket::{TicketPatch, TicketSaid, TicketState, TicketStep};

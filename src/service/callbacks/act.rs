@@ -1,7 +1,7 @@
 //! What the holder of a callback does with it: start, decline, tell the outcome; and cancelling. A claim that
 //! isn't the caller's any more is a conflict, whatever they were about to say.
 
-use super::super::{Book, ServiceError};
+use super::super::{Book, ServiceError, reasons};
 use super::carry_out::Desk;
 use super::view::{CallbackView, view};
 use crate::store::callbacks::{self as rows, StoredCallback, Turn};
@@ -56,6 +56,8 @@ pub async fn decline(book: &Book, claim: Claim, reason: Option<String>) -> Resul
         Box::pin(async move {
             rows::claim_queue(tx, Turn::Return).await?;
             let (before, actor) = claimed(tx, &desk, claim).await?;
+            let about = before.callback.task.customer_id;
+            reasons::check(tx, about, "reason", reason.as_deref().unwrap_or_default()).await?;
             let ring = desk.ring(&before.callback, desk.now(tx).await?);
             let event = Event::Decline { agent: claim.agent, ring };
             let detail = json!({"reason": reason});
@@ -102,6 +104,7 @@ pub async fn cancel(book: &Book, id: CallbackId, actor: String, reason: String) 
     book.write(move |tx, _| {
         Box::pin(async move {
             let before = found(id, rows::lock(tx, id).await?)?;
+            reasons::check(tx, before.callback.task.customer_id, "reason", &reason).await?;
             let detail = json!({"reason": reason});
             desk.step(tx, &before, &Event::Cancel, &actor, detail).await?;
             audited(tx, &desk, actor, "callback.cancelled", id, json!({})).await

@@ -38,7 +38,7 @@ pub(in crate::service) async fn become_one(
 
 /// Gives `member` back what was theirs. `rest` is the cluster without them, the canonical one first; they were merged
 /// `since`.
-pub(super) async fn part_one(
+pub(in crate::service) async fn part_one(
     tx: &Tx,
     now: Instant,
     member: CustomerId,

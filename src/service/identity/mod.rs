@@ -4,10 +4,10 @@
 mod merge;
 mod view;
 
-pub(super) use merge::become_one;
+pub(super) use merge::{become_one, part_one};
 pub use view::{CandidateView, KindChanged, Merged, Parted};
 
-use super::{Book, ServiceError};
+use super::{Book, ServiceError, reasons};
 use crate::store::{Tx, audit, clusters, customers, meta, wakes};
 use domain::customer::AccountKind;
 use domain::ids::CustomerId;
@@ -41,6 +41,9 @@ pub async fn merge(
                 let detail = format!("{kept} and {other} are one already: {into}");
                 return Err(ServiceError::Conflict(detail));
             }
+            for one in [into, from] {
+                reasons::check(tx, one, "reason", &reason).await?;
+            }
             become_one(tx, now, into, from, &actor, json!({ "reason": reason })).await?;
             let merged_from = clusters::members(tx, into).await?.into_keys().collect();
             Ok(Merged { customer: into, merged_from })
@@ -62,6 +65,7 @@ pub async fn unmerge(
         Box::pin(async move {
             clusters::close(tx).await?;
             let canonical = known(tx, member).await?;
+            reasons::check(tx, canonical, "reason", &reason).await?;
             let members = clusters::members(tx, canonical).await?;
             let Some(since) = members.get(&member).copied() else {
                 let named: Vec<String> = members.keys().map(ToString::to_string).collect();

@@ -1,18 +1,19 @@
 //! From what was said to rows of the log: new by its message, somebody's, and effective or a resend.
 
-use super::read::{About, Slice};
+use super::read::{About, Origin, Slice};
 use crate::service::identity;
 use crate::store::customers::Whose;
 use crate::store::facts::{self, EffectKey, NewEvent, Taken};
 use crate::store::orders::Foreign;
-use crate::store::quarantine::Came;
+use crate::store::quarantine::{Came, Refused};
 use crate::store::resolution::{self, Resolved};
-use crate::store::{StoreError, Tx, erasure};
+use crate::store::{StoreError, Tx, clusters, erasure};
 use domain::customer::identity::{Merge, Name};
-use domain::event::{Detail, Fact, Said, occurred_at, refund_key};
+use domain::event::{Detail, Fact, Named, Said, When, occurred_at, refund_key};
 use domain::ids::EventId;
 use domain::time::{Instant, MachineInstant};
 use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashSet};
 
 /// An event as it stands in the log now, with what it said.
@@ -85,8 +86,8 @@ pub(super) async fn append<'a>(
     Ok(Appended { logged, dropped })
 }
 
-/// Events about somebody who was erased, of before that: by their user id, or without one by any of their names. Who has
-/// come back since then is somebody new.
+/// Events about somebody who was erased, of before that: by their user id, or without one by any of their names, or by a
+/// message that was about them. Who has come back since then is somebody new.
 async fn of_erased(tx: &Tx, slice: &Slice, came: Came) -> Result<BTreeSet<usize>, StoreError> {
     if !erasure::anybody(tx).await? {
         return Ok(BTreeSet::new());
@@ -94,14 +95,53 @@ async fn of_erased(tx: &Tx, slice: &Slice, came: Came) -> Result<BTreeSet<usize>
     let namespace = &slice.origin.shop.shop.id_namespace;
     let names: Vec<Vec<Name>> = slice.said.iter().map(|said| said.names(namespace)).collect();
     let until = erasure::erased_until(tx, &names.concat()).await?;
+    let messages: Vec<&str> = slice.said.iter().filter_map(|said| said.message_id.as_deref()).collect();
+    let known = erasure::messages_known(tx, slice.origin.source.id, &messages).await?;
     let late = |(said, names): (&Said, &Vec<Name>)| {
         let at = occurred_at(said.timestamp, said.sent_at, came.received_at, came.machine_at);
         // Names go from the strongest; whom a user id names, others said beside it don't.
         let own = if said.user_id.is_some() { names.get(..1).unwrap_or_default() } else { names };
         own.iter().filter_map(|name| until.get(name)).any(|until| at <= *until)
+            || said.message_id.as_ref().is_some_and(|id| known.contains(id))
     };
     let places = slice.said.iter().zip(&names).enumerate();
     Ok(places.filter(|(_, pair)| late(*pair)).map(|(place, _)| place).collect())
+}
+
+/// Those of a slice's refused events that may be kept: nothing is, of what people said to have done before they were erased.
+pub(super) async fn keepable(
+    tx: &Tx,
+    origin: &Origin,
+    came: Came,
+    refused: &[Refused],
+) -> Result<Vec<Refused>, StoreError> {
+    if refused.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Whoever is erasing somebody is waited for.
+    clusters::pass(tx).await?;
+    if !erasure::anybody(tx).await? {
+        return Ok(refused.to_vec());
+    }
+    let shop = &origin.shop.shop;
+    let named: Vec<Named> =
+        refused.iter().map(|one| Named::read(&one.payload, &shop.id_namespace, shop.zone)).collect();
+    let names: Vec<Name> = named.iter().flat_map(|one| one.names.clone()).collect();
+    let until = erasure::erased_until(tx, &names).await?;
+    let messages: Vec<&str> = refused.iter().filter_map(|one| one.message_id.as_deref()).collect();
+    let known = erasure::messages_known(tx, origin.source.id, &messages).await?;
+    let late = |one: &Refused, named: &Named| {
+        let at = match named.said_at {
+            When::Unsaid => came.received_at,
+            When::At(at) => occurred_at(Some(at), None, came.received_at, came.machine_at),
+            // Nobody can say that it was later.
+            When::Unreadable => Instant::MIN,
+        };
+        named.own().iter().filter_map(|name| until.get(name)).any(|until| at <= *until)
+            || one.message_id.as_ref().is_some_and(|id| known.contains(id))
+    };
+    let kept = refused.iter().zip(&named).filter(|(one, named)| !late(one, named));
+    Ok(kept.map(|(one, _)| one.clone()).collect())
 }
 
 /// An event that nobody had said before.
@@ -139,6 +179,13 @@ fn within(shop: &str, id: &str) -> String {
     format!("{shop}:{id}")
 }
 
+/// What stands for a message where its own id may not: a sender may write into that whom it is about.
+pub(super) fn of_message(source: &str, message_id: &str) -> String {
+    let digest = Sha256::digest(format!("{source}\0{message_id}"));
+    let hex: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    format!("{source}:{hex}")
+}
+
 /// What an event is about, by which it is found again: its order, and the refund, ticket, shipment, review,
 /// answer or contact. Answers, reviews and contacts without an id of their own are named by their message.
 fn keys(
@@ -153,7 +200,7 @@ fn keys(
         (Fact::OrderRefunded { .. }, _) => refund_key(said, occurred_at),
         (_, Some(Detail::Review(_) | Detail::Feedback(_) | Detail::Contact(_))) => {
             let (source, message_id) = message;
-            subject.or_else(|| Some(within(shop, &format!("~{source}:{message_id}"))))
+            subject.or_else(|| Some(within(shop, &format!("~{}", of_message(source, message_id)))))
         }
         _ => subject,
     };

@@ -105,7 +105,8 @@ pub async fn accept_with(
                 let received_at = stamp.received_at(tx, slice.received_at).await?;
                 let receipt = take_in(tx, &slice, received_at, stamp).await?.receipt;
                 let came = Came { received_at, machine_at: stamp.machine };
-                quarantine::add(tx, slice.origin.source.id, came, slice.refused).await?;
+                let refused = log::keepable(tx, &slice.origin, came, &slice.refused).await?;
+                quarantine::add(tx, slice.origin.source.id, came, refused).await?;
                 Ok(receipt)
             })
         })

@@ -1,7 +1,7 @@
 //! What newly logged events change: orders, refunds, tickets, people, consents; who is due; what starts or
 //! wakes because of them.
 
-use super::log::{Logged, stored};
+use super::log::{Logged, of_message, stored};
 use super::read::Slice;
 use crate::service::planning;
 use crate::store::consents::{self, NewConsent};
@@ -216,9 +216,9 @@ fn cause(event: &Logged<'_>, source: &str, tickets: &HashMap<String, Vec<TicketS
         (_, Some(key)) => match &event.said.detail {
             Some(Detail::Shipment(_)) => format!("shipment:{key}"),
             Some(Detail::Review(_)) => format!("review:{key}"),
-            _ => format!("event:{source}:{}", event.message_id),
+            _ => format!("event:{}", of_message(source, &event.message_id)),
         },
-        _ => format!("event:{source}:{}", event.message_id),
+        _ => format!("event:{}", of_message(source, &event.message_id)),
     };
     (origin_key, payload)
 }
