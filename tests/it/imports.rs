@@ -11,7 +11,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 mod abandoned;
-mod bad;
+pub mod bad;
+pub mod collected;
 mod forms;
 mod profiles;
 mod rows;

@@ -2,6 +2,7 @@
 
 mod access;
 mod backup;
+mod bad_inputs;
 mod callbacks;
 mod cli;
 mod connect;

@@ -1,8 +1,8 @@
 //! Facts over HTTP: what is answered to good and bad requests, and only after the commit.
 
-mod bad;
+pub mod bad;
 mod gone;
-mod naughty;
+pub mod naughty;
 mod spec;
 
 use crate::support::TestDatabase;

@@ -5,6 +5,7 @@ use crate::support::book::both_databases;
 use crate::support::retail::Retail;
 use encoding_rs::{BIG5, GB18030, SHIFT_JIS, WINDOWS_1252};
 use flate2::{Compression, write::GzEncoder};
+use kinkeeper::service::ServiceError;
 use kinkeeper::service::import::{FormSaid, Kind, Request};
 use std::fs;
 use std::io::Write;
@@ -142,6 +143,12 @@ fn broken_rows() -> Vec<(Vec<u8>, &'static str, &'static str)> {
         (",".repeat(300).into_bytes(), "too_many_columns", "at most 256 are taken"),
         (row(&format!("{},c,2026-09-01,1", "9".repeat(300))), "too_long", "longer than 256 bytes"),
     ]
+}
+
+/// How many rows and files there are.
+pub fn count() -> usize {
+    let rows = BAD_ORDERS.len() + BAD_CUSTOMERS.len() + BAD_TICKETS.len() + BAD_CONTACTS.len();
+    rows + broken_rows().len() + broken_files().len()
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -352,7 +359,10 @@ both_databases! {
         for (name, bytes, part) in broken_files() {
             let path = files.0.path().join(name);
             fs::write(&path, bytes).expect("written");
-            let error = run(&retail, &Request::new(Kind::Orders, &path)).await.expect_err(name).to_string();
+            let error = run(&retail, &Request::new(Kind::Orders, &path)).await.expect_err(name);
+            let ServiceError::Invalid(problems) = &error else { panic!("{name}: {error:?}") };
+            assert!(problems.iter().all(|p| !p.code.is_empty() && !p.at.is_empty() && p.detail.len() > 10), "{problems:?}");
+            let error = error.to_string();
             assert!(error.contains(part), "{name}: {error}");
             assert!(error.contains(name), "{name}: {error}");
         }

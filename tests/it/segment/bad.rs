@@ -301,19 +301,12 @@ const REFUSED_ALONE: &[(&str, &str, &str)] = &[
     (r#"{"type":"track","userId":"u","userId":null,"event":"E"}"#, "nobody", "userId"),
 ];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_event_that_cant_be_so_is_refused_alone_with_its_place() {
-    let door = Door::open_with(TestDatabase::migrated_sqlite().await, &["shop.currency=CNY"]).await;
+/// [`REFUSED_ALONE`], and those that are too large to be written down.
+fn refused_alone() -> Vec<(String, &'static str, &'static str)> {
     let long = |name: &str, length: usize| {
         let mut event = json!({"type": "track", "userId": "u", "event": "E"});
         event[name] = json!("x".repeat(length));
         event.to_string()
-    };
-    let deep = |times: usize| {
-        format!(
-            r#"{{"type":"track","userId":"u","event":"E","properties":{{"a":{}}}}}"#,
-            nested("[", "]", times)
-        )
     };
     let mut made: Vec<(String, &str, &str)> =
         REFUSED_ALONE.iter().map(|(event, code, at)| ((*event).to_owned(), *code, *at)).collect();
@@ -324,6 +317,22 @@ async fn an_event_that_cant_be_so_is_refused_alone_with_its_place() {
     for times in [31, 33, 127, 129, 20_000] {
         made.push((deep(times), "too_deep", ""));
     }
+    made
+}
+
+fn deep(times: usize) -> String {
+    format!(r#"{{"type":"track","userId":"u","event":"E","properties":{{"a":{}}}}}"#, nested("[", "]", times))
+}
+
+/// How many requests and events there are.
+pub fn count() -> usize {
+    refused_whole("kk_00_11", "kk_22_33").len() + refused_alone().len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_cant_be_so_is_refused_alone_with_its_place() {
+    let door = Door::open_with(TestDatabase::migrated_sqlite().await, &["shop.currency=CNY"]).await;
+    let made = refused_alone();
     let batch: Vec<String> = made
         .iter()
         .enumerate()

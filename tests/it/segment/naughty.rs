@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-fn strings() -> Vec<String> {
+pub fn strings() -> Vec<String> {
     serde_json::from_str(include_str!("../../data/edge/blns/blns.json")).expect("a list of strings")
 }
 
