@@ -1,9 +1,11 @@
 //! How connections are opened: pragmas on SQLite, time-outs and the clean-up after cancelled work on PostgreSQL.
 
 use super::{StoreError, Timeouts};
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection};
+use sea_orm::sqlx;
+use sea_orm::sqlx::sqlite::{SqliteError, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr};
 use std::time::Duration;
+use tokio::time::Instant as Elapsed;
 
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +55,27 @@ pub(super) async fn connect(
                 })
             })
         });
-    Database::connect(options).await.map_err(|e| StoreError::Unavailable(e.to_string()))
+    let begun = Elapsed::now();
+    loop {
+        match Database::connect(options.clone()).await {
+            Ok(connected) => return Ok(connected),
+            // Two that make one new file a WAL stand in each other's way, and there SQLite refuses one at once, whatever
+            // its busy_timeout: to wait while it reads could be to wait for itself.
+            Err(error) if is_held_up(&error) && begun.elapsed() < timeouts.lock => {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            Err(error) => return Err(StoreError::Unavailable(error.to_string())),
+        }
+    }
+}
+
+/// Whether somebody else has the lock of a SQLite file.
+fn is_held_up(error: &DbErr) -> bool {
+    let DbErr::Conn(RuntimeErr::SqlxError(error)) = error else { return false };
+    let sqlx::Error::Database(refusal) = &**error else { return false };
+    let code = refusal.code().and_then(|code| code.parse::<i32>().ok());
+    // The low byte is SQLITE_BUSY, whatever the extended code adds.
+    refusal.try_downcast_ref::<SqliteError>().is_some() && code.is_some_and(|code| code & 0xff == 5)
 }
 
 /// As PostgreSQL's settings take it; 0 is no limit.

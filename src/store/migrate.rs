@@ -5,13 +5,32 @@ use super::connect::{Purpose, connect};
 use super::lock::{self, Hold};
 use super::{Schema, StoreError, Timeouts, backup, writer};
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use std::path::Path;
 use std::time::Duration;
 
 /// In one transaction under the file's write lock: a process killed half-way leaves what there was, and a
-/// second process waits. A book that has a schema already is copied to `backups` first.
-pub(super) async fn sqlite(conn: &DatabaseConnection, backups: &Path) -> Result<(), StoreError> {
+/// second process waits, longer than `lock`, which is how long the connection waits otherwise: on a busy machine, or
+/// for a large book, a migration takes what it takes. A book that has a schema already is copied to `backups` first.
+pub(super) async fn sqlite(
+    conn: &DatabaseConnection,
+    backups: &Path,
+    lock: Duration,
+) -> Result<(), StoreError> {
+    wait_for_locks(conn, PATIENCE).await?;
+    bring_up(conn, backups).await?;
+    wait_for_locks(conn, lock).await
+}
+
+/// How long a process waits for another one's migration.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+async fn wait_for_locks(conn: &DatabaseConnection, most: Duration) -> Result<(), StoreError> {
+    let sql = format!("PRAGMA busy_timeout = {}", i32::try_from(most.as_millis()).unwrap_or(i32::MAX));
+    Ok(conn.execute_unprepared(&sql).await.map(drop)?)
+}
+
+async fn bring_up(conn: &DatabaseConnection, backups: &Path) -> Result<(), StoreError> {
     if Migrator::get_pending_migrations(conn).await.map_err(refused)?.is_empty() {
         return Ok(());
     }

@@ -175,7 +175,7 @@ impl Store {
         let refusals = open.refusals.as_deref().map(open_refusals).transpose()?;
         let (reader, writer) = if is_sqlite(&open.url) {
             let write = connect(&open.url, Purpose::Write, 1, timeouts).await?;
-            migrate::sqlite(&write, &open.backups).await?;
+            migrate::sqlite(&write, &open.backups, timeouts.lock).await?;
             let read = connect(&open.url, Purpose::Read, open.pool.max(1), timeouts).await?;
             (read, Writer::sqlite(write, refusals))
         } else {

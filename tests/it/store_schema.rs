@@ -4,12 +4,14 @@ use crate::support::TestDatabase;
 use crate::support::book::{Book, MACHINE_START, START, TestClock, Time, both_databases, open_at};
 use kinkeeper::store::personal::{Fate, TABLES};
 use kinkeeper::store::{Store, StoreError};
+use migration::MigratorTrait;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, EntityTrait, Iterable, Schema,
     Statement,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Column name to whether it may be null.
 type Columns = BTreeMap<String, bool>;
@@ -204,6 +206,45 @@ async fn an_empty_database_may_be_opened_by_many_at_once() {
         let connection = Database::connect(database.url()).await.expect("opens");
         assert!(tables(&connection).await.contains(&"touchpoint".to_owned()));
     }
+}
+
+/// Opens a file that `held` keeps everybody else from writing: waits, and goes on when the file is free.
+async fn opens_once_free(database: &TestDatabase, held: &DatabaseConnection, lock: Duration) {
+    held.execute_unprepared("BEGIN IMMEDIATE").await.expect("held");
+    let clock = Arc::new(TestClock::at(MACHINE_START));
+    let mut open = open_at(&database.url(), Time::Virtual(START), &clock);
+    open.timeouts.lock = lock;
+    let folder = tempfile::tempdir().expect("a folder");
+    open.backups = folder.path().to_owned();
+    let mut opening = tokio::spawn(Store::open(open));
+    let early = tokio::time::timeout(Duration::from_millis(400), &mut opening).await;
+    assert!(early.is_err(), "it doesn't wait: {:?}", early.map(|opened| opened.expect("no panic").map(drop)));
+    held.execute_unprepared("COMMIT").await.expect("free");
+    opening.await.expect("no panic").expect("opens");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_opens_a_file_that_another_one_founds_waits_for_it() {
+    let database = TestDatabase::sqlite();
+    // As a file is before anybody made it a WAL.
+    let held = one_connection(&format!("{}?mode=rwc", database.url())).await;
+    held.execute_unprepared("PRAGMA journal_mode = DELETE; CREATE TABLE x (a)").await.expect("a file");
+    opens_once_free(&database, &held, Duration::from_secs(5)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_opens_a_file_that_another_one_migrates_waits_however_long_that_takes() {
+    let database = TestDatabase::sqlite();
+    let held = one_connection(&format!("{}?mode=rwc", database.url())).await;
+    held.execute_unprepared("PRAGMA journal_mode = WAL").await.expect("a WAL");
+    migration::Migrator::up(&held, Some(3)).await.expect("an older schema");
+    opens_once_free(&database, &held, Duration::from_millis(20)).await;
+}
+
+async fn one_connection(url: &str) -> DatabaseConnection {
+    let mut options = ConnectOptions::new(url.to_owned());
+    options.max_connections(1);
+    Database::connect(options).await.expect("a connection of its own")
 }
 
 /// A connection on which rows may point at nothing.
