@@ -116,7 +116,7 @@ impl List {
         let zone = session.zone().await?;
         let which = Which { state: self.state.0, code: self.code };
         let page = quarantine::list(&session.app.book, &which, self.after, self.limit).await?;
-        self.format.print(&page, |page| listed(&page.items, page.next, zone))
+        self.format.print(&page, |page| listed(&page.items, page.next_cursor, zone))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The audit log as people read it (审计): who did what to what, latest first.
 
-use super::{Book, ServiceError};
+use super::{Book, ServiceError, page};
 use crate::store::audit::{self, Filter};
 use domain::time::Instant;
 use serde::Serialize;
@@ -45,14 +45,11 @@ pub async fn list(
     cursor: Option<&str>,
     limit: i64,
 ) -> Result<AuditPage, ServiceError> {
-    let bad = || ServiceError::invalid("cursor", "bad_cursor", "take next_cursor of the page before");
-    let before = cursor.map(|text| text.parse::<i64>().map_err(|_| bad())).transpose()?;
+    let before = page::read_cursor(cursor, |text| text.parse().ok())?;
     let filter =
         Filter { subject: which.subject.clone(), actor: which.actor.clone(), action: which.action.clone() };
-    let mut rows = audit::list(book.store.reader(), &filter, before, limit + 1).await?;
-    let more = rows.len() as i64 > limit;
-    rows.truncate(usize::try_from(limit).unwrap_or_default());
-    let next_cursor = rows.last().filter(|_| more).map(|(id, _)| id.to_string());
+    let rows = audit::list(book.store.reader(), &filter, before, page::one_more(limit)).await?;
+    let (rows, next_cursor) = page::cut(rows, limit, |(id, _)| id.to_string());
     let line = |(_, e): (i64, audit::Entry)| AuditLine {
         at: e.at,
         actor: e.actor,

@@ -2,7 +2,7 @@
 
 use super::profile::MoneyShape;
 use super::shop::shop;
-use super::{Book, ServiceError};
+use super::{Book, ServiceError, page};
 use crate::store::timeline::{self, Before, Line};
 use crate::store::{audit, clusters, customers, notes};
 use domain::customer::Happening;
@@ -54,18 +54,15 @@ pub async fn history(
     cursor: Option<&str>,
     limit: i64,
 ) -> Result<History, ServiceError> {
-    let bad = || ServiceError::invalid("cursor", "bad_cursor", "take next_cursor of the page before");
-    let before = cursor.map(|text| read_cursor(text).ok_or_else(bad)).transpose()?;
+    let before = page::read_cursor(cursor, read_cursor)?;
     let db = book.store.reader();
     let customer = clusters::canonical_of(db, customer).await?;
     if !customers::list(db, &[customer]).await?.contains_key(&customer) {
         return Err(ServiceError::NotFound(format!("the customer {customer}")));
     }
     let limit = limit.clamp(1, PAGE);
-    let mut lines = timeline::list(db, customer, before, limit + 1).await?;
-    let more = lines.len() as i64 > limit;
-    lines.truncate(usize::try_from(limit).unwrap_or_default());
-    let next_cursor = lines.last().filter(|_| more).map(cursor_of);
+    let lines = timeline::list(db, customer, before, page::one_more(limit)).await?;
+    let (lines, next_cursor) = page::cut(lines, limit, cursor_of);
     let currency = shop(book).await?.currency;
     let line = |line: Line| HistoryLine {
         at: line.at,

@@ -1,7 +1,7 @@
 //! Who looked at whom (访问日志): each view, search, reveal and export by a person leaves a row. What was looked
 //! for isn't kept.
 
-use super::{Book, ServiceError};
+use super::{Book, ServiceError, page};
 use crate::store::StoreError;
 use crate::store::access_log::{self, Look};
 use domain::access::Act;
@@ -91,15 +91,9 @@ pub async fn list(
     cursor: Option<&str>,
     limit: i64,
 ) -> Result<Looks, ServiceError> {
-    let before = cursor.map(|text| {
-        let wrong = || ServiceError::invalid("cursor", "bad_cursor", "take next_cursor of the page before");
-        text.parse::<i64>().map_err(|_| wrong())
-    });
-    let db = book.store.reader();
-    let mut rows = access_log::list_about(db, customer, before.transpose()?, limit + 1).await?;
-    let more = rows.len() as i64 > limit;
-    rows.truncate(usize::try_from(limit).unwrap_or_default());
-    let next_cursor = rows.last().filter(|_| more).map(|(id, _)| id.to_string());
+    let before = page::read_cursor(cursor, |text| text.parse().ok())?;
+    let rows = access_log::list_about(book.store.reader(), customer, before, page::one_more(limit)).await?;
+    let (rows, next_cursor) = page::cut(rows, limit, |(id, _)| id.to_string());
     let view = |(_, look): (i64, Look)| LookView {
         at: look.at,
         actor: look.actor,

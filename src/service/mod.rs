@@ -30,6 +30,7 @@ pub mod live;
 pub mod looking;
 pub mod once;
 pub mod optout;
+mod page;
 pub mod personal_copy;
 pub mod planning;
 mod poison;

@@ -2,7 +2,7 @@
 //! reason. Why an event is refused is decided where it is read, in `domain::event`.
 
 use super::ingest::{Origin, Slice, Stamp, take_in};
-use super::{Book, ServiceError, reasons};
+use super::{Book, ServiceError, page, reasons};
 use crate::service::ingest::Batch;
 use crate::store::quarantine::{self as kept, Came, Decision, Quarantined};
 use crate::store::wakes::Due;
@@ -15,14 +15,18 @@ use domain::time::Instant;
 pub use kept::Which;
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 /// Most of them in one page.
 pub const PAGE: i64 = 200;
 
-/// A refused event as lists show it: nothing of what it says about anybody.
-#[derive(Debug, Clone, Serialize)]
+/// A refused event as lists show it, with what became of it: nothing of what it says about anybody.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = RefusedLine)]
 pub struct Line {
+    #[schema(value_type = String, example = "qua_3")]
     pub id: QuarantineId,
+    /// Where it came from.
     pub source: String,
     pub message_id: Option<String>,
     /// Of the first thing wrong with it.
@@ -31,7 +35,9 @@ pub struct Line {
     pub detail: String,
     /// open | retried | discarded
     pub state: &'static str,
+    #[schema(value_type = String, format = DateTime)]
     pub received_at: Instant,
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub decided_at: Option<Instant>,
     pub decided_by: Option<String>,
     /// Why it was discarded.
@@ -39,7 +45,8 @@ pub struct Line {
 }
 
 /// A refused event, whole. What it says is personal.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = RefusedEvent)]
 pub struct Shown {
     #[serde(flatten)]
     pub line: Line,
@@ -48,11 +55,13 @@ pub struct Shown {
 }
 
 /// Refused events by their id.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = RefusedPage)]
 pub struct Page {
     pub items: Vec<Line>,
     /// To go on with; `None` at the end.
-    pub next: Option<QuarantineId>,
+    #[schema(value_type = Option<String>)]
+    pub next_cursor: Option<QuarantineId>,
 }
 
 fn line(q: &Quarantined) -> Line {
@@ -79,11 +88,9 @@ pub async fn list(
 ) -> Result<Page, ServiceError> {
     let limit = limit.clamp(1, PAGE);
     let after = after.unwrap_or(QuarantineId(0));
-    let mut found = kept::list(book.store.reader(), which, after, limit + 1).await?;
-    let more = found.len() as i64 > limit;
-    found.truncate(usize::try_from(limit).expect("a page's length"));
-    let next = found.last().filter(|_| more).map(|q| q.id);
-    Ok(Page { items: found.iter().map(line).collect(), next })
+    let found = kept::list(book.store.reader(), which, after, page::one_more(limit)).await?;
+    let (found, next_cursor) = page::cut(found, limit, |q| q.id);
+    Ok(Page { items: found.iter().map(line).collect(), next_cursor })
 }
 
 /// How many open ones there are of each code.
@@ -204,7 +211,7 @@ pub async fn retry_all(
                 Err(other) => return Err(other),
             }
         }
-        match page.next {
+        match page.next_cursor {
             Some(next) => after = Some(next),
             None => return Ok(()),
         }

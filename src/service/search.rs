@@ -2,7 +2,7 @@
 //! a part of a name, a tag. What identifies comes first; contact points are masked in the answer.
 
 use super::shop::shop;
-use super::{Book, ServiceError, looking};
+use super::{Book, ServiceError, looking, page};
 use crate::store::names::{self, Behind};
 use crate::store::{StoreError, customers, orders, people, profile_page, profiles, shops};
 use domain::access::Act;
@@ -96,14 +96,6 @@ fn read_tag(text: &str) -> Result<Tag<'_>, ServiceError> {
     Ok((key, value))
 }
 
-fn bad_cursor() -> ServiceError {
-    ServiceError::invalid(
-        "cursor",
-        "bad_cursor",
-        "take next_cursor of the page before, with the same question",
-    )
-}
-
 type Matched = Vec<(CustomerId, &'static str)>;
 
 /// All customers, or those with a tag, by id.
@@ -113,12 +105,9 @@ async fn list(
     cursor: Option<&str>,
     limit: i64,
 ) -> Result<(Matched, Option<String>), ServiceError> {
-    let after: CustomerId =
-        cursor.map(|text| text.parse().map_err(|_| bad_cursor())).transpose()?.unwrap_or(CustomerId(0));
-    let mut ids = profiles::list_ids(book.store.reader(), tag, after, limit + 1).await?;
-    let more = ids.len() as i64 > limit;
-    ids.truncate(usize::try_from(limit).unwrap_or_default());
-    let next = ids.last().filter(|_| more).map(ToString::to_string);
+    let after = page::read_cursor(cursor, |text| text.parse().ok())?.unwrap_or(CustomerId(0));
+    let ids = profiles::list_ids(book.store.reader(), tag, after, page::one_more(limit)).await?;
+    let (ids, next) = page::cut(ids, limit, ToString::to_string);
     Ok((ids.into_iter().map(|id| (id, "list")).collect(), next))
 }
 
@@ -163,11 +152,9 @@ async fn by_name(
     limit: i64,
 ) -> Result<(Vec<CustomerId>, Option<String>), ServiceError> {
     let Some(sought) = name::sought(q) else { return Ok((Vec::new(), None)) };
-    let behind = cursor.map(|text| read_behind(text).ok_or_else(bad_cursor)).transpose()?;
-    let mut found = names::find(book.store.reader(), &sought, tag, behind, limit + 1).await?;
-    let more = found.len() as i64 > limit;
-    found.truncate(usize::try_from(limit).unwrap_or_default());
-    let next = found.last().filter(|_| more).map(|last| format!("{}@{}", last.customer, last.part));
+    let behind = page::read_cursor(cursor, read_behind)?;
+    let found = names::find(book.store.reader(), &sought, tag, behind, page::one_more(limit)).await?;
+    let (found, next) = page::cut(found, limit, |last| format!("{}@{}", last.customer, last.part));
     // A name with the text in it twice is found twice.
     let mut ids: Vec<CustomerId> = Vec::with_capacity(found.len());
     for Behind { customer, .. } in found {

@@ -2,14 +2,13 @@
 
 use super::{AppState, Once, Problem, nothing, request, whole};
 use crate::http::auth::Principal;
-use crate::service::quarantine::{self, Line, Outcome, Retried, Shown, State as Stands, Which};
+use crate::service::quarantine::{self, Outcome, Page, Retried, Shown, State as Stands, Which};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use domain::ids::QuarantineId;
-use domain::time::Instant;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
@@ -33,67 +32,6 @@ pub struct ListQuery {
     cursor: Option<String>,
 }
 
-/// A page of refused events.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct RefusedPage {
-    items: Vec<RefusedLine>,
-    next_cursor: Option<String>,
-}
-
-/// A refused event: what is wrong with it, and what became of it.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct RefusedLine {
-    id: String,
-    /// Where it came from.
-    source: String,
-    message_id: Option<String>,
-    /// Of the first thing wrong with it.
-    code: String,
-    /// Everything wrong with it: where and why, and what would help.
-    detail: String,
-    /// open, retried or discarded
-    state: &'static str,
-    #[schema(value_type = String, format = DateTime)]
-    received_at: Instant,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    decided_at: Option<Instant>,
-    decided_by: Option<String>,
-    /// Why it was discarded.
-    reason: Option<String>,
-}
-
-impl From<Line> for RefusedLine {
-    fn from(line: Line) -> Self {
-        Self {
-            id: line.id.to_string(),
-            source: line.source,
-            message_id: line.message_id,
-            code: line.code,
-            detail: line.detail,
-            state: line.state,
-            received_at: line.received_at,
-            decided_at: line.decided_at,
-            decided_by: line.decided_by,
-            reason: line.reason,
-        }
-    }
-}
-
-/// A refused event, whole.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct RefusedEvent {
-    #[serde(flatten)]
-    line: RefusedLine,
-    /// As received; a text where only its beginning was kept.
-    event: Value,
-}
-
-impl From<Shown> for RefusedEvent {
-    fn from(shown: Shown) -> Self {
-        Self { line: shown.line.into(), event: shown.event }
-    }
-}
-
 /// Refused events, oldest first.
 #[utoipa::path(
     get,
@@ -101,7 +39,7 @@ impl From<Shown> for RefusedEvent {
     tag = "quarantine",
     params(ListQuery),
     responses(
-        (status = 200, body = RefusedPage),
+        (status = 200, body = Page),
         (status = 400, body = Problem, description = "no such state, limit, cursor or parameter"),
         (status = 401, body = Problem),
         (status = 403, body = Problem),
@@ -111,7 +49,7 @@ impl From<Shown> for RefusedEvent {
 pub async fn list(
     State(state): State<AppState>,
     query: Result<Query<ListQuery>, QueryRejection>,
-) -> Result<Json<RefusedPage>, Problem> {
+) -> Result<Json<Page>, Problem> {
     let query = request::query(query)?;
     let given = query.state.as_deref().unwrap_or("open");
     let known = Stands::ALL.iter().map(|s| s.as_str());
@@ -119,11 +57,7 @@ pub async fn list(
     let limit = request::limit(query.limit, 50, 1..=quarantine::PAGE)?;
     let after = query.cursor.as_deref().map(|id| request::read_id(id, WHAT, LIKE)).transpose()?;
     let which = Which { state: Some(stands), code: query.code };
-    let page = quarantine::list(&state.book, &which, after, limit).await?;
-    Ok(Json(RefusedPage {
-        items: page.items.into_iter().map(Into::into).collect(),
-        next_cursor: page.next.map(|id| id.to_string()),
-    }))
+    Ok(Json(quarantine::list(&state.book, &which, after, limit).await?))
 }
 
 /// One, as it came.
@@ -133,7 +67,7 @@ pub async fn list(
     tag = "quarantine",
     params(("id" = String, Path, description = "qua_ with a number behind it", example = "qua_3")),
     responses(
-        (status = 200, body = RefusedEvent),
+        (status = 200, body = Shown),
         (status = 400, body = Problem, description = "not an id of a refused event"),
         (status = 401, body = Problem),
         (status = 403, body = Problem),
@@ -144,8 +78,8 @@ pub async fn list(
 pub async fn show(
     State(state): State<AppState>,
     id: Result<Path<String>, PathRejection>,
-) -> Result<Json<RefusedEvent>, Problem> {
-    Ok(Json(quarantine::show(&state.book, refused(id)?).await?.into()))
+) -> Result<Json<Shown>, Problem> {
+    Ok(Json(quarantine::show(&state.book, refused(id)?).await?))
 }
 
 /// What to try again.

@@ -1,6 +1,6 @@
 //! Callbacks for those who look at the queue rather than work on it: no personal values.
 
-use super::super::{Book, ServiceError};
+use super::super::{Book, ServiceError, page};
 use super::carry_out::Desk;
 pub use crate::store::callbacks::Which;
 use crate::store::callbacks::{self as rows, Place, StoredCallback};
@@ -65,9 +65,9 @@ pub async fn list(book: &Book, filter: Filter) -> Result<Page, ServiceError> {
     }
     let after = filter.after.as_deref().map(read_cursor).transpose()?;
     let db = book.store.reader();
-    let found = rows::list(db, filter.which, after, i64::from(limit)).await?;
-    let full = found.len() == limit as usize;
-    let next_cursor = found.last().filter(|_| full).map(|last| cursor(last.place()));
+    let limit = i64::from(limit);
+    let found = rows::list(db, filter.which, after, page::one_more(limit)).await?;
+    let (found, next_cursor) = page::cut(found, limit, |last| cursor(last.place()));
     let (desk, now) = (Desk::open(book).await?, book.now().await?);
     let items = found.into_iter().map(|stored| row(&desk, stored, now)).collect();
     Ok(Page { items, next_cursor })
