@@ -110,8 +110,11 @@ pub async fn add_note(
         Box::pin(async move {
             clusters::pass(tx).await?;
             let customer = clusters::canonical_of(tx, customer).await?;
-            if customers::list(tx, &[customer]).await?.is_empty() {
-                return Err(ServiceError::NotFound(format!("the customer {customer}")));
+            let row = customers::list(tx, &[customer]).await?.remove(&customer);
+            let row = row.ok_or_else(|| ServiceError::NotFound(format!("the customer {customer}")))?;
+            if row.erased_at.is_some() {
+                let detail = format!("{customer} was erased; nothing is noted of them any more");
+                return Err(ServiceError::Conflict(detail));
             }
             notes::add(tx, customer, at, &actor, &text).await?;
             let (action, subject) = ("customer.noted".to_owned(), format!("customer:{customer}"));

@@ -293,6 +293,14 @@ pub struct End {
 
 const SENDING: &str = "touchpoint.state = 'sending'";
 
+/// What the other side said, unless it is of somebody who was erased meanwhile.
+fn told(detail: &str) -> String {
+    format!(
+        "CASE WHEN EXISTS (SELECT 1 FROM customer e WHERE e.id = touchpoint.customer_id AND e.erased_at IS NOT NULL) \
+         THEN NULL ELSE {detail} END"
+    )
+}
+
 /// Stores how hand-overs ended; gives those that were still under way. One that was taken for lost meanwhile
 /// is corrected where it was sent.
 pub async fn finish(tx: &Tx, now: Instant, ends: &[End]) -> Result<HashSet<TouchpointId>, StoreError> {
@@ -306,15 +314,19 @@ pub async fn finish(tx: &Tx, now: Instant, ends: &[End]) -> Result<HashSet<Touch
             HandOver::Requeued { until, attempts } => back.push(args![id, fence, until, attempts, detail]),
         }
     }
-    let set = format!("state = v.column3, detail = v.column4, ended_at = v.column5, {UNLEASED}");
+    let set = format!("state = v.column3, detail = {}, ended_at = v.column5, {UNLEASED}", told("v.column4"));
     let mut changed = change(tx, &set, SENDING, over).await?;
     let set = format!(
-        "state = 'failed', reason = v.column3, detail = v.column4, ended_at = v.column5, handed_at = NULL, {UNLEASED}"
+        "state = 'failed', reason = v.column3, detail = {}, ended_at = v.column5, handed_at = NULL, {UNLEASED}",
+        told("v.column4")
     );
     changed.extend(change(tx, &set, SENDING, failed).await?);
-    let set = "state = 'queued', handed_at = NULL, contact_hash = NULL, leased_until = v.column3, \
-               lease_owner = NULL, attempts = v.column4, detail = v.column5";
-    changed.extend(change(tx, set, SENDING, back).await?);
+    let set = format!(
+        "state = 'queued', handed_at = NULL, contact_hash = NULL, leased_until = v.column3, lease_owner = NULL, \
+         attempts = v.column4, detail = {}",
+        told("v.column5")
+    );
+    changed.extend(change(tx, &set, SENDING, back).await?);
     let late = ends.iter().filter(|e| e.hand_over == HandOver::Sent && !changed.contains(&e.id));
     let sql = "UPDATE touchpoint SET state = 'sent', detail = NULL WHERE state = 'unknown' AND id IN ({in})";
     exec_in(tx, sql, vec![], keys(late.map(|e| e.id.0))).await?;

@@ -221,6 +221,7 @@ pub struct NoteMade {
         (status = 401, body = Problem),
         (status = 403, body = Problem),
         (status = 404, body = Problem),
+        (status = 409, body = Problem, description = "the customer was erased"),
         (status = 422, body = Problem, description = "no text, or too long a one"),
     ),
     security(("key" = []))

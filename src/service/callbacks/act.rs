@@ -5,7 +5,7 @@ use super::super::{Book, ServiceError, reasons};
 use super::carry_out::Desk;
 use super::view::{CallbackView, view};
 use crate::store::callbacks::{self as rows, StoredCallback, Turn};
-use crate::store::{Tx, audit};
+use crate::store::{Tx, audit, customers};
 use domain::callback::{CallResult, Event, Unreached};
 use domain::ids::{CallbackId, StaffId};
 use serde_json::{Value, json};
@@ -79,7 +79,14 @@ pub async fn outcome(book: &Book, claim: Claim, outcome: Outcome) -> Result<Call
             // A next slot can be this very instant's only by the router; nothing returns to the queue here.
             let (before, actor) = claimed(tx, &desk, claim).await?;
             let agent = claim.agent;
+            let about = before.callback.task.customer_id;
+            let erased =
+                customers::list(tx, &[about]).await?.get(&about).is_some_and(|row| row.erased_at.is_some());
             let event = match outcome {
+                // What somebody said who was erased meanwhile isn't kept; that they were reached is.
+                Outcome::Reached(result) if erased => {
+                    Event::Reached { agent, result: CallResult { feedback: None, ..result } }
+                }
                 Outcome::Reached(result) => Event::Reached { agent, result },
                 Outcome::NotReached(ended) => Event::NotReached { agent, ended },
             };
