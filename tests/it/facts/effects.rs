@@ -81,12 +81,21 @@ both_databases! {
             book.lines("SELECT feedback_key, kind, ticket_key, score FROM feedback ORDER BY kind").await,
             book.lines("SELECT contact_key, kind, channel, purpose, tool, inbound, seconds FROM contact_made ORDER BY kind").await,
         ];
-        assert_eq!(state.concat(), [
+        // What has no id of its own is named by a hash of its message: a message's id may say whom it is about.
+        let hashed = |line: &String| match line.split_once("~api:") {
+            Some((before, after)) => {
+                let (hash, rest) = after.split_at(24);
+                assert!(hash.bytes().all(|b| b.is_ascii_hexdigit()), "{line}");
+                format!("{before}~api:#{rest}")
+            }
+            None => line.clone(),
+        };
+        assert_eq!(state.concat().iter().map(hashed).collect::<Vec<_>>(), [
             "retail:r1|p|4500",
-            "retail:~api:c|csat|retail:t|2",
-            "retail:~api:n|nps|-|10",
+            "retail:~api:#|csat|retail:t|2",
+            "retail:~api:#|nps|-|10",
             "retail:5|call|call|-|-|1|61",
-            "retail:~api:m|contact|sms|marketing|desk|0|-",
+            "retail:~api:#|contact|sms|marketing|desk|0|-",
         ]);
         let apart = book.lines("SELECT COUNT(*) AS n FROM event_personal WHERE payload LIKE '%secret words%'").await;
         assert_eq!(apart, ["4"]);
