@@ -27,5 +27,6 @@ pub mod retention;
 pub mod rule;
 pub mod tag;
 pub mod template;
+pub mod text;
 pub mod time;
 pub mod timeline;

@@ -8,7 +8,7 @@ use crate::time::{Instant, Span};
 ///
 /// Change points ascend and neighbours differ, so two timelines are equal exactly when they say the same
 /// at every instant. The last value holds for ever.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Timeline<T> {
     first: T,
     changes: Vec<(Instant, T)>,

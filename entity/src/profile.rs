@@ -24,6 +24,42 @@ pub struct Model {
     pub open_complaints: i64,
     pub account_kind: String,
     pub many_orders_30: Option<i64>,
+    pub complaint_closed_at: Option<i64>,
+    pub counted_net_365_minor: i64,
+    pub gross_365_minor: i64,
+    pub refunded_365_minor: i64,
+    pub coupon_orders_365: i64,
+    pub gap_halves: Option<i64>,
+    pub active_hour: Option<i64>,
+    pub lines_365: i64,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub top_category: Option<String>,
+    pub top_category_lines: i64,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub top_style: Option<String>,
+    pub top_style_lines: i64,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub top_brand: Option<String>,
+    pub top_brand_lines: i64,
+    #[sea_orm(column_type = "Text")]
+    pub last_products: String,
+    pub reviews: i64,
+    pub review_milli: i64,
+    pub csat_last: Option<i64>,
+    pub csat_count: i64,
+    pub csat_sum: i64,
+    pub nps_last: Option<i64>,
+    pub nps_count: i64,
+    pub nps_sum: i64,
+    pub unhappy_at: Option<i64>,
+    pub recommended_at: Option<i64>,
+    #[sea_orm(column_type = "Text")]
+    pub last_contacts: String,
+    pub last_contact_at: Option<i64>,
+    pub last_inbound_at: Option<i64>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub preferred_channel: Option<String>,
+    pub won_back_at: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

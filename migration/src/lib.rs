@@ -29,6 +29,7 @@ mod m20261122_000019_own_work;
 mod m20261122_000021_housekeeping;
 mod m20261122_000022_retention_list;
 mod m20261122_000024_consent_slices;
+mod m20261122_000025_aggregates;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -58,6 +59,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000021_housekeeping::Migration),
             Box::new(m20261122_000022_retention_list::Migration),
             Box::new(m20261122_000024_consent_slices::Migration),
+            Box::new(m20261122_000025_aggregates::Migration),
         ]
     }
 }

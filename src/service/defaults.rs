@@ -37,12 +37,30 @@ shipped![
 ];
 
 /// The shipped definitions of tags.
-const TAGS: [&str; 5] = [
+const TAGS: [&str; 23] = [
+    include_str!("../../config/tags/active_hour.yaml"),
+    include_str!("../../config/tags/birthday_soon.yaml"),
+    include_str!("../../config/tags/category_affinity.yaml"),
+    include_str!("../../config/tags/channel_pref.yaml"),
+    include_str!("../../config/tags/churn_early.yaml"),
+    include_str!("../../config/tags/churn_risk.yaml"),
+    include_str!("../../config/tags/clv_band.yaml"),
+    include_str!("../../config/tags/comm_style.yaml"),
+    include_str!("../../config/tags/complaint_history.yaml"),
+    include_str!("../../config/tags/complaint_open.yaml"),
+    include_str!("../../config/tags/complaint_recent.yaml"),
+    include_str!("../../config/tags/detractor.yaml"),
+    include_str!("../../config/tags/discount_seeker.yaml"),
+    include_str!("../../config/tags/lapsed.yaml"),
+    include_str!("../../config/tags/new_customer.yaml"),
+    include_str!("../../config/tags/promoter.yaml"),
+    include_str!("../../config/tags/returning.yaml"),
+    include_str!("../../config/tags/rfm_segment.yaml"),
+    include_str!("../../config/tags/style_affinity.yaml"),
     include_str!("../../config/tags/value_tier.yaml"),
     include_str!("../../config/tags/vip.yaml"),
-    include_str!("../../config/tags/churn_risk.yaml"),
-    include_str!("../../config/tags/complaint_open.yaml"),
-    include_str!("../../config/tags/complaint_history.yaml"),
+    include_str!("../../config/tags/vip_candidate.yaml"),
+    include_str!("../../config/tags/won_back.yaml"),
 ];
 
 /// Makes the shop of a new book, declares what is shipped, and publishes the shipped tags that are missing.

@@ -7,7 +7,7 @@ use super::{Book, ServiceError};
 use crate::store::keeping::{Kept, Standing, Trigger};
 use crate::store::shops::Shop;
 use crate::store::{Claimed, Db, Lane, StoreError, definitions, facts, keeping, meta, waiting};
-use domain::customer::{Bearer, Profile};
+use domain::customer::Profile;
 use domain::ids::CustomerId;
 use domain::tag::{Catalogue, TagChange, TagDocument, step};
 use domain::time::Instant;
@@ -76,19 +76,18 @@ type Decided = Vec<(Claimed, Result<Kept, String>)>;
 async fn decide(db: &Db, with: &With, claimed: Vec<Claimed>) -> Result<Decided, StoreError> {
     let ids: Vec<CustomerId> = claimed.iter().map(|c| CustomerId(c.key)).collect();
     // Before the facts: what arrives from here on makes the result void, and the customer stays due.
-    let standing = keeping::standing(db, &ids).await?;
+    let standing = keeping::standing(db, &ids, with.shop.zone).await?;
     let events = facts::events_of(db, &ids, with.now).await?;
     let one = |claimed: Claimed| {
         let id = CustomerId(claimed.key);
-        let before = standing.get(&id).cloned().unwrap_or_default();
-        let zone = before.zone.as_deref().and_then(|name| name.parse().ok()).unwrap_or(with.shop.zone);
-        let bearer = Bearer { zone, account: before.account };
+        let before = standing.get(&id).cloned().unwrap_or_else(|| Standing::new(with.shop.zone));
+        let bearer = before.bearer;
         let events = events.get(&id).map_or(&[][..], Vec::as_slice);
         let stepped =
             step(&with.catalogue, events, bearer, before.kept_at, &before.tags, with.go_live_at, with.now);
         let stepped = match before.kept_as {
-            Some(kind) if kind != before.account => {
-                stepped.after_naming(before.kept_at, before.account, &with.catalogue)
+            Some(kind) if kind != bearer.account => {
+                stepped.after_naming(before.kept_at, bearer.account, &with.catalogue)
             }
             _ => stepped,
         };
@@ -110,7 +109,7 @@ fn keep(
         claimed,
         fact_rev: before.fact_rev,
         rule_epoch,
-        account: before.account,
+        account: before.bearer.account,
         profile: stepped.profile,
         tags: stepped.current,
         changes: stepped.changes,
@@ -155,16 +154,16 @@ pub async fn catalogue(book: &Book) -> Result<Arc<Catalogue>, ServiceError> {
     {
         return Ok(catalogue.clone());
     }
-    let documents: Vec<TagDocument> = keeping::rules(db)
-        .await?
-        .into_iter()
-        .map(|rule| TagDocument {
-            version: rule.version,
-            // The first version is what the book was born with: nothing is backfill on its account.
-            published_at: (rule.version > 1).then_some(rule.published_at),
-            body: rule.document,
-        })
-        .collect();
+    let rules = keeping::rules(db).await?;
+    // What the book was born with has always been there: nothing is backfill on its account.
+    let born = keeping::first_published_at(db).await?;
+    let document = |rule: keeping::PublishedRule| TagDocument {
+        version: rule.version,
+        published_at: (rule.version > 1 || born.is_some_and(|born| born < rule.published_at))
+            .then_some(rule.published_at),
+        body: rule.document,
+    };
+    let documents: Vec<TagDocument> = rules.into_iter().map(document).collect();
     let currency = shop(book).await?.currency;
     let catalogue = Arc::new(Catalogue::parse(&documents, currency).map_err(ServiceError::Invalid)?);
     *book.rules.lock().unwrap_or_else(PoisonError::into_inner) = Some((epoch, catalogue.clone()));

@@ -6,8 +6,8 @@ use super::shops::ShopRow;
 use super::sql::{Arg, Row, args, word};
 use super::{Db, StoreError, Tx};
 use chrono_tz::Tz;
-use domain::customer::AccountKind;
 use domain::customer::identity::{Kind, in_place_of_user_id};
+use domain::customer::{AccountKind, Bearer, Birthday};
 use domain::ids::{CustomerId, ShopId};
 use domain::time::Instant;
 use std::collections::HashMap;
@@ -144,6 +144,32 @@ pub async fn accounts(
             Ok((CustomerId(id), kind))
         })
         .collect()
+}
+
+/// What is known of each customer beside their events; a zone they haven't is the shop's. Who doesn't exist has no entry.
+pub async fn bearers(
+    db: &Db,
+    customers: &[CustomerId],
+    shop_zone: Tz,
+) -> Result<HashMap<CustomerId, Bearer>, StoreError> {
+    let sql = "SELECT c.id, c.account_kind, c.zone, c.registered_at, p.birthday FROM customer c \
+               LEFT JOIN customer_personal p ON p.customer_id = c.id WHERE c.id IN ({in})";
+    let rows = all_in(db, sql, vec![], customers.iter().map(|id| id.arg()).collect()).await?;
+    rows.iter()
+        .map(|row| {
+            let id = row.int("id")?;
+            let account =
+                word("customer", "account_kind", id, &row.text("account_kind")?, AccountKind::parse)?;
+            Ok((CustomerId(id), bearer(row, account, shop_zone)?))
+        })
+        .collect()
+}
+
+/// Reads zone, registered_at and birthday. An unreadable birthday is none: it is the sender's word.
+pub(super) fn bearer(row: &Row, account: AccountKind, shop_zone: Tz) -> Result<Bearer, StoreError> {
+    let birthday = row.opt_text("birthday")?.and_then(|text| Birthday::parse(&text).ok());
+    let zone = row.opt_text("zone")?.and_then(|name| name.parse().ok()).unwrap_or(shop_zone);
+    Ok(Bearer { zone, account, birthday, registered_at: row.opt_at("registered_at")? })
 }
 
 /// The zone each customer's local time is in: their own, else their shop's.

@@ -182,10 +182,9 @@ pub async fn events_of(
     customers: &[CustomerId],
     until: Instant,
 ) -> Result<HashMap<CustomerId, Vec<Event>>, StoreError> {
-    // Of the typed parts only tickets' and consents' are read; raw properties, which are wide, only where an
-    // event was logged before its typed part was.
+    // Raw properties, which are wide, are read only where an event was logged before its typed part was.
     let sql = "SELECT id, customer_id, occurred_at, received_at, message_id, historical, kind, order_key, ref_key, \
-               amount_minor, CASE WHEN kind LIKE 'Ticket %' OR kind = 'Consent Changed' THEN fact END AS fact, \
+               amount_minor, fact, \
                CASE WHEN fact IS NULL AND (kind LIKE 'Ticket %' OR kind = 'Consent Changed') THEN properties END AS properties \
                FROM event WHERE received_at <= $1 AND effective = 1 AND customer_id IN ({in})";
     let ids = customers.iter().map(|id| id.arg()).collect();
@@ -221,6 +220,9 @@ fn read(row: &Row) -> Result<(Event, TicketPatch), StoreError> {
         received_at: row.at("received_at")?,
         message_id: row.text("message_id")?,
         historical: row.flag("historical")?,
+        order: row.opt_text("order_key")?,
+        subject: row.opt_text("ref_key")?,
+        detail: detail(row)?.filter(|detail| !matches!(detail, Detail::Ticket(_) | Detail::Consent(_))),
         fact: fact(row, kind, &patch)?,
     };
     Ok((event, patch))

@@ -2,8 +2,9 @@
 //! the ledger of tag changes. Set-based: the number of statements doesn't grow with the batch.
 
 use super::sql::{args, json, places, word};
-use super::{Claimed, Db, StoreError, Tx};
-use domain::customer::{AccountKind, Profile};
+use super::{Claimed, Db, StoreError, Tx, aggregates, customers};
+use chrono_tz::Tz;
+use domain::customer::{AccountKind, Bearer, Profile};
 use domain::ids::CustomerId;
 use domain::tag::{Cause, CurrentTag, TagChange, TagState};
 use domain::time::Instant;
@@ -19,24 +20,22 @@ pub struct Standing {
     pub regrouped: bool,
     /// `None` if never kept.
     pub kept_at: Option<Instant>,
-    /// What kind of account it is.
-    pub account: AccountKind,
-    /// The kind it was kept as; `None` if never kept.
+    /// What is known of them beside their events.
+    pub bearer: Bearer,
+    /// The kind of account it was kept as; `None` if never kept.
     pub kept_as: Option<AccountKind>,
-    /// IANA name, where the customer's own zone is known.
-    pub zone: Option<String>,
     pub tags: Vec<CurrentTag>,
 }
 
-impl Default for Standing {
-    fn default() -> Self {
+impl Standing {
+    /// Nothing stands of them yet.
+    pub fn new(zone: Tz) -> Self {
         Self {
             fact_rev: 0,
             regrouped: false,
             kept_at: None,
-            account: AccountKind::Consumer,
+            bearer: Bearer::consumer(zone),
             kept_as: None,
-            zone: None,
             tags: Vec::new(),
         }
     }
@@ -44,37 +43,43 @@ impl Default for Standing {
 
 /// Reads what stands of each customer. `fact_rev` is read before anything else, and the caller reads the
 /// facts after it: a fact that arrives in between makes the result void, never lost.
-pub async fn standing(db: &Db, ids: &[CustomerId]) -> Result<HashMap<CustomerId, Standing>, StoreError> {
+pub async fn standing(
+    db: &Db,
+    ids: &[CustomerId],
+    shop_zone: Tz,
+) -> Result<HashMap<CustomerId, Standing>, StoreError> {
     let mut found: HashMap<CustomerId, Standing> = HashMap::with_capacity(ids.len());
     if ids.is_empty() {
         return Ok(found);
     }
+    let new = || Standing::new(shop_zone);
     let wanted = || ids.iter().map(|id| Value::BigInt(Some(id.0))).collect::<Vec<_>>();
     let list = places(1, ids.len());
     let sql =
         format!("SELECT customer_id, fact_rev, regrouped FROM customer_due WHERE customer_id IN ({list})");
     for row in db.all(&sql, wanted()).await? {
-        let standing = found.entry(CustomerId(row.int("customer_id")?)).or_default();
+        let standing = found.entry(CustomerId(row.int("customer_id")?)).or_insert_with(new);
         (standing.fact_rev, standing.regrouped) = (row.int("fact_rev")?, row.flag("regrouped")?);
     }
     let sql = format!(
-        "SELECT c.id AS customer_id, c.zone, c.account_kind, p.kept_at, p.account_kind AS kept_as FROM customer c \
-         LEFT JOIN profile p ON p.customer_id = c.id WHERE c.id IN ({list})"
+        "SELECT c.id AS customer_id, c.zone, c.registered_at, q.birthday, c.account_kind, p.kept_at, \
+         p.account_kind AS kept_as FROM customer c LEFT JOIN profile p ON p.customer_id = c.id \
+         LEFT JOIN customer_personal q ON q.customer_id = c.id WHERE c.id IN ({list})"
     );
     for row in db.all(&sql, wanted()).await? {
         let id = row.int("customer_id")?;
         let kind = |table, text: &str| word(table, "account_kind", id, text, AccountKind::parse);
-        let standing = found.entry(CustomerId(id)).or_default();
-        standing.account = kind("customer", &row.text("account_kind")?)?;
+        let standing = found.entry(CustomerId(id)).or_insert_with(new);
+        let account = kind("customer", &row.text("account_kind")?)?;
+        standing.bearer = customers::bearer(&row, account, shop_zone)?;
         standing.kept_as = row.opt_text("kept_as")?.map(|text| kind("profile", &text)).transpose()?;
-        standing.zone = row.opt_text("zone")?;
         standing.kept_at = row.opt_at("kept_at")?;
     }
     let sql = format!(
         "SELECT customer_id, key, value, rule_version FROM tag_current WHERE customer_id IN ({list})"
     );
     for row in db.all(&sql, wanted()).await? {
-        found.entry(CustomerId(row.int("customer_id")?)).or_default().tags.push(CurrentTag {
+        found.entry(CustomerId(row.int("customer_id")?)).or_insert_with(new).tags.push(CurrentTag {
             key: row.text("key")?,
             value: Some(row.text("value")?),
             rule_version: row.int("rule_version")?,
@@ -170,54 +175,17 @@ pub async fn set_aside(tx: &Tx, broken: &[(Claimed, String)]) -> Result<(), Stor
     Ok(())
 }
 
-const PROFILE: [&str; 16] = [
-    "customer_id",
-    "kept_at",
-    "spend_365_minor",
-    "spend_ever_minor",
-    "orders_365",
-    "orders_ever",
-    "order_days",
-    "first_order_at",
-    "last_order_at",
-    "last_order_key",
-    "tickets",
-    "complaints_90",
-    "complaints_365",
-    "open_complaints",
-    "many_orders_30",
-    "account_kind",
-];
-
 pub(super) async fn write_profiles(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(), StoreError> {
-    let rows = kept
-        .iter()
-        .map(|k| {
-            let p = &k.profile;
-            args![
-                k.claimed.key,
-                now,
-                p.spend_365_minor,
-                p.spend_ever_minor,
-                p.orders_365,
-                p.orders_ever,
-                p.order_days,
-                p.first_order_at,
-                p.last_order_at,
-                p.last_order_id.clone(),
-                p.tickets,
-                p.complaints_90,
-                p.complaints_365,
-                p.open_complaints,
-                p.many_orders_30,
-                k.account.as_str()
-            ]
-        })
-        .collect();
-    let set = PROFILE[1..].iter().map(|c| format!("{c} = excluded.{c}")).collect::<Vec<_>>().join(", ");
-    tx.insert_many("profile", &PROFILE, rows, &format!("ON CONFLICT (customer_id) DO UPDATE SET {set}"))
-        .await?;
-    Ok(())
+    let columns: Vec<&str> =
+        ["customer_id", "kept_at", "account_kind"].into_iter().chain(aggregates::columns()).collect();
+    let row = |k: &Kept| {
+        let mut row = args![k.claimed.key, now, k.account.as_str()];
+        row.extend(aggregates::values(&k.profile));
+        row
+    };
+    let set = columns[1..].iter().map(|c| format!("{c} = excluded.{c}")).collect::<Vec<_>>().join(", ");
+    let tail = format!("ON CONFLICT (customer_id) DO UPDATE SET {set}");
+    tx.insert_many("profile", &columns, kept.iter().map(row).collect(), &tail).await.map(drop)
 }
 
 pub(super) async fn write_tags(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(), StoreError> {
@@ -232,7 +200,7 @@ pub(super) async fn write_tags(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(
                     value,
                     tag.since,
                     now,
-                    "computed",
+                    tag.source.as_str(),
                     tag.rule_version,
                     tag.evidence.to_string()
                 ]),
@@ -359,6 +327,12 @@ pub struct PublishedRule {
     pub version: i64,
     pub published_at: Instant,
     pub document: serde_json::Value,
+}
+
+/// When the first definitions were published: with the book.
+pub async fn first_published_at(db: &Db) -> Result<Option<Instant>, StoreError> {
+    let sql = "SELECT MIN(published_at) FROM rule_version";
+    Ok(db.number(sql, vec![]).await?.map(Instant::from_micros))
 }
 
 /// The newest version of every tag's definition.

@@ -5,6 +5,7 @@
 
 pub mod access_log;
 pub mod agent_loads;
+pub mod aggregates;
 pub mod audit;
 mod backup;
 pub mod blocked;

@@ -334,9 +334,14 @@ pub const TABLES: &[Table] = &[
                 Plain,
                 "kept_at spend_365_minor spend_ever_minor orders_365 orders_ever order_days first_order_at \
                  last_order_at tickets complaints_90 complaints_365 open_complaints account_kind \
-                 many_orders_30",
+                 many_orders_30 complaint_closed_at counted_net_365_minor gross_365_minor refunded_365_minor \
+                 coupon_orders_365 gap_halves active_hour lines_365 top_category_lines top_style_lines \
+                 top_brand_lines reviews review_milli csat_last csat_count csat_sum nps_last nps_count nps_sum \
+                 unhappy_at recommended_at last_contacts last_contact_at last_inbound_at preferred_channel \
+                 won_back_at",
             ),
             (Number, "customer_id last_order_key"),
+            (FOLDED_ANEW, "top_category top_style top_brand last_products"),
         ],
     ),
     table(

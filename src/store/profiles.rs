@@ -2,8 +2,9 @@
 //! keeper's.
 
 use super::sql::{Row, args, json, places, word};
-use super::{Db, StoreError};
+use super::{Db, StoreError, aggregates};
 use domain::customer::AccountKind;
+use domain::customer::profile::More;
 use domain::ids::CustomerId;
 use domain::time::Instant;
 use serde_json::Value;
@@ -31,6 +32,8 @@ pub struct ProfileRow {
     pub open_complaints: i64,
     /// Counted orders of the last 30 d, where they are suspiciously many.
     pub many_orders_30: Option<i64>,
+    /// The rest of the aggregates.
+    pub more: More,
 }
 
 /// A tag that holds.
@@ -46,49 +49,50 @@ pub struct TagRow {
     pub evidence: Value,
 }
 
-const COLUMNS: &str = "c.id, (SELECT i.value FROM identifier i WHERE i.id = (SELECT MIN(j.id) FROM identifier j \
-    WHERE j.customer_id = c.id AND j.kind = 'user_id')) AS user_id, c.account_kind, p.kept_at, p.spend_365_minor, \
-    p.spend_ever_minor, p.orders_365, p.orders_ever, p.order_days, p.first_order_at, p.last_order_at, p.tickets, \
-    p.complaints_90, p.complaints_365, p.open_complaints, p.many_orders_30 \
-    FROM customer c LEFT JOIN profile p ON p.customer_id = c.id";
+/// What [`read`] reads, with where from.
+fn columns() -> String {
+    let aggregates = aggregates::selected("p");
+    format!(
+        "c.id, (SELECT i.value FROM identifier i WHERE i.id = (SELECT MIN(j.id) FROM identifier j \
+         WHERE j.customer_id = c.id AND j.kind = 'user_id')) AS user_id, c.account_kind, p.kept_at, {aggregates} \
+         FROM customer c LEFT JOIN profile p ON p.customer_id = c.id"
+    )
+}
 
 fn read(row: &Row) -> Result<ProfileRow, StoreError> {
-    let number = |column| Ok::<_, StoreError>(row.opt_int(column)?.unwrap_or(0));
+    let id = row.int("id")?;
+    let p = aggregates::read(row, id)?;
     Ok(ProfileRow {
-        id: CustomerId(row.int("id")?),
+        id: CustomerId(id),
         user_id: row.opt_text("user_id")?,
-        account_kind: word(
-            "customer",
-            "account_kind",
-            row.int("id")?,
-            &row.text("account_kind")?,
-            AccountKind::parse,
-        )?,
+        account_kind: word("customer", "account_kind", id, &row.text("account_kind")?, AccountKind::parse)?,
         kept_at: row.opt_at("kept_at")?,
-        spend_365_minor: number("spend_365_minor")?,
-        spend_ever_minor: number("spend_ever_minor")?,
-        orders_365: number("orders_365")?,
-        orders_ever: number("orders_ever")?,
-        order_days: number("order_days")?,
-        first_order_at: row.opt_at("first_order_at")?,
-        last_order_at: row.opt_at("last_order_at")?,
-        tickets: number("tickets")?,
-        complaints_90: number("complaints_90")?,
-        complaints_365: number("complaints_365")?,
-        open_complaints: number("open_complaints")?,
-        many_orders_30: row.opt_int("many_orders_30")?,
+        spend_365_minor: p.spend_365_minor,
+        spend_ever_minor: p.spend_ever_minor,
+        orders_365: p.orders_365,
+        orders_ever: p.orders_ever,
+        order_days: p.order_days,
+        first_order_at: p.first_order_at,
+        last_order_at: p.last_order_at,
+        tickets: p.tickets,
+        complaints_90: p.complaints_90,
+        complaints_365: p.complaints_365,
+        open_complaints: p.open_complaints,
+        many_orders_30: p.many_orders_30,
+        more: p.more,
     })
 }
 
 pub async fn find(db: &Db, id: CustomerId) -> Result<Option<ProfileRow>, StoreError> {
-    let row = db.one(&format!("SELECT {COLUMNS} WHERE c.id = $1"), args![id]).await?;
+    let row = db.one(&format!("SELECT {} WHERE c.id = $1", columns()), args![id]).await?;
     row.as_ref().map(read).transpose()
 }
 
 /// The next customers after `after` in order of id. Erased and merged ones are left out.
 pub async fn page(db: &Db, after: CustomerId, limit: i64) -> Result<Vec<ProfileRow>, StoreError> {
     let sql = format!(
-        "SELECT {COLUMNS} WHERE c.id > $1 AND c.erased_at IS NULL AND c.merged_into IS NULL ORDER BY c.id LIMIT $2"
+        "SELECT {} WHERE c.id > $1 AND c.erased_at IS NULL AND c.merged_into IS NULL ORDER BY c.id LIMIT $2",
+        columns()
     );
     let rows = db.all(&sql, args![after, limit]).await?;
     rows.iter().map(read).collect()
@@ -126,6 +130,16 @@ pub async fn tags_of(
 /// How many customers are due at `now`: their aggregates may be behind.
 pub async fn count_due(db: &Db, now: Instant) -> Result<i64, StoreError> {
     Ok(db.number("SELECT COUNT(*) FROM customer_due WHERE due_at <= $1", args![now]).await?.unwrap_or(0))
+}
+
+/// Customers by tag and value. Reads the whole index of tags.
+pub async fn tag_counts(db: &Db) -> Result<BTreeMap<String, BTreeMap<String, i64>>, StoreError> {
+    let mut counts: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
+    let sql = "SELECT key, value, COUNT(*) AS n FROM tag_current GROUP BY key, value";
+    for row in db.all(sql, vec![]).await? {
+        counts.entry(row.text("key")?).or_default().insert(row.text("value")?, row.int("n")?);
+    }
+    Ok(counts)
 }
 
 /// Every tag key that some customer has.

@@ -4,8 +4,9 @@
 use super::in_list::all_in;
 use super::keeping::{HISTORY, Kept, write_profiles, write_tags};
 use super::sql::{Arg, Row, args, json, word};
-use super::{Db, StoreError, Tx};
-use domain::customer::{AccountKind, Profile};
+use super::{Db, StoreError, Tx, aggregates, customers};
+use chrono_tz::Tz;
+use domain::customer::{AccountKind, Bearer, Profile};
 use domain::ids::CustomerId;
 use domain::time::Instant;
 use serde_json::Value;
@@ -15,10 +16,8 @@ use std::collections::{BTreeMap, HashMap};
 #[derive(Debug, Clone)]
 pub struct Stands {
     pub id: CustomerId,
-    /// IANA name, where the customer's own zone is known.
-    pub zone: Option<String>,
-    /// The kind of account it was kept as.
-    pub account: AccountKind,
+    /// What is known of them beside their events; the kind of account is the one it was kept as.
+    pub bearer: Bearer,
     /// As of when; `None` where nothing was kept, or it is gone.
     pub kept: Option<(Instant, Profile)>,
     /// `None` where nobody will ever look at it.
@@ -42,22 +41,23 @@ pub struct StandingTag {
 }
 
 /// The next customers behind `after` who are themselves and have any event, an entry to be kept, or a profile.
-pub async fn page(db: &Db, after: CustomerId, limit: i64) -> Result<Vec<Stands>, StoreError> {
-    let sql = "SELECT c.id, c.zone, p.kept_at, p.spend_365_minor, p.spend_ever_minor, p.orders_365, p.orders_ever, \
-               p.order_days, p.first_order_at, p.last_order_at, p.last_order_key, p.tickets, p.complaints_90, \
-               p.complaints_365, p.open_complaints, p.many_orders_30, COALESCE(p.account_kind, c.account_kind) AS account_kind, d.due_at, COALESCE(d.fact_rev, 0) AS fact_rev, d.failed \
-               FROM customer c LEFT JOIN profile p ON p.customer_id = c.id \
-               LEFT JOIN customer_due d ON d.customer_id = c.id \
-               WHERE c.id > $1 AND c.merged_into IS NULL AND (d.customer_id IS NOT NULL OR p.customer_id IS NOT NULL \
-                 OR EXISTS (SELECT 1 FROM event e WHERE e.customer_id = c.id)) ORDER BY c.id LIMIT $2";
+pub async fn page(db: &Db, shop_zone: Tz, after: CustomerId, limit: i64) -> Result<Vec<Stands>, StoreError> {
+    let sql = format!(
+        "SELECT c.id, c.zone, c.registered_at, q.birthday, p.kept_at, {}, COALESCE(p.account_kind, c.account_kind) AS \
+         account_kind, d.due_at, COALESCE(d.fact_rev, 0) AS fact_rev, d.failed \
+         FROM customer c LEFT JOIN profile p ON p.customer_id = c.id \
+         LEFT JOIN customer_personal q ON q.customer_id = c.id LEFT JOIN customer_due d ON d.customer_id = c.id \
+         WHERE c.id > $1 AND c.merged_into IS NULL AND (d.customer_id IS NOT NULL OR p.customer_id IS NOT NULL \
+           OR EXISTS (SELECT 1 FROM event e WHERE e.customer_id = c.id)) ORDER BY c.id LIMIT $2",
+        aggregates::selected("p")
+    );
     let mut found = Vec::new();
-    for row in db.all(sql, args![after, limit]).await? {
+    for row in db.all(&sql, args![after, limit]).await? {
         found.push(Stands {
             id: CustomerId(row.int("id")?),
-            zone: row.opt_text("zone")?,
-            account: account(&row)?,
+            bearer: customers::bearer(&row, account(&row)?, shop_zone)?,
             kept: match row.opt_at("kept_at")? {
-                Some(at) => Some((at, profile(&row)?)),
+                Some(at) => Some((at, aggregates::read(&row, row.int("id")?)?)),
                 None => None,
             },
             due_at: row.opt_at("due_at")?,
@@ -75,32 +75,12 @@ fn account(row: &Row) -> Result<AccountKind, StoreError> {
     word("profile", "account_kind", row.int("id")?, &row.text("account_kind")?, AccountKind::parse)
 }
 
-fn profile(row: &Row) -> Result<Profile, StoreError> {
-    Ok(Profile {
-        spend_365_minor: row.int("spend_365_minor")?,
-        spend_ever_minor: row.int("spend_ever_minor")?,
-        orders_365: row.int("orders_365")?,
-        orders_ever: row.int("orders_ever")?,
-        order_days: row.int("order_days")?,
-        first_order_at: row.opt_at("first_order_at")?,
-        last_order_at: row.opt_at("last_order_at")?,
-        last_order_id: row.opt_text("last_order_key")?,
-        tickets: row.int("tickets")?,
-        complaints_90: row.int("complaints_90")?,
-        complaints_365: row.int("complaints_365")?,
-        open_complaints: row.int("open_complaints")?,
-        many_orders_30: row.opt_int("many_orders_30")?,
-        // Isn't kept: when the customer is due says more.
-        next_change: None,
-    })
-}
-
 async fn read_tags(db: &Db, found: &mut [Stands]) -> Result<(), StoreError> {
     let ids: Vec<_> = found.iter().map(|stands| stands.id.arg()).collect();
     let mut places: HashMap<i64, &mut Stands> =
         found.iter_mut().map(|stands| (stands.id.0, stands)).collect();
     let sql = "SELECT customer_id, key, value, since, rule_version, evidence FROM tag_current \
-               WHERE source = 'computed' AND customer_id IN ({in})";
+               WHERE customer_id IN ({in})";
     for row in all_in(db, sql, vec![], ids.clone()).await? {
         let id = row.int("customer_id")?;
         let tag = StandingTag {

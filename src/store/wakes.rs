@@ -3,7 +3,7 @@
 
 use super::in_list::{all_in, exec_in};
 use super::sql::{Arg, args};
-use super::{Db, StoreError, Tx};
+use super::{Db, StoreError, Tx, aggregates};
 use domain::ids::{CustomerId, SourceId};
 use domain::time::Instant;
 use std::collections::{BTreeSet, HashSet};
@@ -74,11 +74,7 @@ pub async fn retire(tx: &Tx, customer: CustomerId, now: Instant) -> Result<(), S
                rule_version, '{}' FROM tag_current WHERE customer_id = $1 ORDER BY key";
     tx.exec(sql, args![customer, now]).await?;
     tx.exec("DELETE FROM tag_current WHERE customer_id = $1", args![customer]).await?;
-    let sql = "UPDATE profile SET kept_at = CASE WHEN kept_at < $2 THEN $2 ELSE kept_at END, spend_365_minor = 0, \
-               spend_ever_minor = 0, orders_365 = 0, orders_ever = 0, order_days = 0, first_order_at = NULL, \
-               last_order_at = NULL, last_order_key = NULL, tickets = 0, complaints_90 = 0, complaints_365 = 0, \
-               open_complaints = 0, many_orders_30 = NULL WHERE customer_id = $1";
-    tx.exec(sql, args![customer, now]).await.map(drop)
+    aggregates::clear(tx, customer, now).await
 }
 
 /// An import of this source, all received at one instant, has ended: everybody in it is due. Gives how many.

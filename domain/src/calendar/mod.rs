@@ -6,6 +6,7 @@
 
 pub mod business;
 pub mod document;
+pub mod lunar;
 pub mod occasion;
 pub mod range;
 pub mod roster;

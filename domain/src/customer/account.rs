@@ -1,8 +1,9 @@
 //! What kind of account a customer has, as people say, and what looks as if it were another kind. Suspicion is shown
 //! and changes nothing: only people say what an account is.
 
+use super::Birthday;
 use crate::names::stable_names;
-use crate::time::Span;
+use crate::time::{Instant, Span};
 use chrono_tz::Tz;
 use serde::Serialize;
 
@@ -30,12 +31,15 @@ pub struct Bearer {
     /// The customer's own zone, else the shop's.
     pub zone: Tz,
     pub account: AccountKind,
+    /// As it is known now, as if it had never been another.
+    pub birthday: Option<Birthday>,
+    pub registered_at: Option<Instant>,
 }
 
 impl Bearer {
-    /// An ordinary customer in that zone.
+    /// An ordinary customer in that zone of whom no more is known.
     pub const fn consumer(zone: Tz) -> Self {
-        Self { zone, account: AccountKind::Consumer }
+        Self { zone, account: AccountKind::Consumer, birthday: None, registered_at: None }
     }
 }
 

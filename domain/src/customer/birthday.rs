@@ -1,7 +1,9 @@
 //! Birthdays as senders write them: a day of the calendar, with or without its year, solar or lunar (农历).
 //!
-//! When a birthday is next celebrated is the calendar's to say, not decided here.
+//! Which date it is in a year is said here; what is done on it isn't.
 
+use crate::calendar::lunar::LunarDay;
+use crate::rule::solar_in_year;
 use crate::time::Instant;
 use chrono::{Datelike, NaiveDate};
 use chrono_tz::Tz;
@@ -69,6 +71,24 @@ impl Birthday {
             return Err(NO_YEAR);
         }
         Ok(Self { calendar, year, month, day })
+    }
+
+    /// The date it falls on in a year: of a lunar one, in the lunar year that begins in it. 29 February is 28 February in
+    /// common years. `None` for what people type in where they don't want to say (1970-01-01, 1900-01-01).
+    pub fn in_year(&self, year: i32) -> Option<NaiveDate> {
+        let (month, day) = (u8::try_from(self.month).ok()?, u8::try_from(self.day).ok()?);
+        let lunar = |leap| LunarDay { month, leap, day }.in_year(year);
+        match self.calendar {
+            Calendar::Solar if self.is_placeholder() => None,
+            Calendar::Solar => solar_in_year(self.month, self.day, year),
+            Calendar::Lunar => lunar(false),
+            Calendar::LunarLeap => lunar(true),
+        }
+    }
+
+    fn is_placeholder(&self) -> bool {
+        matches!((self.calendar, self.year), (Calendar::Solar, Some(1970 | 1900)))
+            && (self.month, self.day) == (1, 1)
     }
 
     /// Whether it lies behind the day that `now` is in `zone`. A day of grace: the sender's may be a day ahead.

@@ -3,14 +3,15 @@
 //! The same events give the same facts in any order of arrival and however often they arrive: every
 //! field is a least or greatest element, or a set. What the facts amount to is [`super::profile`]'s.
 
-use crate::event::{Event, Fact};
+use super::dealings::Dealings;
+use crate::event::{Detail, Event, Fact, OrderLine};
 use crate::time::Instant;
 use crate::timeline::Timeline;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Orders versions of one thing: (occurred_at, message_id), then whatever the version says, so that
 /// two sources using one message id can't make the result depend on arrival.
-type Stamped<T> = (Instant, String, T);
+pub(super) type Stamped<T> = (Instant, String, T);
 
 /// What one customer's events say together.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,6 +20,7 @@ pub struct CustomerFacts {
     orders: BTreeMap<String, OrderFacts>,
     refunds: BTreeMap<RefundKey, Stamped<Option<i64>>>,
     tickets: BTreeMap<String, TicketFacts>,
+    dealings: Dealings,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,6 +29,12 @@ struct OrderFacts {
     completed: Option<Stamped<i64>>,
     updates: BTreeSet<Stamped<i64>>,
     cancelled_at: Option<Instant>,
+    /// What each version that has lines says was bought.
+    lines: BTreeSet<Stamped<Vec<OrderLine>>>,
+    /// Whether any version was paid with a coupon.
+    coupon: bool,
+    /// When the first parcel arrived.
+    delivered_at: Option<Instant>,
 }
 
 /// What makes a refund one refund.
@@ -67,6 +75,8 @@ impl CustomerFacts {
     pub fn add(&mut self, event: &Event) {
         let at = event.occurred_at;
         self.first_at = earliest(self.first_at, at);
+        self.dealings.add(event);
+        self.detail(event);
         match &event.fact {
             Fact::OrderCompleted { order_id, total_minor } => {
                 let completion = stamped(event, *total_minor);
@@ -103,6 +113,30 @@ impl CustomerFacts {
             Fact::TicketReopened { ticket_id } => self.close(event, ticket_id, false),
             Fact::Identified | Fact::ConsentChanged { .. } | Fact::Custom { .. } => {}
         }
+    }
+
+    /// What an event of an order says beside its total.
+    fn detail(&mut self, event: &Event) {
+        let (Some(order_id), Some(detail)) = (event.order_id(), &event.detail) else { return };
+        match detail {
+            Detail::Order(said) => {
+                let order = self.order(order_id);
+                order.coupon |= said.coupon.is_some();
+                if let Some(lines) = &said.lines {
+                    order.lines.insert(stamped(event, lines.clone()));
+                }
+            }
+            Detail::Shipment(_) if event.fact.name() == "Order Delivered" => {
+                let order = self.order(order_id);
+                order.delivered_at = earliest(order.delivered_at, event.occurred_at);
+            }
+            _ => {}
+        }
+    }
+
+    /// Everything beside orders and tickets.
+    pub fn dealings(&self) -> &Dealings {
+        &self.dealings
     }
 
     fn order(&mut self, order_id: &str) -> &mut OrderFacts {
@@ -173,7 +207,7 @@ impl CustomerFacts {
     }
 }
 
-fn stamped<T>(event: &Event, value: T) -> Stamped<T> {
+pub(super) fn stamped<T>(event: &Event, value: T) -> Stamped<T> {
     (event.occurred_at, event.message_id.clone(), value)
 }
 
@@ -190,6 +224,13 @@ pub struct OrderCourse {
     pub net: Timeline<i64>,
     /// Paid, not cancelled, not fully refunded by linked refunds. An order of 0 counts.
     pub counted: Timeline<bool>,
+    /// Total before refunds; 0 before payment and from a cancellation on.
+    pub gross: Timeline<i64>,
+    /// What was bought, by the order's newest version.
+    pub lines: Vec<OrderLine>,
+    /// Paid with a coupon.
+    pub coupon: bool,
+    pub delivered_at: Option<Instant>,
 }
 
 /// What can happen to an order, in the order in which things of one instant are applied.
@@ -232,6 +273,10 @@ impl OrderFacts {
             paid_at,
             net: course.map(|state| state.map_or(0, OrderState::net)),
             counted: course.map(|state| state.is_some_and(OrderState::counts)),
+            gross: course.map(|state| state.map_or(0, OrderState::gross)),
+            lines: self.lines.last().map(|(_, _, lines)| lines.clone()).unwrap_or_default(),
+            coupon: self.coupon,
+            delivered_at: self.delivered_at,
         })
     }
 }
@@ -256,6 +301,10 @@ impl OrderState {
 
     fn net(self) -> i64 {
         if self.cancelled { 0 } else { self.total.saturating_sub(self.refunded.unwrap_or(0)).max(0) }
+    }
+
+    fn gross(self) -> i64 {
+        if self.cancelled { 0 } else { self.total }
     }
 
     fn counts(self) -> bool {

@@ -19,7 +19,16 @@ pub fn at(text: &str) -> Instant {
 /// Received as it happened, with a message id of its own.
 pub fn event(occurred_at: Instant, fact: Fact) -> Event {
     let message_id = format!("{}/{fact:?}", occurred_at.micros());
-    Event { occurred_at, received_at: occurred_at, message_id, historical: false, fact }
+    Event {
+        occurred_at,
+        received_at: occurred_at,
+        message_id,
+        historical: false,
+        fact,
+        order: None,
+        subject: None,
+        detail: None,
+    }
 }
 
 pub fn order(id: &str, total_minor: i64, at: Instant) -> Event {

@@ -6,6 +6,7 @@ pub mod account;
 mod birthday;
 pub mod consent;
 mod correction;
+pub mod dealings;
 pub mod facts;
 mod happening;
 pub mod identity;
@@ -21,6 +22,8 @@ pub use happening::Happening;
 pub use marks::Marks;
 pub use profile::{OrderRef, Profile, ProfileTimelines};
 
+#[cfg(test)]
+mod aggregates_tests;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]

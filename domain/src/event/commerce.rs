@@ -89,6 +89,7 @@ fn order(name: &str, fields: Fields<'_>, context: &Context, problems: &mut Probl
         let currency = currency(fields, context, problems);
         let (total_minor, lines) = total(fields, currency, problems);
         (said.lines, foreign) = (lines, other_than(context.base, currency));
+        said.coupon = problems.note(fields.word("coupon"));
         total_minor
     };
     let id = order_id.clone();

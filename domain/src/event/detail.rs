@@ -27,6 +27,8 @@ pub enum Detail {
     /// `Contact Made`, `Call Logged`: somebody was in touch by another tool.
     Contact(ContactSaid),
     Consent(ConsentSaid),
+    /// What the daemon itself did.
+    Own(Box<super::own::Own>),
 }
 
 /// What an order's version says beside its total.
@@ -38,10 +40,13 @@ pub struct OrderDetail {
     /// All lines of this version; `None` where it didn't say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lines: Option<Vec<OrderLine>>,
+    /// The coupon it was paid with, by the shop's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coupon: Option<String>,
 }
 
 /// One element of `products[]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct OrderLine {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -42,6 +42,25 @@ pub struct Event {
     /// Came by `import --history`: known, never acted on.
     pub historical: bool,
     pub fact: Fact,
+    /// The order that a fact without one of its own is about.
+    pub order: Option<String>,
+    /// The review, answer, shipment or contact it is a version of, by its own id.
+    pub subject: Option<String>,
+    /// What it says beyond that: an order's lines, an answer's score, …
+    pub detail: Option<Detail>,
+}
+
+impl Event {
+    /// The order it is about, where it is about one.
+    pub fn order_id(&self) -> Option<&str> {
+        match &self.fact {
+            Fact::OrderCompleted { order_id, .. }
+            | Fact::OrderUpdated { order_id, .. }
+            | Fact::OrderCancelled { order_id } => Some(order_id),
+            Fact::OrderRefunded { order_id, .. } => order_id.as_deref(),
+            _ => self.order.as_deref(),
+        }
+    }
 }
 
 /// What happened. Money is in minor units of the book's base currency.

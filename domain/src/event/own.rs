@@ -56,6 +56,18 @@ pub enum Own {
     ComplaintClosed(Complaint),
     #[serde(rename = "Complaint Reopened")]
     ComplaintReopened(Complaint),
+    /// Somebody gave a tag by hand.
+    #[serde(rename = "Tag Added")]
+    TagAdded {
+        tag: String,
+        /// The level, or `true`.
+        value: String,
+        /// From then on it is what its rule says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<Instant>,
+    },
+    #[serde(rename = "Tag Removed")]
+    TagRemoved(TagRemoval),
     #[serde(rename = "Compensation Approved")]
     CompensationApproved { complaint: String, kind: String, amount: String },
 }
@@ -104,6 +116,15 @@ pub struct Coupon {
     pub order_id: Option<String>,
 }
 
+/// Somebody took a tag away by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TagRemoval {
+    pub tag: String,
+    /// Until then its rule doesn't give it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressed_until: Option<Instant>,
+}
+
 /// Of a complaint the daemon works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Complaint {
@@ -138,6 +159,8 @@ impl Own {
             Self::ComplaintEscalated(_) => "Complaint Escalated",
             Self::ComplaintClosed(_) => "Complaint Closed",
             Self::ComplaintReopened(_) => "Complaint Reopened",
+            Self::TagAdded { .. } => "Tag Added",
+            Self::TagRemoved(_) => "Tag Removed",
             Self::CompensationApproved { .. } => "Compensation Approved",
         }
     }
@@ -194,6 +217,15 @@ impl Own {
             Self::ComplaintEscalated(complaint.clone()),
             Self::ComplaintClosed(complaint.clone()),
             Self::ComplaintReopened(complaint),
+            Self::TagAdded {
+                tag: "vip".to_owned(),
+                value: "true".to_owned(),
+                expires_at: Some(Instant::from_micros(1_798_761_600_000_000)),
+            },
+            Self::TagRemoved(TagRemoval {
+                tag: "vip".to_owned(),
+                suppressed_until: Some(Instant::from_micros(1_798_761_600_000_000)),
+            }),
             Self::CompensationApproved {
                 complaint: "T9".to_owned(),
                 kind: "coupon".to_owned(),

@@ -224,6 +224,29 @@ fn external_ids(value: &Value) -> Vec<String> {
 }
 
 impl Said {
+    /// This fact and nothing else; it names nobody, and whoever logs it says whose it is.
+    pub fn of(fact: Fact) -> Self {
+        Self {
+            message_id: None,
+            user_id: None,
+            anonymous_id: None,
+            external_ids: Vec::new(),
+            timestamp: None,
+            sent_at: None,
+            fact,
+            order_id: None,
+            subject_id: None,
+            detail: None,
+            currency: None,
+            foreign: None,
+            traits: Map::new(),
+            consents: Vec::new(),
+            properties: Map::new(),
+            personal: Map::new(),
+            refused: None,
+        }
+    }
+
     /// The names by which it says who it is about, the strongest first. What an identify says of phone and mail
     /// counts, and what the sender knows of the person beside (`context.traits`).
     pub fn names(&self, namespace: &str) -> Vec<Name> {

@@ -249,6 +249,16 @@ pub const SHAPES: &[Shape] = &[
     own("Complaint Closed", COMPLAINT, "the log"),
     own("Complaint Reopened", COMPLAINT, "the log"),
     own(
+        "Tag Added",
+        &[must("tag", Word), must("value", Word), may("expires_at", Instant)],
+        "tags; a rule that would give it is overruled",
+    ),
+    own(
+        "Tag Removed",
+        &[must("tag", Word), may("suppressed_until", Instant)],
+        "tags; until then no rule gives it back",
+    ),
+    own(
         "Compensation Approved",
         &[must("complaint", Word), must("kind", Word), must("amount", Amount)],
         "the log",

@@ -2,8 +2,9 @@
 //!
 //! Reading what people write is [`super::parse`]'s; what a tree means is [`super::eval`]'s.
 
+use super::field::Field;
 use super::parse::parse;
-use crate::time::Instant;
+use crate::time::Span;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -18,16 +19,78 @@ pub enum Rule {
         field: Field,
         test: Comparison<i64>,
     },
+    /// A word of the profile.
+    Text {
+        field: Field,
+        test: TextTest,
+    },
+    /// How long ago an instant of the profile is, as a duration.
+    Ago {
+        field: Field,
+        age: Age,
+    },
     /// Local calendar dates since an instant of the profile.
     DaysSince {
         field: Field,
         days: DayRange,
     },
+    /// A day of the profile comes round again within so many local calendar dates, today among them.
+    Anniversary {
+        field: Field,
+        within_days: u32,
+    },
+    /// How often an event of this name happened, of those that count.
+    Event(EventTest),
     /// The value of another tag.
     Tag {
         key: String,
         test: TagTest,
+        /// For how long it has had that value.
+        since: Option<Age>,
     },
+}
+
+/// How long ago something is: a duration of N·86,400 s for `N d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    /// `(now − span, now]`.
+    Within(Span),
+    /// Before that.
+    OlderThan(Span),
+}
+
+/// How often an event happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventTest {
+    pub name: String,
+    pub count: Comparison<i64>,
+    /// `None`: ever.
+    pub within: Option<Span>,
+    /// Whether it can hold of somebody who isn't known for as long as `within`.
+    pub for_new: ForNew,
+}
+
+/// What a window means for whoever is younger than it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ForNew {
+    /// What there is counts.
+    #[default]
+    Include,
+    /// It doesn't hold.
+    Exclude,
+}
+
+/// What is asked of a word. Both sides are compared folded: NFKC, without case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TextTest {
+    Eq(String),
+    /// Present and different.
+    Ne(String),
+    In(Vec<String>),
+    Contains(String),
+    StartsWith(String),
+    Present,
+    Absent,
 }
 
 /// An operator with its operands.
@@ -65,97 +128,6 @@ pub enum TagTest {
     Absent,
 }
 
-/// A profile aggregate rules can name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Field {
-    Spend365,
-    SpendEver,
-    Orders365,
-    OrdersEver,
-    OrderDays,
-    FirstOrderAt,
-    LastOrderAt,
-    OpenComplaints,
-    Complaints90,
-    Complaints365,
-    Tickets,
-}
-
-/// What a field's numbers are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FieldKind {
-    /// Millionths of the base currency's major unit, so that a rule reads the same for every currency.
-    Money,
-    Count,
-    /// Microseconds since 1970-01-01T00:00:00Z.
-    Instant,
-}
-
-impl Field {
-    pub const ALL: [Self; 11] = [
-        Self::Spend365,
-        Self::SpendEver,
-        Self::Orders365,
-        Self::OrdersEver,
-        Self::OrderDays,
-        Self::FirstOrderAt,
-        Self::LastOrderAt,
-        Self::OpenComplaints,
-        Self::Complaints90,
-        Self::Complaints365,
-        Self::Tickets,
-    ];
-
-    /// As rules, exports and evidence write it.
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::Spend365 => "spend_365",
-            Self::SpendEver => "spend_ever",
-            Self::Orders365 => "orders_365",
-            Self::OrdersEver => "orders_ever",
-            Self::OrderDays => "order_days",
-            Self::FirstOrderAt => "first_order_at",
-            Self::LastOrderAt => "last_order_at",
-            Self::OpenComplaints => "open_complaints",
-            Self::Complaints90 => "complaints_90",
-            Self::Complaints365 => "complaints_365",
-            Self::Tickets => "tickets",
-        }
-    }
-
-    pub fn named(key: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|field| field.key() == key)
-    }
-
-    pub const fn kind(self) -> FieldKind {
-        match self {
-            Self::Spend365 | Self::SpendEver => FieldKind::Money,
-            Self::FirstOrderAt | Self::LastOrderAt => FieldKind::Instant,
-            _ => FieldKind::Count,
-        }
-    }
-}
-
-impl FieldKind {
-    /// An operand as a person writes it: `10000.00`, `3`, `2026-01-01T00:00:00Z`.
-    pub fn write(self, operand: i64) -> String {
-        match self {
-            Self::Money => {
-                let digits = format!("{:06}", operand.unsigned_abs() % 1_000_000);
-                let places = digits.trim_end_matches('0').len().max(2);
-                let sign = if operand < 0 { "-" } else { "" };
-                format!("{sign}{}.{}", operand.unsigned_abs() / 1_000_000, &digits[..places])
-            }
-            Self::Count => operand.to_string(),
-            Self::Instant => Instant::from_micros(operand).to_rfc3339(),
-        }
-    }
-
-    fn to_value(self, operand: i64) -> Value {
-        if self == Self::Count { json!(operand) } else { json!(self.write(operand)) }
-    }
-}
-
 impl Rule {
     /// The canonical JSON tree; parsing it gives the rule back.
     pub fn to_value(&self) -> Value {
@@ -172,7 +144,27 @@ impl Rule {
                 let (op, operand) = days.to_op();
                 json!({ "days_since": field.key(), op: operand })
             }
-            Self::Tag { key, test } => {
+            Self::Text { field, test } => {
+                let (op, operand) = match test {
+                    TextTest::Eq(value) => ("eq", json!(value)),
+                    TextTest::Ne(value) => ("ne", json!(value)),
+                    TextTest::In(values) => ("in", json!(values)),
+                    TextTest::Contains(value) => ("contains", json!(value)),
+                    TextTest::StartsWith(value) => ("starts_with", json!(value)),
+                    TextTest::Present => ("exists", json!(true)),
+                    TextTest::Absent => ("exists", json!(false)),
+                };
+                json!({ "profile": field.key(), op: operand })
+            }
+            Self::Ago { field, age } => {
+                let (op, span) = age.to_op();
+                json!({ "profile": field.key(), op: span })
+            }
+            Self::Anniversary { field, within_days } => {
+                json!({ "anniversary": field.key(), "within": format!("{within_days}d") })
+            }
+            Self::Event(test) => test.to_value(),
+            Self::Tag { key, test, since } => {
                 let (op, operand) = match test {
                     TagTest::Eq(value) => ("eq", json!(value)),
                     TagTest::Ne(value) => ("ne", json!(value)),
@@ -180,9 +172,22 @@ impl Rule {
                     TagTest::Present => ("exists", json!(true)),
                     TagTest::Absent => ("exists", json!(false)),
                 };
-                json!({ "tag": key, op: operand })
+                let mut value = json!({ "tag": key, op: operand });
+                if let Some(age) = since {
+                    let (op, span) = age.to_op();
+                    value["since"] = json!({ op: span });
+                }
+                value
             }
         }
+    }
+
+    /// Names of events that the rule counts.
+    pub fn events(&self) -> impl Iterator<Item = &str> {
+        self.leaves().into_iter().filter_map(|leaf| match leaf {
+            Self::Event(test) => Some(test.name.as_str()),
+            _ => None,
+        })
     }
 
     /// Every leaf, in the order written.
@@ -192,6 +197,29 @@ impl Rule {
             Self::Not(rule) => rule.leaves(),
             leaf => vec![leaf],
         }
+    }
+}
+
+impl Age {
+    fn to_op(self) -> (&'static str, String) {
+        match self {
+            Self::Within(span) => ("within", span.to_string()),
+            Self::OlderThan(span) => ("older_than", span.to_string()),
+        }
+    }
+}
+
+impl EventTest {
+    fn to_value(&self) -> Value {
+        let (op, operand) = self.count.to_op(|n| json!(n));
+        let mut value = json!({ "event": self.name, "count": { op: operand } });
+        if let Some(span) = self.within {
+            value["within"] = json!(span.to_string());
+        }
+        if self.for_new == ForNew::Exclude {
+            value["for_new"] = json!("exclude");
+        }
+        value
     }
 }
 

@@ -1,6 +1,8 @@
 //! A rule as one sentence, in English and Chinese.
 
-use super::ast::{Comparison, DayRange, Field, Rule, TagTest};
+use super::ast::{Age, Comparison, DayRange, EventTest, ForNew, Rule, TagTest, TextTest};
+use super::field::{Field, FieldKind};
+use crate::time::Span;
 use serde::{Deserialize, Serialize};
 
 /// A language people read.
@@ -29,8 +31,35 @@ pub(crate) fn clause(rule: &Rule, lang: Lang) -> String {
         Rule::Not(rule) if zh => format!("并非（{}）", clause(rule, lang)),
         Rule::Not(rule) => format!("not ({})", clause(rule, lang)),
         Rule::Profile { field, test } => profile(*field, test, lang),
+        Rule::Text { field, test } => text(*field, test, lang),
+        Rule::Ago { field, age } => format!("{}{}", field.name(lang), ago(*age, lang)),
         Rule::DaysSince { field, days } => days_since(*field, *days, lang),
-        Rule::Tag { key, test } => tag(key, test, lang),
+        Rule::Anniversary { field, within_days } if zh => {
+            let day = if *field == Field::Birthday {
+                "生日".to_owned()
+            } else {
+                format!("{}周年", field.name(lang))
+            };
+            if *within_days == 0 {
+                format!("今天是{day}")
+            } else {
+                format!("{within_days} 天内有{day}")
+            }
+        }
+        Rule::Anniversary { field, within_days: 0 } => format!("{} comes round today", field.name(lang)),
+        Rule::Anniversary { field, within_days } => {
+            format!("{} comes round within {within_days} days", field.name(lang))
+        }
+        Rule::Event(test) => event(test, lang),
+        Rule::Tag { key, test, since: None } => tag(key, test, lang),
+        Rule::Tag { key, test, since: Some(age) } => match (age, zh) {
+            (Age::Within(span), true) => format!("{}，且变动不超过 {}", tag(key, test, lang), span_zh(*span)),
+            (Age::OlderThan(span), true) => {
+                format!("{}，且已持续 {}", tag(key, test, lang), span_zh(*span))
+            }
+            (Age::Within(span), false) => format!("{} for less than {span}", tag(key, test, lang)),
+            (Age::OlderThan(span), false) => format!("{} for {span} or longer", tag(key, test, lang)),
+        },
     }
 }
 
@@ -47,30 +76,17 @@ fn joined(rules: &[Rule], word: &str, lang: Lang) -> String {
     rules.iter().map(part).collect::<Vec<_>>().join(word)
 }
 
-/// What people call a field.
-pub(crate) fn name(field: Field, lang: Lang) -> &'static str {
-    let (en, zh) = match field {
-        Field::Spend365 => ("net spend in 365 d", "365 天净消费"),
-        Field::SpendEver => ("net spend ever", "累计净消费"),
-        Field::Orders365 => ("the number of counted orders in 365 d", "365 天有效订单数"),
-        Field::OrdersEver => ("the number of counted orders ever", "累计有效订单数"),
-        Field::OrderDays => ("the number of order-days", "下单日数"),
-        Field::FirstOrderAt => ("the first counted order", "首个有效订单时间"),
-        Field::LastOrderAt => ("the last counted order", "最近有效订单时间"),
-        Field::OpenComplaints => ("the number of open complaints", "未结客诉数"),
-        Field::Complaints90 => ("the number of complaints in 90 d", "90 天客诉数"),
-        Field::Complaints365 => ("the number of complaints in 365 d", "365 天客诉数"),
-        Field::Tickets => ("the number of tickets", "工单数"),
-    };
-    if lang == Lang::ZhCn { zh } else { en }
-}
-
 fn profile(field: Field, test: &Comparison<i64>, lang: Lang) -> String {
-    let name = name(field, lang);
+    let name = field.name(lang);
     let write = |operand: &i64| field.kind().write(*operand);
     let list = |operands: &[i64]| {
         operands.iter().map(write).collect::<Vec<_>>().join(if lang == Lang::ZhCn { "、" } else { ", " })
     };
+    if field.kind() == FieldKind::Instant
+        && let Some(when) = when(test, lang)
+    {
+        return format!("{name}{when}");
+    }
     match (lang, test) {
         (Lang::En, Comparison::Eq(v)) => format!("{name} is {}", write(v)),
         (Lang::En, Comparison::Ne(v)) => format!("{name} is known and not {}", write(v)),
@@ -95,13 +111,110 @@ fn profile(field: Field, test: &Comparison<i64>, lang: Lang) -> String {
     }
 }
 
-fn days_since(field: Field, days: DayRange, lang: Lang) -> String {
-    let zh = match field {
-        Field::FirstOrderAt => "首个有效订单",
-        Field::LastOrderAt => "最近有效订单",
-        other => name(other, lang),
+/// How an instant lies to another.
+fn when(test: &Comparison<i64>, lang: Lang) -> Option<String> {
+    let write = |at: &i64| FieldKind::Instant.write(*at);
+    Some(match (lang, test) {
+        (Lang::En, Comparison::Lt(at)) => format!(" was before {}", write(at)),
+        (Lang::En, Comparison::Lte(at)) => format!(" was at {} or before", write(at)),
+        (Lang::En, Comparison::Gt(at)) => format!(" was after {}", write(at)),
+        (Lang::En, Comparison::Gte(at)) => format!(" was at {} or after", write(at)),
+        (Lang::ZhCn, Comparison::Lt(at)) => format!("早于 {}", write(at)),
+        (Lang::ZhCn, Comparison::Lte(at)) => format!("不晚于 {}", write(at)),
+        (Lang::ZhCn, Comparison::Gt(at)) => format!("晚于 {}", write(at)),
+        (Lang::ZhCn, Comparison::Gte(at)) => format!("不早于 {}", write(at)),
+        _ => return None,
+    })
+}
+
+fn ago(age: Age, lang: Lang) -> String {
+    match (age, lang) {
+        (Age::Within(span), Lang::En) => format!(" was less than {span} ago"),
+        (Age::OlderThan(span), Lang::En) => format!(" was {span} ago or longer"),
+        (Age::Within(span), Lang::ZhCn) => format!("距今不足 {}", span_zh(span)),
+        (Age::OlderThan(span), Lang::ZhCn) => format!("距今已满 {}", span_zh(span)),
+    }
+}
+
+/// A duration in Chinese: `30 天`, `12 小时`.
+fn span_zh(span: Span) -> String {
+    let text = span.to_string();
+    let (number, unit) = text.split_at(text.len() - 1);
+    let unit = match unit {
+        "d" => "天",
+        "h" => "小时",
+        "m" => "分钟",
+        _ => "秒",
     };
-    let en = name(field, lang);
+    format!("{number} {unit}")
+}
+
+fn text(field: Field, test: &TextTest, lang: Lang) -> String {
+    let name = field.name(lang);
+    match (lang, test) {
+        (Lang::En, TextTest::Eq(v)) => format!("{name} is {v}"),
+        (Lang::En, TextTest::Ne(v)) => format!("{name} is known and not {v}"),
+        (Lang::En, TextTest::In(vs)) => format!("{name} is one of {}", vs.join(", ")),
+        (Lang::En, TextTest::Contains(v)) => format!("{name} contains {v}"),
+        (Lang::En, TextTest::StartsWith(v)) => format!("{name} begins with {v}"),
+        (Lang::En, TextTest::Present) => format!("{name} is known"),
+        (Lang::En, TextTest::Absent) => format!("{name} isn't known"),
+        (Lang::ZhCn, TextTest::Eq(v)) => format!("{name}为 {v}"),
+        (Lang::ZhCn, TextTest::Ne(v)) => format!("{name}已知且不为 {v}"),
+        (Lang::ZhCn, TextTest::In(vs)) => format!("{name}为 {} 之一", vs.join("、")),
+        (Lang::ZhCn, TextTest::Contains(v)) => format!("{name}包含 {v}"),
+        (Lang::ZhCn, TextTest::StartsWith(v)) => format!("{name}以 {v} 开头"),
+        (Lang::ZhCn, TextTest::Present) => format!("{name}已知"),
+        (Lang::ZhCn, TextTest::Absent) => format!("{name}未知"),
+    }
+}
+
+fn event(test: &EventTest, lang: Lang) -> String {
+    let EventTest { name, count, within, for_new } = test;
+    let numbers = |ns: &[i64], with: &str| ns.iter().map(i64::to_string).collect::<Vec<_>>().join(with);
+    let times = match (lang, count) {
+        (Lang::En, Comparison::Gte(1) | Comparison::Gt(0)) => "at least once".to_owned(),
+        (Lang::En, Comparison::Eq(n)) => format!("exactly {n} times"),
+        (Lang::En, Comparison::Ne(n)) => format!("not {n} times"),
+        (Lang::En, Comparison::Lt(n)) => format!("less than {n} times"),
+        (Lang::En, Comparison::Lte(n)) => format!("at most {n} times"),
+        (Lang::En, Comparison::Gt(n)) => format!("more than {n} times"),
+        (Lang::En, Comparison::Gte(n)) => format!("at least {n} times"),
+        (Lang::En, Comparison::In(ns)) => format!("{} times", numbers(ns, " or ")),
+        (Lang::En, Comparison::Between(a, b)) => format!("{a} to {b} times"),
+        (Lang::En, Comparison::Present) => "any number of times".to_owned(),
+        (Lang::En, Comparison::Absent) => "an unknown number of times".to_owned(),
+        (Lang::ZhCn, Comparison::Eq(0)) => "从未发生".to_owned(),
+        (Lang::ZhCn, Comparison::Eq(n)) => format!("发生 {n} 次"),
+        (Lang::ZhCn, Comparison::Ne(n)) => format!("发生次数不为 {n}"),
+        (Lang::ZhCn, Comparison::Lt(n)) => format!("发生少于 {n} 次"),
+        (Lang::ZhCn, Comparison::Lte(n)) => format!("发生不超过 {n} 次"),
+        (Lang::ZhCn, Comparison::Gt(n)) => format!("发生多于 {n} 次"),
+        (Lang::ZhCn, Comparison::Gte(n)) => format!("发生至少 {n} 次"),
+        (Lang::ZhCn, Comparison::In(ns)) => format!("发生 {} 次", numbers(ns, " 或 ")),
+        (Lang::ZhCn, Comparison::Between(a, b)) => format!("发生 {a} 至 {b} 次"),
+        (Lang::ZhCn, Comparison::Present) => "发生任意次".to_owned(),
+        (Lang::ZhCn, Comparison::Absent) => "发生次数未知".to_owned(),
+    };
+    let window = match (lang, within) {
+        (_, None) => String::new(),
+        (Lang::En, Some(span)) => format!(" within {span}"),
+        (Lang::ZhCn, Some(span)) => format!("最近 {} ", span_zh(*span)),
+    };
+    let young = match (lang, for_new) {
+        (_, ForNew::Include) => "",
+        (Lang::En, ForNew::Exclude) => ", of customers known for that long",
+        (Lang::ZhCn, ForNew::Exclude) => "（仅限结识已满该时长的客户）",
+    };
+    match lang {
+        Lang::En if *count == Comparison::Eq(0) => format!("{name} never happened{window}{young}"),
+        Lang::En => format!("{name} happened {times}{window}{young}"),
+        Lang::ZhCn => format!("{window}{name} {times}{young}"),
+    }
+}
+
+fn days_since(field: Field, days: DayRange, lang: Lang) -> String {
+    let (zh, en) = (field.name(lang), field.name(lang));
     match (lang, days.from, days.to) {
         (Lang::En, Some(a), Some(b)) if a == b => format!("{en} was {a} days ago"),
         (Lang::En, Some(a), Some(b)) => format!("{en} was {a} to {b} days ago"),

@@ -1,8 +1,9 @@
 //! Why a rule holds for one customer, or doesn't: its tree with values and verdicts.
 
-use super::ast::{Field, Rule};
+use super::ast::Rule;
 use super::describe::{Lang, clause};
-use super::eval::{Column, Context, days_between, eval};
+use super::eval::{Column, Context, Ratio, days_between, eval};
+use super::field::{Field, FieldKind};
 use crate::money::Money;
 use crate::time::Instant;
 use serde::Serialize;
@@ -56,19 +57,29 @@ fn node(rule: &Rule, context: &Context<'_>, now: Instant, lang: Lang, at: String
     }
 }
 
-/// What a leaf looks at, by name; empty for combinations. Money is a plain decimal of the base currency,
-/// an absent value is null.
+/// What a leaf looks at, by name; empty for combinations. Money is a plain decimal of the base currency, a share is in
+/// percent, an absent value is null.
 pub fn leaf_value(rule: &Rule, context: &Context<'_>, now: Instant) -> Map<String, Value> {
     let mut found = Map::new();
     match rule {
-        Rule::Profile { field, .. } => field_value(*field, context, now, &mut found),
+        Rule::Profile { field, .. } | Rule::Text { field, .. } | Rule::Ago { field, .. } => {
+            field_value(*field, context, now, &mut found);
+        }
         Rule::DaysSince { field, .. } => {
             field_value(*field, context, now, &mut found);
-            if let Column::Order(line) = context.column(*field)
-                && let Some(order) = line.at(now)
-            {
-                found.insert("days".to_owned(), json!(days_between(order.at, now, context.zone)));
+            let at = context.instants(*field).and_then(|line| *line.at(now));
+            if let Some(at) = at {
+                found.insert("days".to_owned(), json!(days_between(at, now, context.bearer.zone)));
             }
+        }
+        // The day itself is personal: that it is near is all that is kept.
+        Rule::Anniversary { field: Field::Birthday, .. } => {
+            found.insert("birthday".to_owned(), json!(context.bearer.birthday.map(|_| "known")));
+        }
+        Rule::Anniversary { field, .. } => field_value(*field, context, now, &mut found),
+        Rule::Event(test) => {
+            let counts = context.profile.happened(&test.name, test.within);
+            found.insert(test.name.clone(), json!(counts.at(now)));
         }
         Rule::Tag { key, .. } => {
             let value = context.tags.get(key).and_then(|line| line.at(now).as_deref());
@@ -79,10 +90,32 @@ pub fn leaf_value(rule: &Rule, context: &Context<'_>, now: Instant) -> Map<Strin
     found
 }
 
+/// A fraction as people write it, rounded half up to `places` places; what is compared is never rounded.
+fn rounded((part, whole): Ratio, scale: i128, places: u32) -> String {
+    let tens = 10i128.pow(places);
+    let exact = 2 * i128::from(part) * scale * tens + i128::from(whole);
+    let n = exact.div_euclid(2 * i128::from(whole));
+    let (sign, digits) = (if n < 0 { "-" } else { "" }, n.unsigned_abs());
+    let tens = tens.unsigned_abs();
+    match places {
+        0 => format!("{sign}{digits}"),
+        places => format!("{sign}{}.{:0width$}", digits / tens, digits % tens, width = places as usize),
+    }
+}
+
 fn field_value(field: Field, context: &Context<'_>, now: Instant, into: &mut Map<String, Value>) {
     let value = match context.column(field) {
         Column::Minor(line) => json!(Money::new(*line.at(now), context.currency).decimal()),
         Column::Count(line) => json!(line.at(now)),
+        Column::Known(line) => json!(line.at(now)),
+        Column::MinorMean(line) => {
+            let minor = line.at(now).map(|ratio| rounded(ratio, 1, 0).parse::<i64>().unwrap_or(i64::MAX));
+            json!(minor.map(|minor| Money::new(minor, context.currency).decimal()))
+        }
+        Column::Part(line) if field.kind() == FieldKind::Share => {
+            json!(line.at(now).map(|ratio| format!("{}%", rounded(ratio, 100, 1))))
+        }
+        Column::Part(line) => json!(line.at(now).map(|ratio| rounded(ratio, 1, 1))),
         Column::Order(line) => {
             let order = line.at(now).as_ref();
             if let Some(order) = order {
@@ -91,6 +124,10 @@ fn field_value(field: Field, context: &Context<'_>, now: Instant, into: &mut Map
             }
             json!(order.map(|order| order.at))
         }
+        Column::At(line) => json!(line.at(now)),
+        Column::Fixed(line) => json!(line.at(now)),
+        Column::Word(line) => json!(line.at(now).as_deref()),
+        Column::Birthday => json!(context.bearer.birthday.map(|_| "known")),
     };
     into.insert(field.key().to_owned(), value);
 }

@@ -7,16 +7,23 @@ pub mod ast;
 mod describe;
 mod eval;
 mod explain;
+mod field;
 mod hold;
 mod parse;
 
-pub use ast::{Comparison, DayRange, Field, FieldKind, Rule, TagTest};
+pub use ast::{Age, Comparison, DayRange, EventTest, ForNew, Rule, TagTest, TextTest};
+pub(crate) use describe::clause;
 pub use describe::{Lang, describe};
-pub(crate) use describe::{clause, name as field_name};
+pub(crate) use eval::solar_in_year;
 pub use eval::{Context, TagTimelines, TagValue, eval};
 pub use explain::{Explained, explain, leaf_value};
+pub use field::{Field, FieldKind};
 pub use hold::hold;
 pub use parse::{MAX_DEPTH, MAX_NODES, parse};
 
+#[cfg(test)]
+mod leaf_tests;
+#[cfg(test)]
+mod sentence_tests;
 #[cfg(test)]
 mod tests;

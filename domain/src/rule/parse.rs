@@ -1,10 +1,10 @@
 //! Reads a rule from a JSON value, collecting every problem with the place of its node.
 
-use super::ast::{Comparison, DayRange, Field, FieldKind, Rule, TagTest};
-use crate::money::parse_minor;
+mod leaves;
+
+use super::ast::Rule;
+use super::field::FieldKind;
 use crate::problem::{Problem, nearest};
-use crate::time::Instant;
-use chrono::DateTime;
 use serde_json::{Map, Value};
 
 /// How deep a rule may nest.
@@ -14,10 +14,11 @@ pub const MAX_NODES: usize = 200;
 
 /// Longest number of days a rule may speak of: a century.
 const MAX_DAYS: i64 = 36_525;
-const HEADS: [&str; 6] = ["all", "any", "not", "profile", "days_since", "tag"];
-const PROFILE_OPS: [&str; 9] = ["eq", "ne", "lt", "lte", "gt", "gte", "in", "between", "exists"];
-const DAY_OPS: [&str; 6] = ["gte", "gt", "lte", "lt", "eq", "between"];
-const TAG_OPS: [&str; 4] = ["eq", "ne", "in", "exists"];
+const HEADS: [&str; 8] = ["all", "any", "not", "profile", "days_since", "anniversary", "event", "tag"];
+/// Most values a list may have.
+const MAX_VALUES: usize = 1_000;
+/// Longest word a rule may name, in bytes.
+const LONGEST_WORD: usize = 256;
 
 /// Reads a rule. Places are paths from the root, such as `all[2].gte`.
 pub fn parse(value: &Value) -> Result<Rule, Vec<Problem>> {
@@ -87,6 +88,8 @@ impl Reader {
             }
             "profile" => self.profile(fields, operand, path),
             "days_since" => self.days_since(fields, operand, path),
+            "anniversary" => self.anniversary(fields, operand, path),
+            "event" => self.event(fields, operand, path),
             _ => self.tag(fields, operand, path),
         }
     }
@@ -159,108 +162,6 @@ impl Reader {
         }
     }
 
-    fn field(&mut self, value: &Value, at: &str) -> Option<Field> {
-        let keys = Field::ALL.map(Field::key);
-        let written = value.as_str().unwrap_or_default();
-        let Some(field) = Field::named(written) else {
-            let remedy = match nearest(written, keys) {
-                Some(near) => format!("did you mean {near}?"),
-                None => format!("known are {}", keys.join(", ")),
-            };
-            return self.refuse(
-                at,
-                "unknown_profile",
-                format!("{} is not in the profile; {remedy}", quoted(value)),
-            );
-        };
-        Some(field)
-    }
-
-    fn profile(&mut self, fields: &Map<String, Value>, name: &Value, path: &str) -> Option<Rule> {
-        let field = self.field(name, &join(path, "profile"));
-        let (op, operand) = self.one_op(fields, "profile", &PROFILE_OPS, path)?;
-        let (field, at) = (field?, join(path, op));
-        let kind = field.kind();
-        let test = match op {
-            "exists" => {
-                if self.yes(operand, &at)? {
-                    Comparison::Present
-                } else {
-                    Comparison::Absent
-                }
-            }
-            "in" => Comparison::In(self.several(operand, &at, |reader, v, at| reader.operand(kind, v, at))?),
-            "between" => {
-                let (low, high) = self.pair(operand, &at, |reader, v, at| reader.operand(kind, v, at))?;
-                Comparison::Between(low, high)
-            }
-            op => {
-                let value = self.operand(kind, operand, &at)?;
-                match op {
-                    "eq" => Comparison::Eq(value),
-                    "ne" => Comparison::Ne(value),
-                    "lt" => Comparison::Lt(value),
-                    "lte" => Comparison::Lte(value),
-                    "gt" => Comparison::Gt(value),
-                    _ => Comparison::Gte(value),
-                }
-            }
-        };
-        Some(Rule::Profile { field, test })
-    }
-
-    fn days_since(&mut self, fields: &Map<String, Value>, name: &Value, path: &str) -> Option<Rule> {
-        let at = join(path, "days_since");
-        let field = self.field(name, &at);
-        if let Some(field) = field.filter(|field| field.kind() != FieldKind::Instant) {
-            let detail = format!("{} is no point in time; use last_order_at or first_order_at", field.key());
-            return self.refuse(&at, "not_an_instant", detail);
-        }
-        let (op, operand) = self.one_op(fields, "days_since", &DAY_OPS, path)?;
-        let at = join(path, op);
-        let days = if op == "between" {
-            let (from, to) = self.pair(operand, &at, Self::days)?;
-            DayRange { from: Some(from), to: Some(to) }
-        } else {
-            let n = self.days(operand, &at)?;
-            match op {
-                "gte" => DayRange { from: Some(n), to: None },
-                "gt" => DayRange { from: Some(n + 1), to: None },
-                "lte" => DayRange { from: None, to: Some(n) },
-                "eq" => DayRange { from: Some(n), to: Some(n) },
-                _ => match n.checked_sub(1) {
-                    Some(to) => DayRange { from: None, to: Some(to) },
-                    None => return self.refuse(&at, "never", "nothing is less than 0 days ago; use lte"),
-                },
-            }
-        };
-        Some(Rule::DaysSince { field: field?, days })
-    }
-
-    fn tag(&mut self, fields: &Map<String, Value>, name: &Value, path: &str) -> Option<Rule> {
-        let Some(key) = name.as_str().filter(|key| !key.is_empty()) else {
-            return self.refuse(
-                &join(path, "tag"),
-                "not_a_key",
-                format!("{} is not a tag's key", quoted(name)),
-            );
-        };
-        let test = if fields.len() == 1 {
-            TagTest::Present
-        } else {
-            let (op, operand) = self.one_op(fields, "tag", &TAG_OPS, path)?;
-            let at = join(path, op);
-            match op {
-                "eq" => TagTest::Eq(self.tag_value(operand, &at)?),
-                "ne" => TagTest::Ne(self.tag_value(operand, &at)?),
-                "in" => TagTest::In(self.several(operand, &at, Self::tag_value)?),
-                _ if self.yes(operand, &at)? => TagTest::Present,
-                _ => TagTest::Absent,
-            }
-        };
-        Some(Rule::Tag { key: key.to_owned(), test })
-    }
-
     fn yes(&mut self, value: &Value, at: &str) -> Option<bool> {
         match value.as_bool() {
             Some(yes) => Some(yes),
@@ -279,6 +180,10 @@ impl Reader {
         let Some(items) = value.as_array().filter(|items| !items.is_empty()) else {
             return self.refuse(at, "empty", "give a list of at least one value");
         };
+        if items.len() > MAX_VALUES {
+            let detail = format!("has {} values, at most {MAX_VALUES} fit; make them a list", items.len());
+            return self.refuse(at, "too_many_values", detail);
+        }
         let read: Vec<Option<T>> =
             items.iter().enumerate().map(|(i, item)| read(self, item, &format!("{at}[{i}]"))).collect();
         read.into_iter().collect()
@@ -303,20 +208,9 @@ impl Reader {
             Value::Number(number) => number.to_string(),
             _ => String::new(),
         };
-        let (read, wanted) = match kind {
-            FieldKind::Money => {
-                let places = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
-                (parse_minor(&text, 6).filter(|_| places <= 6), "an amount such as \"10000.00\"")
-            }
-            FieldKind::Count => (text.parse().ok(), "a whole number"),
-            FieldKind::Instant => (
-                DateTime::parse_from_rfc3339(&text).ok().map(|t| Instant::from_utc(t.to_utc()).micros()),
-                "an instant with its offset such as \"2026-01-31T09:00:00+08:00\"",
-            ),
-        };
-        match read {
-            Some(operand) => Some(operand),
-            None => self.refuse(at, "bad_value", format!("{} is not {wanted}", quoted(value))),
+        match kind.read(&text) {
+            Ok(operand) => Some(operand),
+            Err(wanted) => self.refuse(at, "bad_value", format!("{} is not {wanted}", quoted(value))),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::customer::fixture::*;
-use crate::customer::{CustomerFacts, ProfileTimelines};
+use crate::customer::{Bearer, CustomerFacts, ProfileTimelines};
 use crate::event::Event;
 use crate::money::Currency;
 use crate::time::{Instant, Span, add_days};
@@ -25,7 +25,13 @@ fn with_context<T>(events: &[Event], zone: Tz, f: impl FnOnce(&Context<'_>) -> T
     let line = Timeline::from_points(None, [(day(50), gold), (day(60), None)]);
     let tags = TagTimelines::from([("value_tier".to_owned(), line)]);
     let currency = Currency::parse("CNY").expect("code");
-    f(&Context { profile: &profile, tags: &tags, zone, currency })
+    f(&Context {
+        profile: &profile,
+        tags: &tags,
+        bearer: Bearer::consumer(zone),
+        currency,
+        horizon: day(800),
+    })
 }
 
 fn holds(rule: Value, events: &[Event], now: Instant) -> bool {
@@ -250,8 +256,8 @@ fn any_rule() -> impl Strategy<Value = Rule> {
             field: Field::LastOrderAt,
             days: DayRange { from: Some(from), to: more.map(|more| from + more) },
         }),
-        Just(Rule::Tag { key: "value_tier".to_owned(), test: TagTest::Ne("gold".to_owned()) }),
-        Just(Rule::Tag { key: "vip".to_owned(), test: TagTest::Absent }),
+        Just(Rule::Tag { key: "value_tier".to_owned(), test: TagTest::Ne("gold".to_owned()), since: None }),
+        Just(Rule::Tag { key: "vip".to_owned(), test: TagTest::Absent, since: None }),
     ];
     leaf.prop_recursive(4, 20, 3, |inner| {
         let several = proptest::collection::vec(inner.clone(), 1..4);

@@ -3,10 +3,12 @@
 //! Reading one document is [`super::document`]'s.
 
 use super::document::{TagDocument, read};
+use crate::customer::dealings::Score;
 use crate::money::Currency;
 use crate::problem::{Problem, nearest};
-use crate::rule::{Lang, Rule, TagTest};
+use crate::rule::{Field, Lang, Rule, TagTest};
 use crate::time::{Instant, Span};
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -38,10 +40,63 @@ pub struct TagDefinition {
     pub settle: Span,
     /// Ends the tag at once wherever it holds: an exclusion is never held.
     pub unless: Option<Rule>,
+    /// Whether people may give and take it; `None`: only its rule may.
+    pub by_hand: Option<ByHand>,
+    /// What it is about, for lists: `value`, `churn`, `service`, …
+    pub group: Option<String>,
     /// The version of the document.
     pub version: i64,
     /// When this version was published. What truly began before is historical. `None`: always there.
     pub published_at: Option<Instant>,
+}
+
+/// How people may give a tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByHand {
+    pub expires: Expires,
+}
+
+/// For how long what people gave lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expires {
+    /// Until somebody takes it.
+    Never,
+    /// So long, unless whoever gives it says until when.
+    After(Span),
+    /// Whoever gives it says until when.
+    Required,
+}
+
+/// Where a tag's values come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A rule.
+    Computed,
+    /// Runs over the whole book.
+    Model,
+    /// People alone.
+    Manual,
+}
+
+impl Kind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Computed => "computed",
+            Self::Model => "model",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// Who may set a tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Apply {
+    RuleOnly,
+    ManualOnly,
+    /// People overrule the rule.
+    Both,
 }
 
 /// What values a tag takes.
@@ -51,6 +106,19 @@ pub enum Shape {
     Flag(Rule),
     /// Always one of these: the highest level that holds, `otherwise` if none does.
     Levels { otherwise: Arc<str>, levels: Vec<Level> },
+    /// While the rule holds, what this field of the profile is: a word, or a count as text.
+    Field { field: Field, rule: Rule },
+    /// What runs over the whole book give; none before the first.
+    Scored(Score),
+    /// What people say, one of these.
+    Named(Vec<NamedValue>),
+}
+
+/// A value that people give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedValue {
+    pub value: Arc<str>,
+    pub name: Names,
 }
 
 /// A level of an ordered group, lowest first.
@@ -65,26 +133,58 @@ impl TagDefinition {
     /// Every rule of the tag.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
         let (flag, levels) = match &self.shape {
-            Shape::Flag(rule) => (Some(rule), &[][..]),
+            Shape::Flag(rule) | Shape::Field { rule, .. } => (Some(rule), &[][..]),
             Shape::Levels { levels, .. } => (None, &levels[..]),
+            Shape::Scored(_) | Shape::Named(_) => (None, &[][..]),
         };
         flag.into_iter().chain(levels.iter().map(|level| &level.rule)).chain(&self.unless)
     }
 
-    /// Every value the tag can have, lowest first.
-    pub fn values(&self) -> Vec<&str> {
-        match &self.shape {
+    /// Every value the tag can have, lowest first; `None` where the facts say which there are.
+    pub fn values(&self) -> Option<Vec<&str>> {
+        Some(match &self.shape {
             Shape::Flag(_) => vec!["true"],
             Shape::Levels { otherwise, levels } => {
                 std::iter::once(&**otherwise).chain(levels.iter().map(|level| &*level.value)).collect()
             }
+            Shape::Named(values) => values.iter().map(|named| &*named.value).collect(),
+            Shape::Field { .. } | Shape::Scored(_) => return None,
+        })
+    }
+
+    /// Whether this is one of its values.
+    pub fn can_be(&self, value: &str) -> bool {
+        self.values().map_or(!value.is_empty(), |values| values.contains(&value))
+    }
+
+    pub fn kind(&self) -> Kind {
+        match &self.shape {
+            Shape::Flag(_) | Shape::Levels { .. } | Shape::Field { .. } => Kind::Computed,
+            Shape::Scored(_) => Kind::Model,
+            Shape::Named(_) => Kind::Manual,
+        }
+    }
+
+    pub fn apply(&self) -> Apply {
+        match (self.kind(), self.by_hand) {
+            (Kind::Manual, _) => Apply::ManualOnly,
+            (_, Some(_)) => Apply::Both,
+            (_, None) => Apply::RuleOnly,
+        }
+    }
+
+    /// What it waits for before it can have any value: scores that nobody computes yet.
+    pub fn waits_for(&self) -> Option<Score> {
+        match self.shape {
+            Shape::Scored(score @ (Score::Churn | Score::Clv)) => Some(score),
+            _ => None,
         }
     }
 
     /// What it asks of other tags.
     fn references(&self) -> impl Iterator<Item = (&str, &TagTest)> {
         self.rules().flat_map(Rule::leaves).filter_map(|leaf| match leaf {
-            Rule::Tag { key, test } => Some((key.as_str(), test)),
+            Rule::Tag { key, test, .. } => Some((key.as_str(), test)),
             _ => None,
         })
     }
@@ -159,7 +259,7 @@ fn check_references(tags: &[TagDefinition], problems: &mut Vec<Problem>) {
                 TagTest::In(values) => values,
                 TagTest::Present | TagTest::Absent => &[],
             };
-            let known = target.values();
+            let Some(known) = target.values() else { continue };
             for value in asked.iter().filter(|value| !known.contains(&value.as_str())) {
                 let detail = format!("{key} never is {value}; its values are {}", known.join(", "));
                 problems.push(Problem::new(&tag.key, "unknown_value", detail));

@@ -1,13 +1,29 @@
 //! Reads one tag's document, collecting every problem with its place.
 
-use super::definition::{Level, Names, Shape, TagDefinition};
+use super::definition::{ByHand, Expires, Level, NamedValue, Names, Shape, TagDefinition};
+use crate::customer::dealings::Score;
 use crate::problem::{Problem, nearest};
-use crate::rule::{Rule, parse};
+use crate::rule::{Field, FieldKind, Rule, parse};
 use crate::time::{Instant, Span};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-const FIELDS: [&str; 8] = ["key", "name", "rule", "levels", "otherwise", "hold", "settle", "unless"];
+const FIELDS: [&str; 13] = [
+    "key",
+    "name",
+    "group",
+    "rule",
+    "levels",
+    "otherwise",
+    "value_of",
+    "scores",
+    "values",
+    "hold",
+    "settle",
+    "unless",
+    "by_hand",
+];
+const NAMED_FIELDS: [&str; 2] = ["value", "name"];
 const LEVEL_FIELDS: [&str; 3] = ["value", "name", "rule"];
 const NAME_FIELDS: [&str; 2] = ["en", "zh-CN"];
 
@@ -45,7 +61,9 @@ pub(super) fn read(document: &TagDocument) -> Result<TagDefinition, Vec<Problem>
     let hold = span(fields, "hold", &mut problems);
     let settle = span(fields, "settle", &mut problems);
     let unless = fields.get("unless").and_then(|value| rule(value, "unless", &mut problems));
+    let group = fields.get("group").and_then(|_| word(fields, "group", "", &mut problems));
     let shape = shape(fields, &mut problems);
+    let by_hand = by_hand(fields, shape.as_ref(), &mut problems);
     match (key, name, shape) {
         (Some(key), Some(name), Some(shape)) if problems.is_empty() => Ok(TagDefinition {
             key,
@@ -54,6 +72,8 @@ pub(super) fn read(document: &TagDocument) -> Result<TagDefinition, Vec<Problem>
             hold,
             settle,
             unless,
+            by_hand,
+            group,
             version: document.version,
             published_at: document.published_at,
         }),
@@ -128,25 +148,116 @@ fn rule(value: &Value, at: &str, problems: &mut Vec<Problem>) -> Option<Rule> {
     }
 }
 
+/// What gives a tag its values: exactly one of these stands in its document.
+const SHAPES: [&str; 5] = ["rule", "levels", "value_of", "scores", "values"];
+
 fn shape(fields: &Fields, problems: &mut Vec<Problem>) -> Option<Shape> {
-    match (fields.get("rule"), fields.get("levels")) {
-        (Some(value), None) => {
-            if fields.contains_key("otherwise") {
-                let detail = "only a tag with levels has a value otherwise; leave it out";
-                problems.push(Problem::new("otherwise", "unknown_field", detail));
-            }
-            rule(value, "rule", problems).map(Shape::Flag)
-        }
-        (None, Some(list)) => levels(fields, list, problems),
-        (Some(_), Some(_)) => {
-            problems.push(Problem::new("levels", "two_shapes", "a tag has either a rule or levels"));
+    let given: Vec<&str> = SHAPES.into_iter().filter(|shape| fields.contains_key(*shape)).collect();
+    if fields.contains_key("otherwise") && !given.contains(&"levels") {
+        let detail = "only a tag with levels has a value otherwise; leave it out";
+        problems.push(Problem::new("otherwise", "unknown_field", detail));
+    }
+    match given[..] {
+        ["rule"] => rule(&fields["rule"], "rule", problems).map(Shape::Flag),
+        ["levels"] => levels(fields, &fields["levels"], problems),
+        ["rule", "value_of"] => value_of(fields, problems),
+        ["value_of"] => {
+            problems.push(Problem::new("rule", "no_rule", "say in a rule when the tag has this value"));
             None
         }
-        (None, None) => {
-            problems.push(Problem::new("", "no_rule", "give a rule, or levels with a rule each"));
+        ["scores"] => scores(&fields["scores"], problems),
+        ["values"] => named_values(&fields["values"], problems),
+        [] | [_] => {
+            let detail = "give a rule, or levels with a rule each, or scores, or values that people give";
+            problems.push(Problem::new("", "no_rule", detail));
+            None
+        }
+        [_, second, ..] => {
+            let detail =
+                format!("a tag has one of {}; only value_of stands beside a rule", SHAPES.join(", "));
+            problems.push(Problem::new(second, "two_shapes", detail));
             None
         }
     }
+}
+
+fn value_of(fields: &Fields, problems: &mut Vec<Problem>) -> Option<Shape> {
+    let written = fields["value_of"].as_str().unwrap_or_default();
+    let fits = |field: &&Field| matches!(field.kind(), FieldKind::Text | FieldKind::Count);
+    let field = Field::named(written).filter(|field| fits(&field));
+    if field.is_none() {
+        let known: Vec<&str> = Field::ALL.iter().filter(fits).map(|field| field.key()).collect();
+        let remedy = match nearest(written, known.iter().copied()) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("known are {}", known.join(", ")),
+        };
+        let detail = format!("{} is no word or count of the profile; {remedy}", fields["value_of"]);
+        problems.push(Problem::new("value_of", "unknown_profile", detail));
+    }
+    let rule = rule(&fields["rule"], "rule", problems);
+    Some(Shape::Field { field: field?, rule: rule? })
+}
+
+fn scores(value: &Value, problems: &mut Vec<Problem>) -> Option<Shape> {
+    let score = value.as_str().and_then(Score::parse);
+    if score.is_none() {
+        let known: Vec<&str> = Score::ALL.iter().map(|score| score.as_str()).collect();
+        let detail = format!("{value} is no run over the book; there are {}", known.join(", "));
+        problems.push(Problem::new("scores", "unknown_scores", detail));
+    }
+    score.map(Shape::Scored)
+}
+
+fn named_values(list: &Value, problems: &mut Vec<Problem>) -> Option<Shape> {
+    let Some(items) = list.as_array().filter(|items| !items.is_empty()) else {
+        problems.push(Problem::new("values", "empty", "give a list of at least one value"));
+        return None;
+    };
+    let mut values: Vec<NamedValue> = Vec::new();
+    for (i, item) in items.iter().enumerate() {
+        let at = format!("values[{i}]");
+        let Some(given) = item.as_object() else {
+            problems.push(Problem::new(at, "not_a_value", "a value is an object with value and name"));
+            continue;
+        };
+        known(given, &NAMED_FIELDS, &at, problems);
+        let (value, name) = (word(given, "value", &at, problems), names(given, &at, problems));
+        let (Some(value), Some(name)) = (value, name) else { continue };
+        if values.iter().any(|known| *known.value == *value) {
+            let detail = format!("{value} is there already");
+            problems.push(Problem::new(place(&at, "value"), "duplicate", detail));
+            continue;
+        }
+        values.push(NamedValue { value: Arc::from(value), name });
+    }
+    Some(Shape::Named(values))
+}
+
+/// `by_hand: {}`, `by_hand: {expires: 365d}` or `by_hand: {expires: required}`. A tag whose values people give is by hand
+/// in any case.
+fn by_hand(fields: &Fields, shape: Option<&Shape>, problems: &mut Vec<Problem>) -> Option<ByHand> {
+    let Some(given) = fields.get("by_hand") else {
+        return matches!(shape, Some(Shape::Named(_))).then_some(ByHand { expires: Expires::Never });
+    };
+    let Some(given) = given.as_object() else {
+        let detail = "says for how long: {}, {expires: 365d} or {expires: required}";
+        problems.push(Problem::new("by_hand", "not_an_object", detail));
+        return None;
+    };
+    known(given, &["expires"], "by_hand", problems);
+    let expires = match given.get("expires").map(|value| (value, value.as_str())) {
+        None => Expires::Never,
+        Some((_, Some("required"))) => Expires::Required,
+        Some((value, text)) => match text.and_then(Span::parse).filter(|span| *span > Span::ZERO) {
+            Some(span) => Expires::After(span),
+            None => {
+                let detail = format!("{value} is not a duration such as \"365d\", nor required");
+                problems.push(Problem::new("by_hand.expires", "bad_duration", detail));
+                return None;
+            }
+        },
+    };
+    Some(ByHand { expires })
 }
 
 fn levels(fields: &Fields, list: &Value, problems: &mut Vec<Problem>) -> Option<Shape> {

@@ -1,15 +1,17 @@
 //! The tags of one customer over all of time, and their state at an instant with its evidence.
 
-use super::definition::{Catalogue, Shape, TagDefinition};
+use super::definition::{Catalogue, Kind, Shape, TagDefinition};
+use crate::customer::dealings::Mark;
 use crate::customer::{AccountKind, Bearer, CustomerFacts, ProfileTimelines};
 use crate::rule::{
-    Comparison, Context, Explained, Lang, Rule, TagTimelines, TagValue, eval, explain, hold, leaf_value,
+    Comparison, Context, Explained, Field, Lang, Rule, TagTimelines, TagValue, eval, explain, hold,
+    leaf_value,
 };
-use crate::time::Instant;
+use crate::time::{Instant, Span};
 use crate::timeline::Timeline;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A tag of one customer at an instant.
@@ -29,11 +31,34 @@ pub struct TagState {
     /// only the hold keeps it.
     pub evidence: Value,
     pub rule_version: i64,
+    pub source: Source,
+}
+
+/// Who decided a tag's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Its rule.
+    Computed,
+    /// The last run over the whole book.
+    Model,
+    /// Somebody, by hand.
+    Manual,
+}
+
+impl Source {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Computed => "computed",
+            Self::Model => "model",
+            Self::Manual => "manual",
+        }
+    }
 }
 
 /// All tags' state at `now`, in the catalogue's order, those not there included.
 pub fn evaluate(catalogue: &Catalogue, facts: &CustomerFacts, bearer: Bearer, now: Instant) -> Vec<TagState> {
-    Evaluation::of(catalogue, facts, bearer).states(now)
+    Evaluation::of(catalogue, facts, bearer, now).states(now)
 }
 
 /// Everything about one customer over all of time, given the facts known and no new ones.
@@ -45,6 +70,7 @@ pub struct Evaluation<'c> {
     courses: BTreeMap<&'c str, Course>,
     bearer: Bearer,
     first_at: Option<Instant>,
+    horizon: Instant,
 }
 
 /// One tag beside its value: by condition alone, and level by level.
@@ -53,11 +79,28 @@ struct Course {
     condition: Timeline<Option<TagValue>>,
     /// Per level, lowest first: this level or higher, held. A flag has one.
     held: Vec<Timeline<bool>>,
+    /// What people said.
+    hand: Timeline<Hand>,
 }
+
+/// What people said of a tag, over time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Hand {
+    /// Nothing: its rule decides.
+    Off,
+    /// It is this.
+    Given { value: TagValue, at: Instant, until: Option<Instant> },
+    /// Its rule doesn't give it.
+    Down { until: Option<Instant> },
+}
+
+/// How far ahead days that come round are followed: past every birthday there can be from any `now`.
+const AHEAD: Span = Span::days(800);
 
 impl<'c> Evaluation<'c> {
     /// The account counts as what it is now, as if it had never been anything else.
-    pub fn of(catalogue: &'c Catalogue, facts: &CustomerFacts, bearer: Bearer) -> Self {
+    /// What comes round is followed to two years behind `now`.
+    pub fn of(catalogue: &'c Catalogue, facts: &CustomerFacts, bearer: Bearer, now: Instant) -> Self {
         let mut this = Self {
             catalogue,
             profile: ProfileTimelines::build(facts, bearer.zone),
@@ -65,9 +108,10 @@ impl<'c> Evaluation<'c> {
             courses: BTreeMap::new(),
             bearer,
             first_at: facts.first_at(),
+            horizon: now.saturating_add(AHEAD),
         };
         for tag in catalogue.tags() {
-            let (value, course) = course(tag, bearer.account, &this.context());
+            let (value, course) = course(tag, facts, &this.context());
             this.tags.insert(tag.key.clone(), value);
             this.courses.insert(&tag.key, course);
         }
@@ -76,7 +120,13 @@ impl<'c> Evaluation<'c> {
 
     fn context(&self) -> Context<'_> {
         let currency = self.catalogue.currency();
-        Context { profile: &self.profile, tags: &self.tags, zone: self.bearer.zone, currency }
+        Context {
+            profile: &self.profile,
+            tags: &self.tags,
+            bearer: self.bearer,
+            currency,
+            horizon: self.horizon,
+        }
     }
 
     /// The aggregates over time.
@@ -126,10 +176,22 @@ impl<'c> Evaluation<'c> {
             next_flip: line.next_after(now),
             evidence: Value::Object(self.evidence(tag, course, now)),
             rule_version: tag.version,
+            source: match (course.hand.at(now), tag.kind()) {
+                (Hand::Given { .. }, _) => Source::Manual,
+                (_, Kind::Model) => Source::Model,
+                _ => Source::Computed,
+            },
         }
     }
 
     fn evidence(&self, tag: &TagDefinition, course: &Course, now: Instant) -> Map<String, Value> {
+        match course.hand.at(now) {
+            Hand::Given { at, until, .. } => return by_hand(*at, *until),
+            Hand::Down { until: Some(until) } => {
+                return Map::from_iter([("suppressed_until".to_owned(), json!(until))]);
+            }
+            Hand::Down { until: None } | Hand::Off => {}
+        }
         let context = self.context();
         let leaves = tag.rules().flat_map(Rule::leaves);
         let mut numbers: Map<String, Value> =
@@ -140,17 +202,19 @@ impl<'c> Evaluation<'c> {
         let (line, condition) = (&self.tags[&tag.key], course.condition.at(now));
         let Some(value) = line.at(now) else { return numbers };
         let (rule, level) = match &tag.shape {
-            Shape::Flag(rule) => (Some(rule), 0),
+            Shape::Flag(rule) | Shape::Field { rule, .. } => (Some(rule), 0),
             Shape::Levels { levels, .. } => match levels.iter().position(|level| level.value == *value) {
                 Some(i) => (Some(&levels[i].rule), i),
                 None => (None, 0),
             },
+            Shape::Scored(_) | Shape::Named(_) => (None, 0),
         };
         if let Some(Rule::Profile { field, test: Comparison::Gte(bound) | Comparison::Gt(bound) }) = rule {
             numbers.insert("threshold".to_owned(), json!(field.kind().write(*bound)));
         }
         if rule.is_some() && condition.as_ref() != Some(value) && tag.is_below(condition.as_deref(), value) {
-            numbers.insert("held_until".to_owned(), json!(course.held[level].next_after(now)));
+            let ends = course.held.get(level).map_or_else(|| line.next_after(now), |on| on.next_after(now));
+            numbers.insert("held_until".to_owned(), json!(ends));
         }
         numbers
     }
@@ -172,29 +236,92 @@ impl TagDefinition {
     }
 
     fn is_below(&self, value: Option<&str>, than: &str) -> bool {
-        let values = self.values();
+        let Some(values) = self.values() else { return value.is_none() };
         let rank = |wanted: &str| values.iter().position(|value| *value == wanted);
         value.and_then(rank) < rank(than)
     }
 }
 
+/// The evidence of what people gave.
+fn by_hand(at: Instant, until: Option<Instant>) -> Map<String, Value> {
+    let mut said = Map::from_iter([("by_hand_since".to_owned(), json!(at))]);
+    said.extend(until.map(|until| ("by_hand_until".to_owned(), json!(until))));
+    said
+}
+
 /// The value of a tag, and its course beside it.
 fn course(
     tag: &TagDefinition,
-    account: AccountKind,
+    facts: &CustomerFacts,
     context: &Context<'_>,
 ) -> (Timeline<Option<TagValue>>, Course) {
+    let (value, condition, held, otherwise) = match &tag.shape {
+        Shape::Flag(rule) => levels(tag, &[(Arc::from("true"), rule)], None, context),
+        Shape::Levels { otherwise, levels: steps } => {
+            let steps: Vec<_> = steps.iter().map(|level| (level.value.clone(), &level.rule)).collect();
+            levels(tag, &steps, Some(otherwise.clone()), context)
+        }
+        Shape::Field { field, rule } => {
+            let (held, condition) = field_values(tag, *field, rule, context);
+            (held, condition, Vec::new(), None)
+        }
+        Shape::Scored(score) => {
+            let points = facts.dealings().scores(*score).map(|(at, value)| (at, Some(Arc::from(value))));
+            let line = Timeline::from_points(None, points);
+            (line.clone(), line, Vec::new(), None)
+        }
+        Shape::Named(_) => (Timeline::always(None), Timeline::always(None), Vec::new(), None),
+    };
+    let hand = hand(tag, facts, context.bearer.account);
+    let value = value.zip_with(&hand, |value, hand| match hand {
+        Hand::Off => value.clone(),
+        Hand::Given { value, .. } => Some(value.clone()),
+        Hand::Down { .. } => otherwise.clone(),
+    });
+    (value, Course { condition, held, hand })
+}
+
+/// What people said of this tag. What the tag can't be, or the account not have, doesn't count.
+fn hand(tag: &TagDefinition, facts: &CustomerFacts, account: AccountKind) -> Timeline<Hand> {
+    let refused = tag.by_hand.is_none() || (tag.is_tier() && !account.is_consumer());
+    let marks: Vec<(Instant, &Mark)> =
+        if refused { Vec::new() } else { facts.dealings().marks(&tag.key).collect() };
+    let mut points = Vec::new();
+    for (i, (at, mark)) in marks.iter().enumerate() {
+        let (said, until) = match mark {
+            Mark::Given { value, until } if tag.can_be(value) => {
+                (Hand::Given { value: Arc::from(value.as_str()), at: *at, until: *until }, *until)
+            }
+            Mark::Given { .. } => continue,
+            Mark::Taken { until } if tag.kind() == Kind::Manual || until.is_none() => (Hand::Off, *until),
+            Mark::Taken { until } => (Hand::Down { until: *until }, *until),
+        };
+        let next = marks.get(i + 1).map(|(next, _)| *next);
+        points.push((*at, said));
+        points.extend(
+            until
+                .filter(|until| until > at && next.is_none_or(|next| *until < next))
+                .map(|end| (end, Hand::Off)),
+        );
+    }
+    Timeline::from_points(Hand::Off, points)
+}
+
+type Leveled =
+    (Timeline<Option<TagValue>>, Timeline<Option<TagValue>>, Vec<Timeline<bool>>, Option<TagValue>);
+
+/// The highest level whose condition holds or is held: with hold, by the condition alone, and level by level.
+fn levels(
+    tag: &TagDefinition,
+    steps: &[(TagValue, &Rule)],
+    otherwise: Option<TagValue>,
+    context: &Context<'_>,
+) -> Leveled {
     let allowed = tag.unless.as_ref().map(|rule| eval(rule, context).not());
     let within = |(level, line): (usize, Timeline<bool>)| match &allowed {
-        _ if tag.is_beyond(account, level) => Timeline::always(false),
+        _ if tag.is_beyond(context.bearer.account, level) => Timeline::always(false),
         Some(allowed) => line.and(allowed),
         None => line,
-    };
-    let (otherwise, steps): (Option<TagValue>, Vec<(TagValue, &Rule)>) = match &tag.shape {
-        Shape::Flag(rule) => (None, vec![(Arc::from("true"), rule)]),
-        Shape::Levels { otherwise, levels } => {
-            (Some(otherwise.clone()), levels.iter().map(|level| (level.value.clone(), &level.rule)).collect())
-        }
     };
     let mut conditions: Vec<Timeline<bool>> = steps.iter().map(|(_, rule)| eval(rule, context)).collect();
     // A level's condition is "this level or higher".
@@ -210,5 +337,47 @@ fn course(
             value.zip_with(line, |value, on| if *on { Some(step.clone()) } else { value.clone() })
         })
     };
-    (highest(&held), Course { condition: highest(&conditions), held })
+    (highest(&held), highest(&conditions), held, otherwise)
+}
+
+/// While the rule holds, what the field is; each value is held for itself, and gives way to the next one at once.
+fn field_values(
+    tag: &TagDefinition,
+    field: Field,
+    rule: &Rule,
+    context: &Context<'_>,
+) -> (Timeline<Option<TagValue>>, Timeline<Option<TagValue>>) {
+    let words = context.words(field);
+    let condition = words.zip_with(&eval(rule, context), |word, on| if *on { word.clone() } else { None });
+    let mut held = condition.clone();
+    if tag.hold > Span::ZERO {
+        let values: BTreeSet<TagValue> =
+            condition.segments().filter_map(|segment| segment.value.clone()).collect();
+        // Later stretches first: what is held gives way to whatever ended later.
+        let mut stretches: Vec<(Instant, Instant, TagValue)> = Vec::new();
+        for value in values {
+            let on = condition.map(|word| word.as_ref() == Some(&value));
+            for stretch in on.stretches().filter(|stretch| stretch.lasts(tag.settle)) {
+                stretches.extend(stretch.until.map(|end| (end, end.saturating_add(tag.hold), value.clone())));
+            }
+        }
+        stretches.sort_unstable();
+        for (from, until, value) in stretches.into_iter().rev() {
+            let on = Timeline::from_points(false, [(from, true), (until, false)]);
+            held = held.zip_with(&on, |word, on| match word {
+                None if *on => Some(value.clone()),
+                word => word.clone(),
+            });
+        }
+    }
+    match &tag.unless {
+        Some(unless) => {
+            let off = eval(unless, context);
+            let kept = |line: &Timeline<Option<TagValue>>| {
+                line.zip_with(&off, |word, off| if *off { None } else { word.clone() })
+            };
+            (kept(&held), kept(&condition))
+        }
+        None => (held, condition),
+    }
 }

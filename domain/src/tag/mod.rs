@@ -8,9 +8,11 @@ mod evaluate;
 mod step;
 mod why;
 
-pub use definition::{Catalogue, Level, Names, Shape, TagDefinition};
+pub use definition::{
+    Apply, ByHand, Catalogue, Expires, Kind, Level, NamedValue, Names, Shape, TagDefinition,
+};
 pub use document::TagDocument;
-pub use evaluate::{Evaluation, TagState, evaluate};
+pub use evaluate::{Evaluation, Source, TagState, evaluate};
 pub use step::{Cause, CurrentTag, Stepped, TagChange, step};
 pub use why::Standing;
 

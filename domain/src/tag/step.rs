@@ -100,8 +100,8 @@ pub fn step(
     for ((at, fresh), end) in stops.into_iter().zip(ends) {
         let bare = History::of(&facts, &fresh);
         fresh.iter().for_each(|event| facts.add(event));
-        let after = Evaluation::of(catalogue, &facts, bearer);
-        let backfill = bare.evaluate(catalogue, bearer);
+        let after = Evaluation::of(catalogue, &facts, bearer, now);
+        let backfill = bare.evaluate(catalogue, bearer, now);
         walk.arrive(&after, before.as_ref(), &backfill, at);
         walk.pass(&after, at, end.unwrap_or(Instant::MAX));
         before = Some(after);
@@ -147,7 +147,7 @@ enum History {
     None,
     All,
     /// The customer's facts without the backfilled ones: what would have changed anyway is live.
-    Some(CustomerFacts),
+    Some(Box<CustomerFacts>),
 }
 
 enum Backfill<'c> {
@@ -164,16 +164,16 @@ impl History {
             _ => {
                 let mut facts = known.clone();
                 fresh.iter().filter(|event| !event.historical).for_each(|event| facts.add(event));
-                Self::Some(facts)
+                Self::Some(Box::new(facts))
             }
         }
     }
 
-    fn evaluate<'c>(&self, catalogue: &'c Catalogue, bearer: Bearer) -> Backfill<'c> {
+    fn evaluate<'c>(&self, catalogue: &'c Catalogue, bearer: Bearer, now: Instant) -> Backfill<'c> {
         match self {
             Self::None => Backfill::None,
             Self::All => Backfill::All,
-            Self::Some(facts) => Backfill::Some(Box::new(Evaluation::of(catalogue, facts, bearer))),
+            Self::Some(facts) => Backfill::Some(Box::new(Evaluation::of(catalogue, facts, bearer, now))),
         }
     }
 }

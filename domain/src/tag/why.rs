@@ -4,7 +4,7 @@
 use super::definition::{Shape, TagDefinition};
 use super::document::{TagDocument, read};
 use crate::problem::Problem;
-use crate::rule::{Field, Lang, Rule, clause, field_name};
+use crate::rule::{Field, Lang, Rule, clause};
 use crate::time::Instant;
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
@@ -39,14 +39,22 @@ impl TagDefinition {
             (None, false) => format!("{name} since {since}"),
             (None, true) => format!("自 {since} 起有「{name}」"),
         };
+        let empty = Map::new();
+        let evidence = standing.evidence.as_object().unwrap_or(&empty);
+        if evidence.contains_key("by_hand_since") {
+            return self.why_by_hand(text, evidence, zone, lang);
+        }
         text += &match (self.rule_of(standing.value), zh) {
             (Some(rule), false) => format!(": {}", clause(rule, lang)),
             (Some(rule), true) => format!("：{}", clause(rule, lang)),
-            (None, false) => ": no level's condition holds".to_owned(),
-            (None, true) => "：不满足任何等级的条件".to_owned(),
+            (None, zh) => match (&self.shape, zh) {
+                (Shape::Levels { .. }, false) => ": no level's condition holds".to_owned(),
+                (Shape::Levels { .. }, true) => "：不满足任何等级的条件".to_owned(),
+                (Shape::Scored(_), false) => ": by the last run over the whole book".to_owned(),
+                (Shape::Scored(_), true) => "：依据最近一次全量评分".to_owned(),
+                _ => String::new(),
+            },
         };
-        let empty = Map::new();
-        let evidence = standing.evidence.as_object().unwrap_or(&empty);
         let numbers = numbers(evidence, zone, lang);
         if !numbers.is_empty() {
             text += &if zh {
@@ -75,7 +83,20 @@ impl TagDefinition {
         text + if zh { "。" } else { "." }
     }
 
-    /// A level's name, the value itself where no level has it; a flag has none.
+    /// People said so: what its rule says doesn't matter.
+    fn why_by_hand(&self, name: String, evidence: &Map<String, Value>, zone: Tz, lang: Lang) -> String {
+        let day = |key| instant(evidence.get(key)).map(|at| at.local_date(zone).to_string());
+        let mut text = name;
+        match (day("by_hand_until"), lang) {
+            (Some(until), Lang::En) => text += &format!("; given by hand, until {until}."),
+            (Some(until), Lang::ZhCn) => text += &format!("；人工设定，至 {until}。"),
+            (None, Lang::En) => text += "; given by hand.",
+            (None, Lang::ZhCn) => text += "；人工设定。",
+        }
+        text
+    }
+
+    /// A value's name, the value itself where it has none; a flag has none.
     fn level<'a>(&'a self, value: &'a str, lang: Lang) -> Option<&'a str> {
         match &self.shape {
             Shape::Flag(_) => None,
@@ -83,15 +104,21 @@ impl TagDefinition {
                 let level = levels.iter().find(|level| &*level.value == value);
                 Some(level.map_or(value, |level| level.name.of(lang)))
             }
+            Shape::Named(values) => {
+                let named = values.iter().find(|named| &*named.value == value);
+                Some(named.map_or(value, |named| named.name.of(lang)))
+            }
+            Shape::Field { .. } | Shape::Scored(_) => Some(value),
         }
     }
 
     fn rule_of(&self, value: &str) -> Option<&Rule> {
         match &self.shape {
-            Shape::Flag(rule) => Some(rule),
+            Shape::Flag(rule) | Shape::Field { rule, .. } => Some(rule),
             Shape::Levels { levels, .. } => {
                 levels.iter().find(|level| &*level.value == value).map(|level| &level.rule)
             }
+            Shape::Named(_) | Shape::Scored(_) => None,
         }
     }
 }
@@ -99,9 +126,9 @@ impl TagDefinition {
 /// What the rule looked at, in words. The bound is in the condition already, and days since are told by
 /// their instant, which doesn't age.
 fn numbers(evidence: &Map<String, Value>, zone: Tz, lang: Lang) -> Vec<String> {
-    let told = evidence
-        .iter()
-        .filter(|(key, _)| !matches!(key.as_str(), "threshold" | "held_until" | "days" | "account_kind"));
+    let told = evidence.iter().filter(|(key, _)| {
+        !matches!(key.as_str(), "threshold" | "held_until" | "days" | "account_kind" | "birthday")
+    });
     told.filter_map(|(key, value)| {
         let text = match instant(Some(value)) {
             Some(at) => at.local_date(zone).to_string(),
@@ -110,11 +137,9 @@ fn numbers(evidence: &Map<String, Value>, zone: Tz, lang: Lang) -> Vec<String> {
         let name = match (key.as_str(), lang) {
             ("first_order_id" | "last_order_id", Lang::En) => "order".to_owned(),
             ("first_order_id" | "last_order_id", Lang::ZhCn) => "订单".to_owned(),
-            (key, Lang::En) => {
-                Field::named(key).map_or(format!("tag {key}"), |f| field_name(f, lang).to_owned())
-            }
+            (key, Lang::En) => Field::named(key).map_or(format!("tag {key}"), |f| f.name(lang).to_owned()),
             (key, Lang::ZhCn) => {
-                Field::named(key).map_or(format!("标签 {key}"), |f| field_name(f, lang).to_owned())
+                Field::named(key).map_or(format!("标签 {key}"), |f| f.name(lang).to_owned())
             }
         };
         Some(if lang == Lang::ZhCn { format!("{name}：{text}") } else { format!("{name}: {text}") })

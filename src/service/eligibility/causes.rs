@@ -10,7 +10,7 @@ use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 use domain::campaign::definition::{Definition, EventTrigger, TagTrigger, Trigger};
 use domain::campaign::entry::{Cause, Known, Planning};
-use domain::customer::{AccountKind, Bearer, CustomerFacts};
+use domain::customer::{Bearer, CustomerFacts};
 use domain::event::Ticket;
 use domain::ids::CustomerId;
 use domain::tag::Evaluation;
@@ -101,12 +101,12 @@ pub async fn expected(
     let catalogue = keeping::catalogue(book).await?;
     let ids: Vec<CustomerId> = people.iter().map(|person| person.id).collect();
     let events = facts::events_of(book.store.reader(), &ids, now).await?;
-    let accounts = customers::accounts(book.store.reader(), &ids).await?;
+    let bearers = customers::bearers(book.store.reader(), &ids, shop.zone).await?;
     let next = |person: &Person| {
         let facts = CustomerFacts::fold(events.get(&person.id).map_or(&[][..], Vec::as_slice));
-        let account = accounts.get(&person.id).copied().unwrap_or(AccountKind::Consumer);
-        let bearer = Bearer { zone: person.zone.unwrap_or(shop.zone), account };
-        let all = Evaluation::of(&catalogue, &facts, bearer);
+        let unknown = Bearer::consumer(person.zone.unwrap_or(shop.zone));
+        let bearer = bearers.get(&person.id).copied().unwrap_or(unknown);
+        let all = Evaluation::of(&catalogue, &facts, bearer, now);
         all.value(&tag.key).and_then(|line| tag.next_in(line, now)).map(|at| (person.id, at))
     };
     Ok(people.iter().filter_map(next).collect())

@@ -2,7 +2,7 @@
 
 use crate::service::{Book, ServiceError, keeping};
 use crate::store::{customers, facts};
-use domain::customer::{AccountKind, Bearer, CustomerFacts};
+use domain::customer::CustomerFacts;
 use domain::ids::CustomerId;
 use domain::problem::nearest;
 use domain::rule::{Explained, Lang};
@@ -17,6 +17,9 @@ pub struct TagExplanation {
     pub at: Instant,
     #[serde(flatten)]
     pub state: TagState,
+    /// Why it can't have any value yet: `no churn scores yet`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
     /// The condition behind each value, highest first, with what it saw.
     pub conditions: Vec<ValueCondition>,
 }
@@ -44,23 +47,25 @@ pub async fn explain_tag(
     };
     let missing = || ServiceError::NotFound(format!("the customer {customer}"));
     let zone = customers::zones(db, &[customer]).await?.remove(&customer).ok_or_else(missing)?;
-    let account = customers::accounts(db, &[customer]).await?.remove(&customer);
-    let bearer = Bearer { zone, account: account.unwrap_or(AccountKind::Consumer) };
+    let bearer = customers::bearers(db, &[customer], zone).await?.remove(&customer).ok_or_else(missing)?;
     let at = book.now().await?;
     let events = facts::events_of(db, &[customer], at).await?.remove(&customer).unwrap_or_default();
     let folded = CustomerFacts::fold(&events);
-    let evaluation = Evaluation::of(&catalogue, &folded, bearer);
+    let evaluation = Evaluation::of(&catalogue, &folded, bearer, at);
     let condition = |value: &str, rule| ValueCondition {
         value: value.to_owned(),
         condition: evaluation.explain(rule, at, Lang::En),
     };
     let mut conditions: Vec<ValueCondition> = match &tag.shape {
         Shape::Flag(rule) => vec![condition("true", rule)],
+        Shape::Field { field, rule } => vec![condition(field.key(), rule)],
+        Shape::Scored(_) | Shape::Named(_) => Vec::new(),
         Shape::Levels { levels, .. } => {
             levels.iter().rev().map(|level| condition(&level.value, &level.rule)).collect()
         }
     };
     conditions.extend(tag.unless.as_ref().map(|rule| condition("unless", rule)));
     let state = evaluation.states(at).into_iter().find(|state| state.key == key).ok_or_else(missing)?;
-    Ok(TagExplanation { customer, at, state, conditions })
+    let waits_for = tag.waits_for().map(|score| format!("no {score} scores yet"));
+    Ok(TagExplanation { customer, at, state, waits_for, conditions })
 }

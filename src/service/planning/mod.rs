@@ -14,7 +14,7 @@ use crate::store::enrollments::{self, NewEnrollment};
 use crate::store::{Store, StoreError, Tx, clusters, customers, facts, waiting};
 use chrono_tz::Tz;
 use domain::campaign::definition::{Audience, Definition, Reentry};
-use domain::customer::{AccountKind, Bearer, CustomerFacts};
+use domain::customer::{Bearer, CustomerFacts};
 use domain::event::Event;
 use domain::ids::CustomerId;
 use domain::rule;
@@ -69,7 +69,7 @@ async fn judge(
     let shop = shop(book).await?;
     let db = book.store.reader();
     let ids: Vec<CustomerId> = people.iter().map(|(id, _)| *id).collect();
-    let accounts = customers::accounts(db, &ids).await?;
+    let bearers = customers::bearers(db, &ids, shop.zone).await?;
     let read = poison::read_apart(&ids, |ids| async move {
         Ok(facts::events_of(db, &ids, now).await?.into_iter().collect())
     });
@@ -81,8 +81,7 @@ async fn judge(
             continue;
         }
         let events = events.get(id).map_or(&[][..], Vec::as_slice);
-        let account = accounts.get(id).copied().unwrap_or(AccountKind::Consumer);
-        let bearer = Bearer { zone: zone.unwrap_or(shop.zone), account };
+        let bearer = bearers.get(id).copied().unwrap_or(Bearer::consumer(zone.unwrap_or(shop.zone)));
         match poison::decide_apart(|| holds(&catalogue, &rule, events, bearer, now)) {
             Ok(true) => drop(judged.inside.insert(*id)),
             Ok(false) => {}
@@ -94,7 +93,7 @@ async fn judge(
 
 fn holds(catalogue: &Catalogue, rule: &rule::Rule, events: &[Event], bearer: Bearer, now: Instant) -> bool {
     let facts = CustomerFacts::fold(events);
-    *Evaluation::of(catalogue, &facts, bearer).eval(rule).at(now)
+    *Evaluation::of(catalogue, &facts, bearer, now).eval(rule).at(now)
 }
 
 /// Somebody about to enter, and how long after the last time they may.

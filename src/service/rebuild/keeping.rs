@@ -7,7 +7,7 @@ use crate::store::keeping::Kept;
 use crate::store::projections::Difference;
 use crate::store::restate::{self, Corrected, Stands};
 use crate::store::{Claimed, Lane, facts, meta};
-use domain::customer::{Bearer, Profile};
+use domain::customer::Profile;
 use domain::event::Event;
 use domain::ids::CustomerId;
 use domain::tag::{CurrentTag, Stepped, TagState, step};
@@ -31,9 +31,9 @@ pub(super) async fn page(
 ) -> Result<Option<Page>, ServiceError> {
     let db = book.store.reader();
     let now = book.now().await?;
-    let stand = restate::page(db, after, limit).await?;
-    let Some(last) = stand.last().map(|stands| stands.id) else { return Ok(None) };
     let (catalogue, shop) = (keeping::catalogue(book).await?, shop::shop(book).await?);
+    let stand = restate::page(db, shop.zone, after, limit).await?;
+    let Some(last) = stand.last().map(|stands| stands.id) else { return Ok(None) };
     let (go_live_at, rule_epoch) = (meta::go_live_at(db).await?, meta::rule_epoch(db).await?);
     let ids: Vec<CustomerId> = stand.iter().map(|stands| stands.id).collect();
     let mut events = facts::events_of(db, &ids, now).await?;
@@ -47,9 +47,8 @@ pub(super) async fn page(
         let events = events.remove(&stands.id).unwrap_or_default();
         let as_of = stands.kept.as_ref().map_or(now, |(at, _)| *at);
         let known: Vec<Event> = events.into_iter().filter(|event| event.received_at <= as_of).collect();
-        let zone = stands.zone.as_deref().and_then(|name| name.parse().ok()).unwrap_or(shop.zone);
-        let bearer = Bearer { zone, account: stands.account };
-        let stepped = step(&catalogue, &known, bearer, Some(as_of), &current(&stands), go_live_at, as_of);
+        let stepped =
+            step(&catalogue, &known, stands.bearer, Some(as_of), &current(&stands), go_live_at, as_of);
         let differing = differences(&stands, &stepped);
         if !differing.is_empty() {
             found.extend(differing);
@@ -150,7 +149,7 @@ async fn put_right(
             claimed,
             fact_rev: stands.fact_rev,
             rule_epoch,
-            account: stands.account,
+            account: stands.bearer.account,
             profile: stepped.profile,
             tags: stepped.current,
             changes: Vec::new(),

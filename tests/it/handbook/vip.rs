@@ -14,11 +14,15 @@ stories! {
         book.has_tags("vera", &[
             "churn_risk since 2026-12-07 00:00",
             "complaint_history=none since 2025-01-01 00:00",
+            "returning since 2026-06-10 12:00",
             "value_tier=diamond since 2026-01-10 12:00",
             "vip since 2026-01-10 12:00",
         ]).await;
         // 9,999.99 is one fen short.
-        assert_eq!(book.tags("vito").await[2..], ["value_tier=gold since 2026-01-10 12:00"]);
+        assert_eq!(book.tags("vito").await[3..], [
+            "value_tier=gold since 2026-01-10 12:00",
+            "vip_candidate since 2026-01-10 12:00",
+        ]);
         let winback = "
             winback from 2026-12-07 00:00: done 2026-12-14 09:00
               winback_d0 mailed 2026-12-07 09:00
@@ -29,13 +33,13 @@ stories! {
 
         // The great order leaves the year on 2027-01-10, the tier is held for 30 d more, to its last microsecond.
         book.walk_to("2027-02-09 11:59:59.999999").await;
-        assert_eq!(book.tags("vera").await[2..], [
+        assert_eq!(book.tags("vera").await[3..], [
             "value_tier=diamond since 2026-01-10 12:00",
             "vip since 2026-01-10 12:00",
         ]);
         book.walk_to("2027-02-09 12:00").await;
-        assert_eq!(book.tags("vera").await[2..], ["value_tier=regular since 2027-02-09 12:00"]);
-        assert_eq!(book.tags("vito").await[2..], ["value_tier=regular since 2027-02-09 12:00"]);
+        assert_eq!(book.tags("vera").await[3..], ["value_tier=regular since 2027-02-09 12:00"]);
+        assert_eq!(book.tags("vito").await[3..], ["value_tier=regular since 2027-02-09 12:00"]);
         book.lived("vera", winback).await;
     }
 
@@ -54,7 +58,7 @@ stories! {
         book.at("2026-12-09 10:00").names("tom", "consumer").asks("rae", "t1", json!({ "important": true }));
         book.at("2026-12-09 11:00").settles("rae", "t1");
         book.walk_to("2026-12-31 23:59").await;
-        assert_eq!(book.tags("rae").await[2..], ["value_tier=regular since 2026-01-10 12:00"]);
+        assert_eq!(book.tags("rae").await[3..], ["value_tier=regular since 2026-01-10 12:00"]);
         book.lived("rae", "
             winback from 2026-12-07 00:00: done 2026-12-14 00:00
               winback_d0 skipped (not_consumer) 2026-12-07 00:00

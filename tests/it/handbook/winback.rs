@@ -35,6 +35,7 @@ stories! {
         ").await;
         book.has_tags("lin", &[
             "complaint_history=none since 2025-01-01 00:00",
+            "returning since 2026-12-09 15:00",
             "value_tier=regular since 2026-06-10 12:00",
         ]).await;
         book.lived("bao", "

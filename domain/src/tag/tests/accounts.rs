@@ -11,9 +11,9 @@ use proptest::prelude::*;
 use serde_json::json;
 
 fn at_once(events: &[Event], account: AccountKind, key: &str, now: Instant) -> TagState {
-    let bearer = Bearer { zone: UTC, account };
+    let bearer = Bearer { account, ..Bearer::consumer(UTC) };
     let catalogue = shipped();
-    let states = Evaluation::of(&catalogue, &CustomerFacts::fold(events), bearer).states(now);
+    let states = Evaluation::of(&catalogue, &CustomerFacts::fold(events), bearer, now).states(now);
     states.into_iter().find(|state| state.key == key).expect("in the catalogue")
 }
 
@@ -41,7 +41,8 @@ fn a_vip_by_another_rule_is_none_either() {
     let catalogue = catalogue.expect("right");
     let facts = CustomerFacts::fold(&[order("A", 1_00, day(0))]);
     for (account, vip) in [(AccountKind::Consumer, Some("true")), (AccountKind::Test, None)] {
-        let states = Evaluation::of(&catalogue, &facts, Bearer { zone: UTC, account }).states(day(1));
+        let states = Evaluation::of(&catalogue, &facts, Bearer { account, ..Bearer::consumer(UTC) }, day(1))
+            .states(day(1));
         assert_eq!(states[0].value.as_deref(), vip);
     }
 }
@@ -59,8 +60,16 @@ fn current_of(stepped: &Stepped) -> Vec<CurrentTag> {
 fn what_changes_by_naming_an_account_says_so() {
     let (catalogue, events) = (shipped(), [order("A", 50_000_00, day(0))]);
     let walk = |account, kept: Option<Instant>, current: &[CurrentTag], now| {
-        step(&catalogue, &events, Bearer { zone: UTC, account }, kept, current, Some(day(0)), now)
-            .after_naming(kept, account, &catalogue)
+        step(
+            &catalogue,
+            &events,
+            Bearer { account, ..Bearer::consumer(UTC) },
+            kept,
+            current,
+            Some(day(0)),
+            now,
+        )
+        .after_naming(kept, account, &catalogue)
     };
     let first = walk(AccountKind::Consumer, None, &[], day(20));
     let named = walk(AccountKind::Reseller, Some(day(20)), &current_of(&first), day(21));
@@ -92,7 +101,7 @@ fn twenty_counted_orders_in_thirty_days_are_suspicious_until_one_leaves() {
     let look = |events: &[Event], now| {
         let facts = CustomerFacts::fold(events);
         let catalogue = shipped();
-        let evaluation = Evaluation::of(&catalogue, &facts, Bearer::consumer(UTC));
+        let evaluation = Evaluation::of(&catalogue, &facts, Bearer::consumer(UTC), day(0));
         (evaluation.profile().at(now).many_orders_30, evaluation.next_due(now))
     };
     let events = many(20, day(0));
@@ -120,14 +129,14 @@ proptest! {
         now in 0i64..800,
     ) {
         let (catalogue, facts) = (shipped(), CustomerFacts::fold(&events));
-        let of = |account| Evaluation::of(&catalogue, &facts, Bearer { zone: UTC, account }).states(day(now));
+        let of = |account| Evaluation::of(&catalogue, &facts, Bearer { account, ..Bearer::consumer(UTC) }, day(now)).states(day(now));
         for (staff, consumer) in of(AccountKind::Staff).into_iter().zip(of(AccountKind::Consumer)) {
             match staff.key.as_str() {
                 "value_tier" => {
                     let lowest = if consumer.value.as_deref() == Some("none") { "none" } else { "regular" };
                     prop_assert_eq!(staff.value.as_deref(), Some(lowest));
                 }
-                "vip" => prop_assert_eq!(staff.value, None),
+                "vip" | "vip_candidate" => prop_assert_eq!(staff.value, None),
                 _ => prop_assert_eq!(staff, consumer),
             }
         }

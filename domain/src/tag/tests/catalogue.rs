@@ -1,17 +1,25 @@
 //! Reading the catalogue: what is shipped, and what is refused.
 
-use super::{SHIPPED, parse, shipped};
+use super::{SHIPPED, core, parse, shipped};
 use crate::time::Span;
 
 #[test]
 fn the_shipped_catalogue_reads_and_each_tag_stands_after_what_it_needs() {
-    let catalogue = shipped();
+    let catalogue = core();
     let keys: Vec<&str> = catalogue.tags().iter().map(|tag| tag.key.as_str()).collect();
     assert_eq!(keys, ["value_tier", "vip", "churn_risk", "complaint_open", "complaint_history"]);
     let tier = catalogue.find("value_tier").expect("shipped");
-    assert_eq!(tier.values(), ["none", "regular", "silver", "gold", "diamond"]);
+    assert_eq!(tier.values(), Some(vec!["none", "regular", "silver", "gold", "diamond"]));
     assert_eq!((tier.hold, tier.settle), (Span::days(30), Span::days(15)));
     assert_eq!(tier.name.zh_cn, "客户价值分层");
+    let whole = shipped();
+    assert_eq!(whole.tags().len(), SHIPPED.len());
+    let place = |key: &str| whole.tags().iter().position(|tag| tag.key == key);
+    assert!(place("value_tier") < place("vip") && place("vip") < place("vip_candidate"));
+    let waits: Vec<&str> =
+        whole.tags().iter().filter(|tag| tag.waits_for().is_some()).map(|tag| tag.key.as_str()).collect();
+    assert_eq!(waits, ["churn_early", "clv_band"]);
+    assert!(whole.tags().iter().all(|tag| tag.group.is_some()), "each is about something");
 }
 
 #[test]
@@ -72,7 +80,7 @@ fn problems_name_the_tag_the_place_and_the_remedy() {
         "B.levels: give a list of at least one level, lowest first",
         "c.levels[0].rule.gte: \"many\" is not a whole number",
         "c.levels[0].value: none is there already",
-        "d: give a rule, or levels with a rule each",
+        "d: give a rule, or levels with a rule each, or scores, or values that people give",
         "tags[4]: a tag is an object with key, name and rule or levels",
     ];
     assert_eq!(found, wanted);

@@ -74,7 +74,7 @@ proptest! {
     fn value_since_and_next_flip_are_those_of_looking_all_the_time(events in story()) {
         let catalogue = shipped();
         let facts = CustomerFacts::fold(&events);
-        let evaluation = Evaluation::of(&catalogue, &facts, Bearer::consumer(UTC));
+        let evaluation = Evaluation::of(&catalogue, &facts, Bearer::consumer(UTC), day(0));
         let tag = catalogue.find("value_tier").expect("shipped");
         let spend: Vec<i64> = (0..QUARTERS).map(|n| spend_at(&events, quarter(n))).collect();
         let conditions = LEVELS.map(|(_, bound)| spend.iter().map(|s| *s >= bound).collect::<Vec<bool>>());

@@ -1,6 +1,6 @@
 //! Tag states at their boundaries.
 
-use super::{parse, shipped, state, state_in, tier};
+use super::{core, parse, state, state_in, tier};
 use crate::customer::fixture::*;
 use crate::customer::{Bearer, CustomerFacts};
 use crate::tag::Evaluation;
@@ -102,7 +102,7 @@ fn two_customers_of_6000_are_one_diamond_together() {
 #[test]
 fn churn_risk_begins_with_local_day_180() {
     let zone = chrono_tz::Asia::Shanghai;
-    let catalogue = shipped();
+    let catalogue = core();
     let events = [order("A-7", 1_00, at("2026-01-10T23:59:59+08:00"))];
     let churn = |now: &str| state_in(&catalogue, &events, zone, "churn_risk", at(now));
     let before = churn("2026-07-08T23:59:59.999999+08:00");
@@ -152,9 +152,9 @@ fn an_exclusion_ends_the_tag_at_once() {
 
 #[test]
 fn the_condition_stands_beside_the_held_value_over_time() {
-    let catalogue = shipped();
+    let catalogue = core();
     let facts = CustomerFacts::fold(&[order("A", 10_000_00, day(0))]);
-    let evaluation = Evaluation::of(&catalogue, &facts, Bearer::consumer(UTC));
+    let evaluation = Evaluation::of(&catalogue, &facts, Bearer::consumer(UTC), day(0));
     let ends = |line: Option<&crate::timeline::Timeline<_>>| {
         line.expect("in the catalogue").changes().map(|(at, _)| at).collect::<Vec<_>>()
     };

@@ -1,6 +1,6 @@
 //! Tag history: the same however late and often the keeper runs.
 
-use super::{SHIPPED, shipped, yaml};
+use super::{SHIPPED, core, yaml};
 use crate::customer::{Bearer, fixture::*};
 use crate::event::Event;
 use crate::money::Currency;
@@ -21,7 +21,7 @@ fn current_of(states: &[TagState]) -> Vec<CurrentTag> {
 }
 
 fn first(events: &[Event], live: Option<Instant>, now: Instant) -> Stepped {
-    step(&shipped(), events, Bearer::consumer(UTC), None, &[], live, now)
+    step(&core(), events, Bearer::consumer(UTC), None, &[], live, now)
 }
 
 fn of<'a>(stepped: &'a Stepped, key: &str) -> Vec<&'a TagChange> {
@@ -192,10 +192,9 @@ fn a_fact_committed_behind_the_keepers_back_is_recorded_as_of_the_last_run() {
     let overtaken = [known[0].clone(), order("B", 6_000_00, day(20))];
     let current = current_of(&before.current);
     let stepped =
-        step(&shipped(), &overtaken, Bearer::consumer(UTC), Some(day(20)), &current, Some(day(0)), day(30));
+        step(&core(), &overtaken, Bearer::consumer(UTC), Some(day(20)), &current, Some(day(0)), day(30));
     assert_eq!(moves(&stepped, "value_tier"), [change("gold", "diamond", day(20), Cause::Event)]);
-    let quiet =
-        step(&shipped(), &known, Bearer::consumer(UTC), Some(day(20)), &current, Some(day(0)), day(30));
+    let quiet = step(&core(), &known, Bearer::consumer(UTC), Some(day(20)), &current, Some(day(0)), day(30));
     assert_eq!(quiet.changes, []);
 }
 
@@ -228,7 +227,7 @@ proptest! {
         mut cuts in proptest::collection::vec(0i64..900, 0..12),
         live in proptest::option::of(0i64..500),
     ) {
-        let (catalogue, live, end) = (shipped(), live.map(day), day(900));
+        let (catalogue, live, end) = (core(), live.map(day), day(900));
         let start = events.iter().map(|event| event.received_at).min().expect("at least one");
         let whole = step(&catalogue, &events, Bearer::consumer(UTC), None, &[], live, end);
         cuts.sort_unstable();
@@ -253,7 +252,7 @@ proptest! {
     /// The ledger's fold is what is current, and running at each due time misses nothing.
     #[test]
     fn the_ledger_adds_up_and_nothing_changes_before_it_is_due(events in arrivals()) {
-        let catalogue = shipped();
+        let catalogue = core();
         let whole = step(&catalogue, &events, Bearer::consumer(UTC), None, &[], None, day(900));
         for state in &whole.current {
             let mut value: Option<String> = None;

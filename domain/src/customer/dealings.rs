@@ -1,0 +1,165 @@
+//! What a customer's events say beside orders and tickets: reviews, answers to questionnaires, contacts, campaigns they
+//! came into, tags that people gave or took. Folded like the orders: in any order, however often.
+
+use super::facts::{Stamped, stamped};
+use crate::event::own::{Own, TagRemoval};
+use crate::event::{Detail, Event};
+use crate::names::stable_names;
+use crate::time::Instant;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A kind of questionnaire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Question {
+    /// Satisfaction, 1–5.
+    Csat,
+    /// Would they recommend us, 0–10.
+    Nps,
+}
+
+/// Who turned to whom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Direction {
+    /// We to them.
+    Outbound,
+    /// They to us, or they answered.
+    Inbound,
+}
+
+/// What people did to a tag by hand.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mark {
+    /// It is this from then on, until an instant where one is given, whatever a rule says.
+    Given { value: String, until: Option<Instant> },
+    /// It isn't any more what was given; where a rule gives it, that is held down until the instant.
+    Taken { until: Option<Instant> },
+}
+
+/// What one customer's events say together, beside orders and tickets.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Dealings {
+    reviews: BTreeMap<String, BTreeSet<Stamped<Option<i64>>>>,
+    answers: BTreeMap<(Question, String), BTreeSet<Stamped<i64>>>,
+    contacts: BTreeSet<Stamped<(String, Direction)>>,
+    entered: BTreeSet<Stamped<String>>,
+    marks: BTreeMap<String, BTreeSet<Stamped<Mark>>>,
+    /// Instants of events by name, of every event.
+    named: Arc<Named>,
+    scores: BTreeMap<Score, BTreeSet<Stamped<String>>>,
+}
+
+/// Instants of events by name, with their message ids.
+pub type Named = BTreeMap<String, BTreeSet<(Instant, String)>>;
+
+stable_names! {
+    /// What a run over the whole book gives each customer.
+    Score {
+        /// Recency, frequency, monetary value, by quintiles.
+        Rfm = "rfm",
+        /// How likely they are to order within 180 d.
+        Churn = "churn",
+        /// What they will be worth within 365 d.
+        Clv = "clv",
+    }
+}
+
+impl Dealings {
+    pub(super) fn add(&mut self, event: &Event) {
+        let named = Arc::make_mut(&mut self.named).entry(event.fact.name().to_owned()).or_default();
+        named.insert((event.occurred_at, event.message_id.clone()));
+        let own_id = |said: &Option<String>| said.clone().unwrap_or_else(|| event.message_id.clone());
+        match &event.detail {
+            Some(Detail::Review(said)) => {
+                let versions = self.reviews.entry(own_id(&event.subject)).or_default();
+                versions.insert(stamped(event, said.rating_milli));
+            }
+            Some(Detail::Feedback(said)) => {
+                let question = match event.fact.name() {
+                    "NPS Submitted" => Question::Nps,
+                    _ => Question::Csat,
+                };
+                let versions = self.answers.entry((question, own_id(&event.subject))).or_default();
+                versions.insert(stamped(event, said.score));
+            }
+            Some(Detail::Contact(said)) => {
+                let answered = said.inbound || said.seconds.is_some_and(|seconds| seconds > 0);
+                let contact = |direction| stamped(event, (said.channel.clone(), direction));
+                if !said.inbound {
+                    self.contacts.insert(contact(Direction::Outbound));
+                }
+                if answered {
+                    self.contacts.insert(contact(Direction::Inbound));
+                }
+            }
+            Some(Detail::Own(own)) => self.own(event, own),
+            _ => {}
+        }
+    }
+
+    fn own(&mut self, event: &Event, own: &Own) {
+        match own {
+            Own::TouchSent(touch) => {
+                self.contacts.insert(stamped(event, (touch.channel.clone(), Direction::Outbound)));
+            }
+            Own::TouchClicked(touch) => {
+                self.contacts.insert(stamped(event, (touch.channel.clone(), Direction::Inbound)));
+            }
+            Own::CampaignEntered { campaign, .. } => {
+                self.entered.insert(stamped(event, campaign.clone()));
+            }
+            Own::TagAdded { tag, value, expires_at } => {
+                let given = Mark::Given { value: value.clone(), until: *expires_at };
+                self.marks.entry(tag.clone()).or_default().insert(stamped(event, given));
+            }
+            Own::TagRemoved(TagRemoval { tag, suppressed_until }) => {
+                let taken = Mark::Taken { until: *suppressed_until };
+                self.marks.entry(tag.clone()).or_default().insert(stamped(event, taken));
+            }
+            _ => {}
+        }
+    }
+
+    /// Each review's stars over its versions, in thousandths; `None` for one without.
+    pub fn reviews(&self) -> impl Iterator<Item = Vec<(Instant, Option<i64>)>> {
+        self.reviews.values().map(|versions| versions.iter().map(|(at, _, stars)| (*at, *stars)).collect())
+    }
+
+    /// Each answer's scores over its versions, oldest first.
+    pub fn answers(&self, question: Question) -> impl Iterator<Item = Vec<(Instant, i64)>> {
+        let of = move |((asked, _), _): &(&(Question, String), &BTreeSet<Stamped<i64>>)| *asked == question;
+        let versions =
+            |versions: &BTreeSet<Stamped<i64>>| versions.iter().map(|(at, _, n)| (*at, *n)).collect();
+        self.answers.iter().filter(of).map(move |(_, said)| versions(said))
+    }
+
+    /// Contacts by instant: over which channel, and who turned to whom.
+    pub fn contacts(&self) -> impl Iterator<Item = (Instant, &str, Direction)> {
+        self.contacts.iter().map(|(at, _, (channel, direction))| (*at, channel.as_str(), *direction))
+    }
+
+    /// Campaigns they came into, by instant.
+    pub fn entered(&self) -> impl Iterator<Item = (Instant, &str)> {
+        self.entered.iter().map(|(at, _, campaign)| (*at, campaign.as_str()))
+    }
+
+    /// What people did to this tag, oldest first.
+    pub fn marks(&self, tag: &str) -> impl Iterator<Item = (Instant, &Mark)> {
+        self.marks.get(tag).into_iter().flatten().map(|(at, _, mark)| (*at, mark))
+    }
+
+    /// When events happened, by name.
+    pub fn named(&self) -> Arc<Named> {
+        self.named.clone()
+    }
+
+    /// Takes in what a run over the whole book gave, as of its instant.
+    pub fn scored(&mut self, score: Score, at: Instant, value: &str) {
+        self.scores.entry(score).or_default().insert((at, String::new(), value.to_owned()));
+    }
+
+    /// What runs over the whole book gave, oldest first.
+    pub fn scores(&self, score: Score) -> impl Iterator<Item = (Instant, &str)> {
+        self.scores.get(&score).into_iter().flatten().map(|(at, _, value)| (*at, value.as_str()))
+    }
+}

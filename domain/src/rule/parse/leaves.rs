@@ -1,0 +1,280 @@
+//! Reads the leaves of a rule: what each asks, with which operators.
+
+use super::{LONGEST_WORD, MAX_DAYS, Reader, join, quoted};
+use crate::problem::nearest;
+use crate::rule::ast::{Age, Comparison, DayRange, EventTest, ForNew, Rule, TagTest, TextTest};
+use crate::rule::field::{Field, FieldKind};
+use crate::time::Span;
+use serde_json::{Map, Value};
+
+const COMPARE_OPS: [&str; 9] = ["eq", "ne", "lt", "lte", "gt", "gte", "in", "between", "exists"];
+const INSTANT_OPS: [&str; 11] =
+    ["eq", "ne", "lt", "lte", "gt", "gte", "in", "between", "exists", "within", "older_than"];
+const TEXT_OPS: [&str; 6] = ["eq", "ne", "in", "contains", "starts_with", "exists"];
+const COUNT_OPS: [&str; 8] = ["eq", "ne", "lt", "lte", "gt", "gte", "in", "between"];
+const AGE_OPS: [&str; 2] = ["within", "older_than"];
+const DAY_OPS: [&str; 6] = ["gte", "gt", "lte", "lt", "eq", "between"];
+const TAG_OPS: [&str; 4] = ["eq", "ne", "in", "exists"];
+
+impl Reader {
+    fn field(&mut self, value: &Value, at: &str) -> Option<Field> {
+        let keys: Vec<&str> = Field::ALL.iter().map(|field| field.key()).collect();
+        let written = value.as_str().unwrap_or_default();
+        let Some(field) = Field::named(written) else {
+            let remedy = match nearest(written, keys.iter().copied()) {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!("known are {}", keys.join(", ")),
+            };
+            return self.refuse(
+                at,
+                "unknown_profile",
+                format!("{} is not in the profile; {remedy}", quoted(value)),
+            );
+        };
+        Some(field)
+    }
+
+    pub(super) fn profile(&mut self, fields: &Map<String, Value>, name: &Value, path: &str) -> Option<Rule> {
+        let field = self.field(name, &join(path, "profile"));
+        let ops: &[&str] = match field.map(Field::kind) {
+            Some(FieldKind::Text) => &TEXT_OPS,
+            Some(FieldKind::Instant) => &INSTANT_OPS,
+            Some(FieldKind::Birthday) => &["exists"],
+            _ => &COMPARE_OPS,
+        };
+        let (op, operand) = self.one_op(fields, "profile", ops, path)?;
+        let (field, at) = (field?, join(path, op));
+        if AGE_OPS.contains(&op) {
+            return Some(Rule::Ago { field, age: self.age(op, operand, &at)? });
+        }
+        if field.kind() == FieldKind::Text {
+            return Some(Rule::Text { field, test: self.text_test(op, operand, &at)? });
+        }
+        Some(Rule::Profile { field, test: self.comparison(field.kind(), op, operand, &at)? })
+    }
+
+    fn comparison(
+        &mut self,
+        kind: FieldKind,
+        op: &str,
+        operand: &Value,
+        at: &str,
+    ) -> Option<Comparison<i64>> {
+        Some(match op {
+            "exists" if self.yes(operand, at)? => Comparison::Present,
+            "exists" => Comparison::Absent,
+            "in" => Comparison::In(self.several(operand, at, |reader, v, at| reader.operand(kind, v, at))?),
+            "between" => {
+                let (low, high) = self.pair(operand, at, |reader, v, at| reader.operand(kind, v, at))?;
+                Comparison::Between(low, high)
+            }
+            op => {
+                let value = self.operand(kind, operand, at)?;
+                match op {
+                    "eq" => Comparison::Eq(value),
+                    "ne" => Comparison::Ne(value),
+                    "lt" => Comparison::Lt(value),
+                    "lte" => Comparison::Lte(value),
+                    "gt" => Comparison::Gt(value),
+                    _ => Comparison::Gte(value),
+                }
+            }
+        })
+    }
+
+    fn text_test(&mut self, op: &str, operand: &Value, at: &str) -> Option<TextTest> {
+        Some(match op {
+            "exists" if self.yes(operand, at)? => TextTest::Present,
+            "exists" => TextTest::Absent,
+            "in" => TextTest::In(self.several(operand, at, Self::word)?),
+            op => {
+                let value = self.word(operand, at)?;
+                match op {
+                    "eq" => TextTest::Eq(value),
+                    "ne" => TextTest::Ne(value),
+                    "contains" => TextTest::Contains(value),
+                    _ => TextTest::StartsWith(value),
+                }
+            }
+        })
+    }
+
+    /// A word to compare with: something must be left of it once it is folded.
+    fn word(&mut self, value: &Value, at: &str) -> Option<String> {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => String::new(),
+        };
+        if text.chars().any(char::is_control) {
+            return self.refuse(at, "control_character", "has a control character in it; write plain text");
+        }
+        if text.len() > LONGEST_WORD {
+            return self.refuse(at, "too_long", format!("is longer than {LONGEST_WORD} bytes; shorten it"));
+        }
+        if crate::text::fold(&text).is_empty() {
+            return self.refuse(at, "bad_value", format!("{} is not a word", quoted(value)));
+        }
+        Some(text)
+    }
+
+    fn span(&mut self, value: &Value, at: &str) -> Option<Span> {
+        let most = Span::days(MAX_DAYS);
+        match value.as_str().and_then(Span::parse).filter(|span| *span > Span::ZERO && *span <= most) {
+            Some(span) => Some(span),
+            None => {
+                let detail = format!(
+                    "{} is not a duration; write for example \"30d\" or \"12h\", at most \"{MAX_DAYS}d\"",
+                    quoted(value)
+                );
+                self.refuse(at, "bad_duration", detail)
+            }
+        }
+    }
+
+    fn age(&mut self, op: &str, operand: &Value, at: &str) -> Option<Age> {
+        let span = self.span(operand, at)?;
+        Some(if op == "within" { Age::Within(span) } else { Age::OlderThan(span) })
+    }
+
+    /// A field that is an instant.
+    fn instant_field(&mut self, name: &Value, at: &str) -> Option<Field> {
+        let field = self.field(name, at)?;
+        if field.kind() == FieldKind::Instant {
+            return Some(field);
+        }
+        let detail = format!("{} is no point in time; use last_order_at or first_order_at", field.key());
+        self.refuse(at, "not_an_instant", detail)
+    }
+
+    pub(super) fn days_since(
+        &mut self,
+        fields: &Map<String, Value>,
+        name: &Value,
+        path: &str,
+    ) -> Option<Rule> {
+        let field = self.instant_field(name, &join(path, "days_since"));
+        let (op, operand) = self.one_op(fields, "days_since", &DAY_OPS, path)?;
+        let at = join(path, op);
+        let days = if op == "between" {
+            let (from, to) = self.pair(operand, &at, Self::days)?;
+            DayRange { from: Some(from), to: Some(to) }
+        } else {
+            let n = self.days(operand, &at)?;
+            match op {
+                "gte" => DayRange { from: Some(n), to: None },
+                "gt" => DayRange { from: Some(n + 1), to: None },
+                "lte" => DayRange { from: None, to: Some(n) },
+                "eq" => DayRange { from: Some(n), to: Some(n) },
+                _ => match n.checked_sub(1) {
+                    Some(to) => DayRange { from: None, to: Some(to) },
+                    None => return self.refuse(&at, "never", "nothing is less than 0 days ago; use lte"),
+                },
+            }
+        };
+        Some(Rule::DaysSince { field: field?, days })
+    }
+
+    pub(super) fn anniversary(
+        &mut self,
+        fields: &Map<String, Value>,
+        name: &Value,
+        path: &str,
+    ) -> Option<Rule> {
+        let at = join(path, "anniversary");
+        let field = match self.field(name, &at) {
+            Some(Field::Birthday) => Some(Field::Birthday),
+            Some(_) => self.instant_field(name, &at),
+            None => None,
+        };
+        let (_, operand) = self.one_op(fields, "anniversary", &["within"], path)?;
+        let at = join(path, "within");
+        let days = operand.as_str().and_then(|text| text.strip_suffix('d')).and_then(|n| n.parse().ok());
+        match days.filter(|days| *days <= 182) {
+            Some(within_days) => Some(Rule::Anniversary { field: field?, within_days }),
+            None => {
+                let detail = format!(
+                    "{} is not a number of days; write for example \"7d\", at most \"182d\"",
+                    quoted(operand)
+                );
+                self.refuse(&at, "bad_days", detail)
+            }
+        }
+    }
+
+    pub(super) fn event(&mut self, fields: &Map<String, Value>, name: &Value, path: &str) -> Option<Rule> {
+        self.only(fields, "event", &["count", "within", "for_new"], path);
+        let at = join(path, "event");
+        let name = match name {
+            Value::String(_) => self.word(name, &at),
+            other => self.refuse(&at, "bad_value", format!("{} is not an event's name", quoted(other))),
+        };
+        let count = match fields.get("count") {
+            None => Some(Comparison::Gte(1)),
+            Some(Value::Object(test)) => {
+                let at = join(path, "count");
+                let given = self.one_op(test, "count", &COUNT_OPS, &at);
+                given.and_then(|(op, n)| self.comparison(FieldKind::Count, op, n, &join(&at, op)))
+            }
+            Some(other) => {
+                let detail = format!("{} is no comparison; write for example {{gte: 2}}", quoted(other));
+                self.refuse(&join(path, "count"), "bad_value", detail)
+            }
+        };
+        let within = match fields.get("within") {
+            None => Some(None),
+            Some(value) => self.span(value, &join(path, "within")).map(Some),
+        };
+        let for_new = match fields.get("for_new").map(|value| (value.as_str(), value)) {
+            None | Some((Some("include"), _)) => Some(ForNew::Include),
+            Some((Some("exclude"), _)) if fields.contains_key("within") => Some(ForNew::Exclude),
+            Some((Some("exclude"), _)) => {
+                let detail = "says something of a window only; give within too";
+                self.refuse(&join(path, "for_new"), "no_window", detail)
+            }
+            Some((_, other)) => {
+                let detail = format!("{} is neither include nor exclude", quoted(other));
+                self.refuse(&join(path, "for_new"), "bad_value", detail)
+            }
+        };
+        Some(Rule::Event(EventTest { name: name?, count: count?, within: within?, for_new: for_new? }))
+    }
+
+    pub(super) fn tag(&mut self, fields: &Map<String, Value>, name: &Value, path: &str) -> Option<Rule> {
+        let Some(key) = name.as_str().filter(|key| !key.is_empty()) else {
+            return self.refuse(
+                &join(path, "tag"),
+                "not_a_key",
+                format!("{} is not a tag's key", quoted(name)),
+            );
+        };
+        let since = match fields.get("since") {
+            None => Some(None),
+            Some(Value::Object(age)) => {
+                let at = join(path, "since");
+                let given = self.one_op(age, "since", &AGE_OPS, &at);
+                given.and_then(|(op, span)| self.age(op, span, &join(&at, op))).map(Some)
+            }
+            Some(other) => {
+                let detail = format!("{} is no age; write for example {{older_than: 7d}}", quoted(other));
+                self.refuse(&join(path, "since"), "bad_value", detail)
+            }
+        };
+        let beside: Map<String, Value> =
+            fields.iter().filter(|(key, _)| *key != "since").map(|(k, v)| (k.clone(), v.clone())).collect();
+        let test = if beside.len() == 1 { Some(TagTest::Present) } else { self.tag_test(&beside, path) };
+        Some(Rule::Tag { key: key.to_owned(), test: test?, since: since? })
+    }
+
+    fn tag_test(&mut self, fields: &Map<String, Value>, path: &str) -> Option<TagTest> {
+        let (op, operand) = self.one_op(fields, "tag", &TAG_OPS, path)?;
+        let at = join(path, op);
+        Some(match op {
+            "eq" => TagTest::Eq(self.tag_value(operand, &at)?),
+            "ne" => TagTest::Ne(self.tag_value(operand, &at)?),
+            "in" => TagTest::In(self.several(operand, &at, Self::tag_value)?),
+            _ if self.yes(operand, &at)? => TagTest::Present,
+            _ => TagTest::Absent,
+        })
+    }
+}
