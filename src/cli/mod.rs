@@ -33,6 +33,7 @@ mod serve;
 mod session;
 mod staff;
 mod suppress;
+mod tag;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use failure::Outcome;
@@ -76,6 +77,8 @@ enum Command {
     Campaign(campaign::Campaign),
     #[command(subcommand)]
     Customer(customer::Customer),
+    #[command(subcommand)]
+    Tag(tag::Tag),
     #[command(subcommand)]
     Consent(consent::Consent),
     #[command(subcommand)]
@@ -130,6 +133,7 @@ async fn run(Cli { global, command }: Cli) -> Outcome {
         Command::Apply(command) => command.run(&global).await,
         Command::Campaign(command) => command.run(&global).await,
         Command::Customer(command) => command.run(&global).await,
+        Command::Tag(command) => command.run(&global).await,
         Command::Consent(command) => command.run(&global).await,
         Command::Callback(command) => command.run(&global).await,
         Command::Quarantine(command) => command.run(&global).await,

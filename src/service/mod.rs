@@ -28,6 +28,7 @@ pub mod keeping;
 pub mod keys;
 pub mod live;
 pub mod looking;
+pub mod marking;
 pub mod once;
 pub mod optout;
 mod page;
@@ -50,6 +51,7 @@ pub mod sources;
 pub mod staff;
 mod staffing;
 pub mod suppressions;
+pub mod tags;
 pub mod takeover;
 
 pub use book::Book;

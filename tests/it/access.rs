@@ -43,6 +43,9 @@ const ROUTES: &[(&str, &str, Takes)] = &[
     ("get", "/api/v1/customers/{id}/timeline", Keys(READERS)),
     ("post", "/api/v1/customers/{id}/notes", Keys(CALLERS)),
     ("post", "/api/v1/customers/{id}/consents", Keys(&[Agent, Supervisor, Admin])),
+    ("get", "/api/v1/tags", Keys(&[Agent, Supervisor, Marketer, Analyst, Admin])),
+    ("put", "/api/v1/customers/{id}/tags/{key}", Keys(&[Agent, Supervisor, Admin])),
+    ("delete", "/api/v1/customers/{id}/tags/{key}", Keys(&[Agent, Supervisor, Admin])),
     ("post", "/api/v1/customers/{id}/correct", Keys(OPERATORS)),
     ("post", "/api/v1/customers/{id}/erase", Keys(ADMINS)),
     ("post", "/api/v1/customers/{id}/reveal", Keys(&[Agent, Supervisor, Admin])),
@@ -79,8 +82,14 @@ const SETTINGS: [&str; 5] = [
 ];
 
 /// Stands in a path for what is in braces.
-const FILLED: [(&str, &str); 5] =
-    [("{call}", "batch"), ("{id}", "cus_1"), ("{kind}", "user_id"), ("{token}", "abc"), ("{value}", "1")];
+const FILLED: [(&str, &str); 6] = [
+    ("{call}", "batch"),
+    ("{id}", "cus_1"),
+    ("{key}", "comm_style"),
+    ("{kind}", "user_id"),
+    ("{token}", "abc"),
+    ("{value}", "1"),
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_route_takes_its_roles_and_nobody_else() {

@@ -28,6 +28,7 @@ mod imports;
 mod ingest;
 mod licences;
 mod looking;
+mod marking;
 mod once;
 mod operating;
 mod profile;

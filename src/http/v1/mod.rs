@@ -12,6 +12,7 @@ mod person;
 mod quarantine;
 mod request;
 mod reveal;
+mod tags;
 
 use super::auth::Role;
 use super::once::{Once, nothing, whole};
@@ -60,6 +61,12 @@ pub const ACCESS: &[Access] = &[
     access(Method::GET, "/api/v1/customers/{id}/timeline", READERS),
     access(Method::POST, "/api/v1/customers/{id}/notes", CALLERS),
     access(Method::POST, "/api/v1/customers/{id}/consents", &[Role::Agent, Role::Supervisor, Role::Admin]),
+    access(Method::PUT, "/api/v1/customers/{id}/tags/{key}", &[Role::Agent, Role::Supervisor, Role::Admin]),
+    access(
+        Method::DELETE,
+        "/api/v1/customers/{id}/tags/{key}",
+        &[Role::Agent, Role::Supervisor, Role::Admin],
+    ),
     access(Method::POST, "/api/v1/customers/{id}/correct", OPERATORS),
     access(Method::POST, "/api/v1/customers/{id}/erase", ADMINS),
     access(Method::POST, "/api/v1/customers/{id}/reveal", &[Role::Agent, Role::Supervisor, Role::Admin]),
@@ -70,6 +77,7 @@ pub const ACCESS: &[Access] = &[
     access(Method::GET, "/api/v1/batches", OPERATORS),
     access(Method::GET, "/api/v1/batches/{id}", OPERATORS),
     access(Method::POST, "/api/v1/batches/{id}/undo", ADMINS),
+    access(Method::GET, "/api/v1/tags", READERS),
     access(Method::GET, "/api/v1/reachability", PLANNERS),
     access(Method::GET, "/api/v1/audit", ADMINS),
     access(Method::GET, "/api/v1/keys", ADMINS),
@@ -98,6 +106,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(customers::timeline))
         .routes(routes!(customers::note))
         .routes(routes!(consents::add))
+        .routes(routes!(tags::list))
+        .routes(routes!(tags::give, tags::take))
         .routes(routes!(correct::correct))
         .routes(routes!(customers::erase))
         .routes(routes!(reveal::reveal))

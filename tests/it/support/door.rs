@@ -29,6 +29,11 @@ pub async fn post(router: &Router, path: &str, key: &str, body: &Value) -> Answe
     send(router, "POST", path, Some(key), Body::from(body.to_string())).await
 }
 
+/// Puts JSON to `router`.
+pub async fn put(router: &Router, path: &str, key: &str, body: &Value) -> Answer {
+    send(router, "PUT", path, Some(key), Body::from(body.to_string())).await
+}
+
 /// As [`post`], under an `Idempotency-Key`.
 pub async fn post_once(router: &Router, path: &str, key: &str, once: &str, body: &Value) -> Answer {
     let request = Request::post(path).header("authorization", format!("Bearer {key}"));

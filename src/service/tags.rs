@@ -1,0 +1,91 @@
+//! Which tags there are, and how many customers have them.
+
+use super::{Book, ServiceError, keeping};
+use crate::store::profiles;
+use domain::rule::{Lang, describe};
+use domain::tag::{Apply, Shape, TagDefinition};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+
+/// A name or sentence in both languages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Both {
+    pub en: String,
+    #[serde(rename = "zh-CN")]
+    pub zh_cn: String,
+}
+
+/// A tag of the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct TagLine {
+    #[schema(example = "value_tier")]
+    pub key: String,
+    pub name: Both,
+    /// What it is about.
+    #[schema(example = "value")]
+    pub group: Option<String>,
+    /// computed: a rule; model: runs over the whole book; manual: people.
+    #[schema(example = "computed")]
+    pub kind: &'static str,
+    /// rule_only | manual_only | both
+    #[schema(example = "rule_only")]
+    pub apply: &'static str,
+    pub version: i64,
+    /// Why it can't have any value yet.
+    #[schema(example = "no churn scores yet")]
+    pub waits_for: Option<String>,
+    /// By value, lowest first: when somebody has it.
+    pub conditions: Vec<Condition>,
+    /// Customers by value, those that nobody has left out.
+    pub counts: BTreeMap<String, i64>,
+}
+
+/// When somebody has a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Condition {
+    #[schema(example = "gold")]
+    pub value: String,
+    pub says: Both,
+}
+
+/// Every tag, by key.
+pub async fn list(book: &Book) -> Result<Vec<TagLine>, ServiceError> {
+    let catalogue = keeping::catalogue(book).await?;
+    let mut counts = profiles::tag_counts(book.store.reader()).await?;
+    let mut lines: Vec<TagLine> =
+        catalogue.tags().iter().map(|tag| line(tag, counts.remove(&tag.key).unwrap_or_default())).collect();
+    lines.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(lines)
+}
+
+fn line(tag: &TagDefinition, counts: BTreeMap<String, i64>) -> TagLine {
+    let condition = |value: &str, rule| Condition {
+        value: value.to_owned(),
+        says: Both { en: describe(rule, Lang::En), zh_cn: describe(rule, Lang::ZhCn) },
+    };
+    let mut conditions = match &tag.shape {
+        Shape::Flag(rule) => vec![condition("true", rule)],
+        Shape::Field { field, rule } => vec![condition(field.key(), rule)],
+        Shape::Levels { levels, .. } => {
+            levels.iter().map(|level| condition(&level.value, &level.rule)).collect()
+        }
+        Shape::Scored(_) | Shape::Named(_) => Vec::new(),
+    };
+    conditions.extend(tag.unless.as_ref().map(|rule| condition("unless", rule)));
+    TagLine {
+        key: tag.key.clone(),
+        name: Both { en: tag.name.en.clone(), zh_cn: tag.name.zh_cn.clone() },
+        group: tag.group.clone(),
+        kind: tag.kind().as_str(),
+        apply: match tag.apply() {
+            Apply::RuleOnly => "rule_only",
+            Apply::ManualOnly => "manual_only",
+            Apply::Both => "both",
+        },
+        version: tag.version,
+        waits_for: tag.waits_for().map(|score| format!("no {score} scores yet")),
+        conditions,
+        counts,
+    }
+}
