@@ -2,9 +2,11 @@
 
 use super::{App, cannot};
 use crate::service::ServiceError;
+use crate::service::import::Alone;
 use crate::settings::DatabaseSettings;
 use crate::store::lock::{self, Hold};
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +14,10 @@ use std::time::Duration;
 const LOCK_WATCH: Duration = Duration::from_millis(250);
 /// How often it is said again that the database is away.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
+
+/// Who only asks whether anybody works on a SQLite book ([`App::alone`]) holds its file for less than this, and not so often in a row.
+const MOMENT: Duration = Duration::from_millis(2);
+const TRIES: u32 = 5;
 
 /// Beside the SQLite file, locked by whoever works on it.
 pub fn lock_file(database: &DatabaseSettings) -> Option<PathBuf> {
@@ -22,14 +28,17 @@ pub fn lock_file(database: &DatabaseSettings) -> Option<PathBuf> {
 pub fn lock_workers(database: &DatabaseSettings) -> Result<Option<File>, ServiceError> {
     let Some(path) = lock_file(database) else { return Ok(None) };
     let file = File::create(&path).map_err(|e| cannot("database.url", &path, &e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Err(ServiceError::Conflict(format!(
-            "another kinkeeper works on {}; stop it first, or use PostgreSQL, which several may share",
-            database.shown()
-        ))),
-        Err(TryLockError::Error(e)) => Err(cannot("database.url", &path, &e)),
+    for _ in 0..TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(MOMENT),
+            Err(TryLockError::Error(e)) => return Err(cannot("database.url", &path, &e)),
+        }
     }
+    Err(ServiceError::Conflict(format!(
+        "another kinkeeper works on {}; stop it first, or use PostgreSQL, which several may share",
+        database.shown()
+    )))
 }
 
 /// What keeps others off a book, for as long as this lives.
@@ -48,6 +57,20 @@ impl App {
     /// Keeps every daemon off the book.
     pub async fn lock_alone(&self) -> Result<BookLock, ServiceError> {
         self.hold(Hold::Alone).await
+    }
+
+    /// Whether no daemon is at work on the book, to be asked again and again. On PostgreSQL, where nobody waits for another
+    /// because it writes, what was so at first stands.
+    pub async fn alone(&self) -> Result<Alone, ServiceError> {
+        let Some(path) = lock_file(&self.settings.database) else {
+            let held = lock::is_held(self.book.store.reader()).await?;
+            return Ok(Alone::while_so(move || !held));
+        };
+        Ok(Alone::while_so(move || match File::options().append(true).open(&path) {
+            // Held for no longer than this asks.
+            Ok(file) => file.try_lock().is_ok(),
+            Err(e) => e.kind() == ErrorKind::NotFound,
+        }))
     }
 
     async fn hold(&self, how: Hold) -> Result<BookLock, ServiceError> {

@@ -8,7 +8,7 @@ use super::output::FormatArg;
 use super::session::Global;
 use crate::service::ServiceError;
 use crate::service::import::{
-    self, Age, Choice, FormSaid, Kind, Later, Mode, Progress, Report, Request, Unknown,
+    self, Age, Alone, Choice, FormSaid, Kind, Later, Mode, Progress, Report, Request, Unknown,
 };
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -170,9 +170,11 @@ impl Import {
             later: Later::Refuse,
             reject: args.reject,
             actor: None,
+            alone: Alone::default(),
         };
         let session = global.open().await?;
         request.actor = Some(session.actor.clone());
+        request.alone = session.app.alone().await?;
         let book = &session.app.book;
         let mut bar = Bar::new();
         let report = import::run(&book.store, &book.shop_key, &request, &mut bar).await;

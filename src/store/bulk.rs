@@ -3,7 +3,6 @@
 use super::sql::places;
 use sea_orm::sea_query::ArrayType;
 use sea_orm::{DbBackend, Value};
-use std::collections::HashSet;
 
 /// Both databases take more (32,766 and 65,535); plans of that size cost more than they save.
 const MOST_BINDS: usize = 8_000;
@@ -127,9 +126,8 @@ pub(super) fn is_null(value: &Value) -> bool {
 /// A value that isn't among these, which are all of its kind.
 fn unused(values: &[Value]) -> Value {
     if values.iter().any(|value| matches!(value, Value::BigInt(_))) {
-        let taken: HashSet<i64> =
-            values.iter().filter_map(|v| if let Value::BigInt(n) = v { *n } else { None }).collect();
-        return Value::BigInt((i64::MIN..).find(|n| !taken.contains(n)));
+        // The first number asked for is nearly always free: no set is worth making.
+        return Value::BigInt((i64::MIN..).find(|n| !values.contains(&Value::BigInt(Some(*n)))));
     }
     let longest = values.iter().map(|v| if let Value::String(Some(text)) = v { text.len() } else { 0 }).max();
     Value::String(Some("-".repeat(longest.unwrap_or(0) + 1)))

@@ -109,8 +109,10 @@ pub(super) async fn fresh_ids(tx: &Tx, table: &'static str, n: usize) -> Result<
         return Ok(Vec::new());
     }
     if tx.is_postgres() {
+        // The sequence is looked up once, not for each id.
         let sql = format!(
-            "SELECT nextval(pg_get_serial_sequence('{table}', 'id')) AS id FROM generate_series(1, $1)"
+            "WITH s AS MATERIALIZED (SELECT CAST(pg_get_serial_sequence('{table}', 'id') AS regclass) AS q) \
+             SELECT nextval(s.q) AS id FROM s, generate_series(1, $1)"
         );
         let rows = tx.all(&sql, args![n]).await?;
         let mut ids = rows.iter().map(|row| row.int("id")).collect::<Result<Vec<_>, _>>()?;

@@ -1,7 +1,8 @@
 //! Who works on a PostgreSQL book: daemons share a lock that `rebuild` wants for itself. On SQLite a file
 //! beside the book does this (`app`).
 
-use super::StoreError;
+use super::sql::args;
+use super::{Db, StoreError};
 use sea_orm::sqlx::{Connection, PgConnection, query_scalar};
 use std::time::Duration;
 
@@ -30,6 +31,14 @@ impl Held {
 
 /// "kinkeeper", as a number of PostgreSQL's own locks; each database has its own.
 const KEY: i64 = 0x006b_696e_6b65_6570;
+
+/// Whether anybody holds the lock of this book on PostgreSQL; nobody is kept off by asking.
+pub async fn is_held(db: &Db) -> Result<bool, StoreError> {
+    let sql = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND granted \
+               AND CAST(classid AS BIGINT) = $1 AND CAST(objid AS BIGINT) = $2 \
+               AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    Ok(db.number(sql, args![KEY >> 32, KEY & 0xffff_ffff]).await?.unwrap_or(0) > 0)
+}
 
 /// Takes the lock of the book at this PostgreSQL address; `None` while somebody holds it otherwise.
 pub async fn hold(url: &str, how: Hold) -> Result<Option<Held>, StoreError> {

@@ -92,9 +92,11 @@ use connect::{Purpose, connect};
 use domain::time::{Clock, Instant, MachineInstant};
 use futures::future::BoxFuture;
 use refusals::RefusalLog;
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use writer::Writer;
 
@@ -167,7 +169,10 @@ struct Inner {
     clock_kind: ClockKind,
     machine_time: MachineTime,
     machine_high_water: AtomicI64,
+    companions: Mutex<HashMap<TypeId, Companion>>,
 }
+
+type Companion = Arc<dyn Any + Send + Sync>;
 
 impl Store {
     /// Opens the book, bringing its schema up to date first. A new book becomes real or virtual here, for good.
@@ -196,6 +201,7 @@ impl Store {
                 clock_kind,
                 machine_time: open.machine_time,
                 machine_high_water: AtomicI64::new(high_water.micros()),
+                companions: Mutex::default(),
             }),
         })
     }
@@ -231,6 +237,13 @@ impl Store {
             }
         }
         Err(StoreError::Outrun(format!("{MOST_TRIES} times in a row")))
+    }
+
+    /// What a use case keeps in memory beside an open book, one of a kind; empty when the book is opened.
+    pub fn companion<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let mut companions = self.inner.companions.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = companions.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default()));
+        one.clone().downcast().expect("kept under its own type")
     }
 
     /// To read with, outside any transaction.

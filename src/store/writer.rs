@@ -1,7 +1,7 @@
 //! The one place where transactions are opened.
 //!
-//! SQLite: one task owns the one writing connection. Units of work run under savepoints inside a group
-//! commit (`BEGIN IMMEDIATE`), so a failing unit rolls back alone and many small units share one sync to
+//! SQLite: one task owns the one writing connection. Units of work run inside a group commit (`BEGIN
+//! IMMEDIATE`), each but the first under a savepoint, so a failing unit rolls back alone and many small units share one sync to
 //! disk; they are answered after COMMIT. People and ingest go before background work.
 //!
 //! PostgreSQL: every unit runs in its own spawned task, so that a caller who goes away can't cancel a
@@ -223,7 +223,20 @@ async fn run_group(
     while let Some(unit) = next.take() {
         // Nobody waits for it any more and it hasn't begun: a claim, say, would lease rows to no one.
         if !unit.answer.is_closed() {
-            match run_unit(&tx, unit.body).await {
+            // The first needs no savepoint: failing, it is all there is to undo.
+            let ran = if done.is_empty() {
+                Ran::Done(guarded(&tx, unit.body).await)
+            } else {
+                run_unit(&tx, unit.body).await
+            };
+            match ran {
+                Ran::Done(outcome) if done.is_empty() && !matches!(outcome, Ok(Ok(_))) => {
+                    target.count(&tx);
+                    let inner = tx.into_inner().expect("made from a transaction above");
+                    // What this answers doesn't matter: the connection's next BEGIN shows whether it is still good.
+                    drop(inner.rollback().await);
+                    return drop(unit.answer.send(outcome));
+                }
                 Ran::Done(outcome) => done.push((unit.answer, outcome)),
                 Ran::GroupLost(error) => {
                     lost = Some(error.to_string());

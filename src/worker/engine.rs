@@ -2,7 +2,7 @@
 //! clock from due time to due time (`run_virtual`). The same workers, the same decisions.
 
 use super::{Alarm, Budget, Drained, Feed, Worker};
-use crate::service::ServiceError;
+use crate::service::{ServiceError, ingest};
 use crate::store::{Step, Store};
 use domain::time::{Instant, Span};
 use futures::FutureExt;
@@ -33,6 +33,11 @@ pub struct Hired {
 
 /// How often the counter is read that commands beside this daemon raise.
 const COMMAND_WATCH: Duration = Duration::from_millis(500);
+/// While facts come faster than they are taken in, they go before what follows from them, until that is so late.
+const LATE: Span = Span::seconds(5);
+/// Meanwhile whoever follows facts rests so many times as long as it worked.
+const REST: u32 = 4;
+const LONGEST_REST: Duration = Duration::from_secs(1);
 /// How long a worker sleeps at the least where something is due but under another's lease.
 const LEASE_WAIT: Duration = Duration::from_millis(50);
 /// How long the stepping clock waits for another daemon's work before it looks again.
@@ -124,7 +129,9 @@ impl Engine {
     /// One drain; gives how long to sleep after it.
     async fn turn(&self, hired: &Hired) -> Result<Duration, ServiceError> {
         let now = self.store.business_now().await?;
-        let drained = hired.drain(now).await?;
+        let gives_way = || hired.worker.follows_facts() && ingest::is_pressed(&self.store);
+        let begun = tokio::time::Instant::now();
+        let drained = if gives_way() { hired.drain_some(now).await? } else { hired.drain(now).await? };
         metrics::counter!("kinkeeper_worker_done_total", "worker" => hired.worker.name())
             .increment(drained.done);
         let late = drained.next_due.map_or(0, |due| (now - due).as_micros().max(0));
@@ -132,6 +139,10 @@ impl Engine {
             .set(late as f64 / 1e6);
         if drained.done > 0 {
             self.alarm.ring();
+            if gives_way() && late < LATE.as_micros() {
+                // Not to be rung out of: each batch that comes rings.
+                tokio::time::sleep((begun.elapsed() * REST).min(LONGEST_REST)).await;
+            }
             return Ok(Duration::ZERO);
         }
         let until_due = drained.next_due.map_or(self.poll, |due| {
@@ -188,7 +199,16 @@ impl Engine {
 impl Hired {
     /// A panicking worker hurts only itself.
     async fn drain(&self, now: Instant) -> Result<Drained, ServiceError> {
-        AssertUnwindSafe(self.worker.drain(now, self.budget)).catch_unwind().await.unwrap_or_else(|_| {
+        self.drain_within(now, self.budget).await
+    }
+
+    /// A single batch.
+    async fn drain_some(&self, now: Instant) -> Result<Drained, ServiceError> {
+        self.drain_within(now, Budget { batches: 1, ..self.budget }).await
+    }
+
+    async fn drain_within(&self, now: Instant, budget: Budget) -> Result<Drained, ServiceError> {
+        AssertUnwindSafe(self.worker.drain(now, budget)).catch_unwind().await.unwrap_or_else(|_| {
             Err(ServiceError::Internal(format!("worker {} panicked", self.worker.name())))
         })
     }

@@ -22,6 +22,10 @@ impl Worker for Keeper {
         "keeper"
     }
 
+    fn follows_facts(&self) -> bool {
+        true
+    }
+
     async fn drain(&self, now: Instant, budget: Budget) -> Result<Drained, ServiceError> {
         let (book, limit) = (&self.book, budget.batch);
         while_due(now, budget, || keeping::next_due(book), || keeping::keep_due(book, now, limit)).await

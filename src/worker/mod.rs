@@ -74,5 +74,9 @@ where
 #[async_trait::async_trait]
 pub trait Worker: Send + Sync {
     fn name(&self) -> &'static str;
+    /// Whether most of its work follows from facts coming in, and may wait for more of them.
+    fn follows_facts(&self) -> bool {
+        false
+    }
     async fn drain(&self, now: Instant, budget: Budget) -> Result<Drained, ServiceError>;
 }

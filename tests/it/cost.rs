@@ -44,6 +44,37 @@ on_both_databases! {
         assert!(many <= few + 4, "40 events took {few} statements, 400 took {many}");
     }
 
+    async fn batches_that_wait_for_each_other_share_a_transaction(database) {
+        let house = House::open(database, &[CLOCK]).await;
+        let store = &house.app.book.store;
+        let source = source_of_facts(&house.app).await;
+        let before = store.asked_in_transactions();
+        let batches = (0..20).map(|turn| {
+            let mut events = events(turn, 20);
+            // Of somebody whom each batch names, and a message that each brings: one of them has it.
+            events.push(json!({"type": "track", "event": "Seen", "messageId": format!("s{turn}"), "userId": "shared"}));
+            events.push(json!({"type": "track", "event": "Seen", "messageId": "shared", "userId": "shared"}));
+            events.push(json!({"type": "track", "event": "Order Completed", "messageId": format!("bad{turn}")}));
+            ingest::accept(store, Batch { source, received_at: None, historical: false, events })
+        });
+        let receipts = futures::future::join_all(batches).await;
+        let asked = store.asked_in_transactions() - before;
+        println!("20 batches at once: {asked} statements");
+        assert!(asked <= 20 * 9, "20 batches took {asked} statements");
+        let mut shared = 0;
+        for receipt in receipts {
+            let receipt = receipt.expect("taken in");
+            assert_eq!(receipt.accepted + receipt.duplicate, 22, "{receipt:?}");
+            assert_eq!(receipt.rejected.iter().map(|one| one.index).collect::<Vec<_>>(), [22]);
+            shared += receipt.accepted - 21;
+        }
+        assert_eq!(shared, 1, "one of them was the first");
+        let sql = "SELECT COUNT(*) AS events, COUNT(DISTINCT message_id) AS messages FROM event";
+        assert_eq!(house.lines(sql).await, ["421|421"]);
+        assert_eq!(house.lines("SELECT COUNT(*) AS n FROM customer").await, ["401"]);
+        assert_eq!(house.lines("SELECT COUNT(*) AS n FROM quarantine").await, ["20"]);
+    }
+
     async fn an_import_asks_by_the_slice(database) {
         let house = House::open(database, &[CLOCK]).await;
         let rows: Vec<String> = (0..4_000).map(|n| format!("o{n},c{},2026-08-01 10:00,19.90", n % 700)).collect();

@@ -34,6 +34,7 @@ use domain::problem::{Problem, together};
 use domain::time::Instant;
 use serde::Serialize;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Whether anything is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +71,33 @@ pub struct FormSaid {
     pub sheet: Option<String>,
 }
 
+/// Whether nobody else works on the book, asked anew before each piece of a file: then pieces are large and leave no
+/// room between them. Whoever doesn't know is never alone.
+#[derive(Clone)]
+pub struct Alone(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl Alone {
+    pub fn while_so(ask: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+
+    fn is_so(&self) -> bool {
+        (self.0)()
+    }
+}
+
+impl Default for Alone {
+    fn default() -> Self {
+        Self::while_so(|| false)
+    }
+}
+
+impl std::fmt::Debug for Alone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Alone").field(&self.is_so()).finish()
+    }
+}
+
 /// What to import and how.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -86,6 +114,7 @@ pub struct Request {
     pub reject: Option<PathBuf>,
     /// Who imports, as the list of imports tells.
     pub actor: Option<String>,
+    pub alone: Alone,
 }
 
 impl Request {
@@ -102,6 +131,7 @@ impl Request {
             later: Later::Refuse,
             reject: None,
             actor: None,
+            alone: Alone::default(),
         }
     }
 

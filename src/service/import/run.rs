@@ -12,7 +12,7 @@ use crate::service::ingest::{self, Origin as Source, Slice, Stamp};
 use crate::store::imports::{self, Counts, Import, NewImport};
 use crate::store::shops::ShopRow;
 use crate::store::wakes::{self, Due};
-use crate::store::{Lane, Store, blocked, clock, facts, meta, rates, shops, sources};
+use crate::store::{Lane, Store, StoreError, blocked, clock, facts, meta, rates, shops, sources};
 use domain::event::Context;
 use domain::import::Around;
 use domain::problem::{Problem, Problems, together};
@@ -23,8 +23,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Records taken in by one transaction.
+/// Records taken in by one transaction while others may wait for it.
 const SLICE: usize = 1_000;
+/// While nobody does: pages of the indexes are written once for all rows that touch them.
+const SLICE_ALONE: usize = 10_000;
 /// Refused rows a report shows.
 const SHOWN: usize = 10;
 /// How long after its last piece an import counts as under way.
@@ -109,7 +111,7 @@ async fn whole(
         records,
         reject,
         counts: import.map(|(import, _)| import.counts).unwrap_or_default(),
-        cursor: resumed_from,
+        read_to: resumed_from,
         refused: Vec::new(),
     };
     running.pieces(store, import, progress).await?;
@@ -264,7 +266,7 @@ async fn begin(
             })
         })
         .await
-        .map_err(|e: crate::store::StoreError| ServiceError::from(e))?;
+        .map_err(|e: StoreError| ServiceError::from(e))?;
     if import.historical != historical {
         let detail =
             "this file's import was interrupted; go on with it as it was begun, with or without --history";
@@ -291,7 +293,7 @@ async fn finish(store: &Store, import: &Import) -> Result<(), ServiceError> {
             })
         })
         .await
-        .map_err(|e: crate::store::StoreError| ServiceError::from(e))
+        .map_err(|e: StoreError| ServiceError::from(e))
 }
 
 /// An import under way.
@@ -301,7 +303,8 @@ struct Running<'a> {
     records: Records,
     reject: RejectFile,
     counts: Counts,
-    cursor: u64,
+    /// Up to which row pieces were read; what is taken in may be one piece behind.
+    read_to: u64,
     refused: Vec<RefusedRow>,
 }
 
@@ -312,42 +315,53 @@ impl Running<'_> {
         import: Option<&(Import, Source)>,
         progress: &mut dyn Progress,
     ) -> Result<(), ServiceError> {
-        loop {
-            let Piece { said, counts, shares, to } = self.piece()?;
-            if to == self.cursor {
-                return Ok(());
-            }
-            self.reject.flush().map_err(|e| reject_error(self.request, &e))?;
+        let mut next = self.piece();
+        while let Some(piece) = next? {
+            let to = piece.to;
             let counts = match import {
                 None => {
                     let source = source_key(&self.judge.origin.shop_key);
-                    let fresh = would_be_new(store, &source, said).await?;
-                    known_or_new(counts, &shares, &fresh)
+                    let fresh = would_be_new(store, &source, piece.said).await?;
+                    next = self.piece();
+                    known_or_new(piece.counts, &piece.shares, &fresh)
                 }
                 Some((import, source)) => {
-                    let slice = Slice::of(source.clone(), import, Due::AfterImport, said);
-                    take_in(store, import, slice, counts, shares, (self.cursor, to)).await?
+                    let alone = self.request.alone.is_so();
+                    let taking = take_in(store.clone(), import.clone(), source.clone(), piece);
+                    if alone {
+                        // One piece is read while the one before is written.
+                        let taking = tokio::spawn(taking);
+                        next = self.piece();
+                        taking.await.map_err(|e| StoreError::Panicked(e.to_string()))??
+                    } else {
+                        // Between two pieces there is room for whoever waits.
+                        let taken = taking.await?;
+                        next = self.piece();
+                        taken
+                    }
                 }
             };
             self.counts = self.counts.plus(counts);
-            self.cursor = to;
             progress.advance(to);
         }
+        Ok(())
     }
 
-    /// Reads the next piece of the file.
-    fn piece(&mut self) -> Result<Piece, ServiceError> {
+    /// Reads the next piece of the file; `None` at its end.
+    fn piece(&mut self) -> Result<Option<Piece>, ServiceError> {
+        let size = if self.request.alone.is_so() { SLICE_ALONE } else { SLICE };
         let mut piece = Piece {
-            said: Vec::with_capacity(SLICE),
+            said: Vec::with_capacity(size),
             counts: Counts::default(),
-            shares: Vec::with_capacity(SLICE),
-            to: self.cursor,
+            shares: Vec::with_capacity(size),
+            from: self.read_to,
+            to: self.read_to,
         };
         let mut taken = 0;
-        while taken < SLICE {
+        while taken < size {
             let next = self.records.next().map_err(|e| cannot_read(&self.request.path, e))?;
             let Some(record) = next else { break };
-            if record.row <= self.cursor {
+            if record.row <= piece.from {
                 self.refuse_again(&record)?;
                 continue;
             }
@@ -367,7 +381,9 @@ impl Running<'_> {
                 }
             }
         }
-        Ok(piece)
+        self.reject.flush().map_err(|e| reject_error(self.request, &e))?;
+        self.read_to = piece.to;
+        Ok((taken > 0).then_some(piece))
     }
 
     /// Writes a row down that an earlier, interrupted run refused. What that run left in the reject file may end in
@@ -408,6 +424,8 @@ struct Piece {
     /// Of the rows that say nothing.
     counts: Counts,
     shares: Vec<Share>,
+    /// Behind which row it begins.
+    from: u64,
     /// Up to which row.
     to: u64,
 }
@@ -428,15 +446,10 @@ fn known_or_new(mut counts: Counts, shares: &[Share], fresh: &BTreeSet<usize>) -
 }
 
 /// One piece in one transaction, the cursor with it.
-async fn take_in(
-    store: &Store,
-    import: &Import,
-    slice: Slice,
-    counts: Counts,
-    shares: Vec<Share>,
-    (from, to): (u64, u64),
-) -> Result<Counts, ServiceError> {
-    let stamp = Stamp::of(store).await?;
+async fn take_in(store: Store, import: Import, source: Source, piece: Piece) -> Result<Counts, ServiceError> {
+    let stamp = Stamp::of(&store).await?;
+    let Piece { said, counts, shares, from, to } = piece;
+    let slice = Slice::of(source, &import, Due::AfterImport, said);
     let (id, received_at) = (import.id, import.received_at);
     // What somebody else was in the way of isn't the file's fault: it must not end the import.
     let slice = Arc::new((slice, shares));
@@ -454,5 +467,5 @@ async fn take_in(
             })
         })
         .await
-        .map_err(|e: crate::store::StoreError| ServiceError::from(e))
+        .map_err(|e: StoreError| ServiceError::from(e))
 }

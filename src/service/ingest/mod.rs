@@ -7,14 +7,16 @@
 mod log;
 mod project;
 mod read;
+mod together;
 
 use log::Appended;
 pub(super) use read::{Origin, Slice};
+pub use together::is_pressed;
 
 use super::ServiceError;
 use crate::store::quarantine::Came;
 use crate::store::wakes::Due;
-use crate::store::{Lane, Store, StoreError, Tx, quarantine};
+use crate::store::{Store, StoreError, Tx};
 use domain::ids::{EventId, SourceId};
 use domain::problem::{Problem, together};
 use domain::time::Instant;
@@ -91,26 +93,17 @@ pub async fn accept_with(
 ) -> Result<Receipt, ServiceError> {
     let origin = Origin::find(store, batch.source).await?;
     let slice = Slice::read_with(origin, &batch, unreadable, Due::AtOnce);
-    let stamp = Stamp::of(store).await?;
-    let received_at = match batch.received_at {
-        None if !slice.foreign.is_empty() => store.business_now().await?,
-        given => given.unwrap_or(Instant::MIN),
+    let slice = if slice.asks_the_book() {
+        let stamp = Stamp::of(store).await?;
+        let received_at = match batch.received_at {
+            Some(at) => at,
+            None => store.business_now().await?,
+        };
+        slice.take_over(store.reader(), Came { received_at, machine_at: stamp.machine }).await?
+    } else {
+        slice
     };
-    let came = Came { received_at, machine_at: stamp.machine };
-    let slice = slice.take_over(store.reader(), came).await?;
-    let taken = store
-        .write_again(Lane::People, move |tx| {
-            let slice = slice.clone();
-            Box::pin(async move {
-                let received_at = stamp.received_at(tx, slice.received_at).await?;
-                let receipt = take_in(tx, &slice, received_at, stamp).await?.receipt;
-                let came = Came { received_at, machine_at: stamp.machine };
-                let refused = log::keepable(tx, &slice.origin, came, &slice.refused).await?;
-                quarantine::add(tx, slice.origin.source.id, came, refused).await?;
-                Ok(receipt)
-            })
-        })
-        .await;
+    let taken = together::join(store, slice).await;
     if let Ok(receipt) = &taken {
         let told = |result: &'static str, n: usize| {
             metrics::counter!("kinkeeper_events_total", "result" => result).increment(n as u64);

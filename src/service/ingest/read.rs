@@ -1,6 +1,6 @@
 //! A batch read before its transaction: what can be parsed, and what can't with its reason.
 
-use super::{Batch, Rejected, Unreadable};
+use super::{Batch, Receipt, Rejected, Unreadable};
 use crate::service::ServiceError;
 use crate::store::blocked;
 use crate::store::imports::Import;
@@ -17,11 +17,12 @@ use domain::ids::{CustomerId, ImportId, SourceId};
 use domain::problem::{Problem, together};
 use domain::time::Instant;
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Where a batch comes from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::service) struct Origin {
     pub source: SourceRow,
     pub shop: ShopRow,
@@ -210,11 +211,16 @@ impl Slice {
         }
     }
 
+    /// Whether [`Slice::take_over`] has anything to ask.
+    pub fn asks_the_book(&self) -> bool {
+        !(self.foreign.is_empty() && self.doubtful.is_empty())
+    }
+
     /// Asks the book: amounts in other currencies are taken over into the base currency, each at the rate of its
     /// event's local date; events without such a rate are refused, and so are those that name nobody but by what is
     /// blocked. `came` is when they came, where they don't say when they happened.
     pub async fn take_over(mut self, db: &Db, came: Came) -> Result<Self, StoreError> {
-        if self.foreign.is_empty() && self.doubtful.is_empty() {
+        if !self.asks_the_book() {
             return Ok(self);
         }
         let mut out: BTreeMap<usize, (AsCame, Problem)> = BTreeMap::new();
@@ -264,6 +270,59 @@ impl Slice {
             }
         }
         Ok(without)
+    }
+}
+
+/// What was one slice, in a larger one.
+pub(super) struct Part {
+    /// Its places.
+    said: Range<usize>,
+    browsing: usize,
+    rejected: Vec<Rejected>,
+}
+
+impl Part {
+    /// What became of it; `fresh` are the places of what was new in the larger one.
+    pub fn receipt(&self, fresh: &BTreeSet<usize>) -> Receipt {
+        let new = fresh.range(self.said.clone()).count();
+        let (accepted, duplicate) = (new + self.browsing, self.said.len() - new);
+        Receipt { accepted, duplicate, rejected: self.rejected.clone() }
+    }
+}
+
+impl Slice {
+    /// Whether one transaction may take in both, as one slice.
+    pub(super) fn goes_with(&self, other: &Self) -> bool {
+        let plain = |slice: &Self| {
+            slice.first_came.is_none() && slice.import.is_none() && matches!(slice.about, About::Named)
+        };
+        plain(self)
+            && plain(other)
+            && self.origin == other.origin
+            && (self.received_at, self.historical, self.due)
+                == (other.received_at, other.historical, other.due)
+    }
+
+    /// One slice of several that go with each other, one behind the other; `None` of none.
+    pub(super) fn join(slices: Vec<Self>) -> Option<(Self, Vec<Part>)> {
+        let mut slices = slices.into_iter();
+        let mut whole = slices.next()?;
+        let mut parts = vec![whole.as_part(0)];
+        let more: Vec<Self> = slices.collect();
+        if !more.is_empty() {
+            let said = Arc::make_mut(&mut whole.said);
+            for slice in more {
+                parts.push(slice.as_part(said.len()));
+                said.extend(Arc::unwrap_or_clone(slice.said));
+                whole.refused.extend(slice.refused);
+            }
+        }
+        Some((whole, parts))
+    }
+
+    fn as_part(&self, from: usize) -> Part {
+        let said = from..from + self.said.len();
+        Part { said, browsing: self.browsing, rejected: self.rejected.clone() }
     }
 }
 
