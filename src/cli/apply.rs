@@ -64,7 +64,7 @@ async fn warn(book: &Book, key: &str) -> Outcome {
     Ok(())
 }
 
-fn documents(n: usize) -> String {
+pub(super) fn documents(n: usize) -> String {
     if n == 1 { "1 document".to_owned() } else { format!("{n} documents") }
 }
 
@@ -97,7 +97,8 @@ pub(super) fn shown(changes: &[Change]) -> String {
 /// Most bytes of one file; documents are written by people.
 const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
-fn read_files(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
+/// Every file named, of folders each that is YAML.
+pub(super) fn read_files(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
     let (mut inputs, mut problems) = (Vec::new(), Vec::new());
     for path in paths {
         match files_of(path) {

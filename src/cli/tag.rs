@@ -1,8 +1,9 @@
-//! `tag`: which there are, and giving and taking them by hand.
+//! `tag`: which there are, and giving and taking them by hand. Publishing them is [`super::tag_publish`]'s.
 
 use super::failure::{Failure, Outcome};
 use super::output::{FormatArg, table};
 use super::session::{Global, Session};
+use super::tag_publish::{Preview, Publish};
 use crate::service::marking::{self, Given, Hand, Marked};
 use crate::service::profile::resolve;
 use crate::service::tags::{self, TagLine};
@@ -10,10 +11,12 @@ use clap::{Args, Subcommand};
 use domain::problem::Problem;
 use domain::time::Instant;
 
-/// Tags: which there are, how many have them, and giving and taking them by hand
+/// Tags: which there are, how many have them, publishing them, and giving and taking them by hand
 #[derive(Debug, Subcommand)]
 pub enum Tag {
     List(List),
+    Preview(Preview),
+    Publish(Publish),
     Add(Add),
     Remove(Remove),
 }
@@ -75,6 +78,8 @@ impl Tag {
             Self::List(List { format }) => {
                 format.print(&tags::list(&session.app.book).await?, |all| listed(all))
             }
+            Self::Preview(command) => command.run(&session).await,
+            Self::Publish(command) => command.run(&session).await,
             Self::Add(command) => command.run(&session).await,
             Self::Remove(command) => command.run(&session).await,
         }

@@ -37,6 +37,7 @@ pub mod planning;
 mod poison;
 pub mod profile;
 pub mod profiles;
+pub mod publishing;
 pub mod quarantine;
 pub mod reachability;
 mod reasons;

@@ -180,6 +180,15 @@ pub async fn list_ids(
     db.all(sql, values).await?.iter().map(|row| row.int("id").map(CustomerId)).collect()
 }
 
+/// The customers behind `after` whom the keeper looks after: themselves, with any event, entry to be kept, or profile.
+pub async fn list_kept(db: &Db, after: CustomerId, limit: i64) -> Result<Vec<CustomerId>, StoreError> {
+    let sql = "SELECT c.id FROM customer c WHERE c.id > $1 AND c.merged_into IS NULL AND c.erased_at IS NULL \
+               AND (EXISTS (SELECT 1 FROM customer_due d WHERE d.customer_id = c.id) \
+                 OR EXISTS (SELECT 1 FROM profile p WHERE p.customer_id = c.id) \
+                 OR EXISTS (SELECT 1 FROM event e WHERE e.customer_id = c.id)) ORDER BY c.id LIMIT $2";
+    db.all(sql, args![after, limit]).await?.iter().map(|row| row.int("id").map(CustomerId)).collect()
+}
+
 /// Those of these customers who have the tag.
 pub async fn having_tag(
     db: &Db,

@@ -44,6 +44,8 @@ const ROUTES: &[(&str, &str, Takes)] = &[
     ("post", "/api/v1/customers/{id}/notes", Keys(CALLERS)),
     ("post", "/api/v1/customers/{id}/consents", Keys(&[Agent, Supervisor, Admin])),
     ("get", "/api/v1/tags", Keys(&[Agent, Supervisor, Marketer, Analyst, Admin])),
+    ("post", "/api/v1/tags/{key}/preview", Keys(&[Supervisor, Marketer, Analyst, Admin])),
+    ("post", "/api/v1/tags/{key}/publish", Keys(ADMINS)),
     ("put", "/api/v1/customers/{id}/tags/{key}", Keys(&[Agent, Supervisor, Admin])),
     ("delete", "/api/v1/customers/{id}/tags/{key}", Keys(&[Agent, Supervisor, Admin])),
     ("post", "/api/v1/customers/{id}/correct", Keys(OPERATORS)),

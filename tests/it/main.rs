@@ -32,6 +32,7 @@ mod marking;
 mod once;
 mod operating;
 mod profile;
+mod publishing;
 mod quarantine;
 mod revealing;
 mod sdk;

@@ -239,6 +239,19 @@ impl Catalogue {
         self.tags.iter().find(|tag| tag.key == key)
     }
 
+    /// These tags and all that depend on them, however far, in the catalogue's order.
+    pub fn affected_by(&self, keys: &[String]) -> Vec<&TagDefinition> {
+        let mut affected: Vec<&TagDefinition> = Vec::new();
+        // Each stands after those it refers to.
+        for tag in &self.tags {
+            let mut asked = tag.references().map(|(key, _)| key);
+            if keys.contains(&tag.key) || asked.any(|key| affected.iter().any(|known| known.key == key)) {
+                affected.push(tag);
+            }
+        }
+        affected
+    }
+
     pub fn currency(&self) -> Currency {
         self.currency
     }

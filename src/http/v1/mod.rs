@@ -78,6 +78,8 @@ pub const ACCESS: &[Access] = &[
     access(Method::GET, "/api/v1/batches/{id}", OPERATORS),
     access(Method::POST, "/api/v1/batches/{id}/undo", ADMINS),
     access(Method::GET, "/api/v1/tags", READERS),
+    access(Method::POST, "/api/v1/tags/{key}/preview", PLANNERS),
+    access(Method::POST, "/api/v1/tags/{key}/publish", ADMINS),
     access(Method::GET, "/api/v1/reachability", PLANNERS),
     access(Method::GET, "/api/v1/audit", ADMINS),
     access(Method::GET, "/api/v1/keys", ADMINS),
@@ -107,6 +109,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(customers::note))
         .routes(routes!(consents::add))
         .routes(routes!(tags::list))
+        .routes(routes!(tags::preview))
+        .routes(routes!(tags::publish))
         .routes(routes!(tags::give, tags::take))
         .routes(routes!(correct::correct))
         .routes(routes!(customers::erase))

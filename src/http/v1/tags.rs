@@ -1,16 +1,19 @@
-//! Tags that people give a customer and take away.
+//! The tags there are, publishing one, and those that people give a customer and take away.
 
-use super::{AppState, Problem, request};
+use super::{AppState, Once, Problem, request, whole};
 use crate::http::auth::{Principal, Role};
 use crate::service::marking::{self, Given, Hand, Marked};
+use crate::service::publishing::{self, Draft, Preview, Published, Reach};
 use crate::service::tags::{self, TagLine};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use domain::ids::CustomerId;
-use domain::time::Instant;
+use domain::time::{Instant, Span};
 use serde::Deserialize;
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 /// What to give.
@@ -28,6 +31,19 @@ pub struct TagBody {
     #[schema(example = "asked for by the head of service, contract of 2026")]
     reason: String,
 }
+
+/// A tag's document.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DocumentBody {
+    /// As `kinkeeper tag publish` takes it, in JSON.
+    #[serde(default)]
+    #[schema(value_type = Object, example = json!({"key": "vip_candidate", "name": {"en": "Nearly VIP", "zh-CN": "准 VIP"}, "rule": {"profile": "spend_365", "gte": "8000.00"}}))]
+    document: Value,
+}
+
+/// For so long a request may look at the book; behind it its answer would come too late.
+const LOOKING: Span = Span::seconds(6);
 
 /// Why.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -49,6 +65,77 @@ pub struct TakeQuery {
 )]
 pub async fn list(State(state): State<AppState>) -> Result<Json<Vec<TagLine>>, Problem> {
     Ok(Json(tags::list(&state.book).await?))
+}
+
+async fn draft(
+    state: &AppState,
+    path: Result<Path<String>, PathRejection>,
+    sent: &[u8],
+) -> Result<(Draft, Published), Problem> {
+    let Path(key) = path.map_err(|e| Problem::bad_request("bad_path", e.body_text()))?;
+    let DocumentBody { document } = request::body(sent)?;
+    Ok(publishing::draft_of(&state.book, &key, document).await?)
+}
+
+/// Who would enter and leave the values of this tag under this document, and of those that depend on it. Changes nothing. Of a
+/// large book as many customers are looked at as fit into a request's time (`complete` is false then).
+#[utoipa::path(
+    post,
+    path = "/api/v1/tags/{key}/preview",
+    tag = "tags",
+    params(("key" = String, Path, description = "the tag, as its document says", example = "vip_candidate")),
+    request_body = DocumentBody,
+    responses(
+        (status = 200, body = Preview),
+        (status = 400, body = Problem, description = "not JSON of this form"),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 422, body = Problem, description = "what is wrong with the document, place by place"),
+    ),
+    security(("key" = []))
+)]
+pub async fn preview(
+    State(state): State<AppState>,
+    path: Result<Path<String>, PathRejection>,
+    sent: Bytes,
+) -> Result<Json<Preview>, Problem> {
+    let (draft, _) = draft(&state, path, &sent).await?;
+    Ok(Json(publishing::preview(&state.book, &draft, Reach::Within(LOOKING)).await?))
+}
+
+/// Publishes a tag's document: everybody is looked at again.
+#[utoipa::path(
+    post,
+    path = "/api/v1/tags/{key}/publish",
+    tag = "tags",
+    params(
+        ("key" = String, Path, description = "the tag, as its document says", example = "vip_candidate"),
+        ("Idempotency-Key" = Option<String>, Header, description = "the same request again has no further effect and is answered the same"),
+    ),
+    request_body = DocumentBody,
+    responses(
+        (status = 200, body = Published),
+        (status = 400, body = Problem, description = "not JSON of this form"),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 409, body = Problem, description = "somebody else published it meanwhile"),
+        (status = 422, body = Problem, description = "what is wrong with the document, place by place"),
+    ),
+    security(("key" = []))
+)]
+pub async fn publish(
+    State(state): State<AppState>,
+    principal: Principal,
+    once: Once,
+    path: Result<Path<String>, PathRejection>,
+    sent: Bytes,
+) -> Result<Json<Published>, Problem> {
+    let (draft, published) = draft(&state, path, &sent).await?;
+    let kept = whole(&published);
+    let book = once.on(&state.book, StatusCode::OK, move |(): &()| kept.clone());
+    publishing::publish(&book, draft, &principal.actor()).await?;
+    state.alarm.ring();
+    Ok(Json(published))
 }
 
 fn hand(principal: &Principal) -> Hand {

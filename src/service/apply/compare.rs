@@ -11,8 +11,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use utoipa::ToSchema;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// How a document stands to what the book has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Difference {
     New,
@@ -21,9 +23,11 @@ pub enum Difference {
 }
 
 /// What applying one document would do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Change {
+    #[schema(example = "tag")]
     pub kind: &'static str,
+    #[schema(example = "vip_candidate")]
     pub key: String,
     pub difference: Difference,
     /// What differs, a line a field: `steps[1].wait.for: "7d" → "5d"`.
@@ -31,7 +35,9 @@ pub struct Change {
     /// What it means for what runs, where that isn't plain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Where it was read, as the caller called it.
     pub file: String,
+    /// 1 for the first document of the file.
     pub document: usize,
 }
 

@@ -13,6 +13,7 @@ mod write;
 pub use compare::{Change, Difference, document_hash};
 pub use declared::KINDS;
 pub use read::Input;
+pub use tags::with as catalogue_with;
 pub use write::head;
 
 use super::{Book, ServiceError};
@@ -22,7 +23,7 @@ use domain::money::Currency;
 use domain::problem::Problem;
 use domain::time::Instant;
 use read::Document;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One sound document.
@@ -36,6 +37,8 @@ struct Item {
 #[derive(Debug, Clone)]
 pub struct Prepared {
     items: Vec<Item>,
+    /// What the book counts in once they are written.
+    base: Currency,
     pub changes: Vec<Change>,
 }
 
@@ -50,14 +53,42 @@ impl Prepared {
         let differs = |c: &&Change| c.kind == kind && c.difference != Difference::Unchanged;
         self.changes.iter().filter(differs).map(|change| change.key.clone()).collect()
     }
+
+    /// A problem for each document of another kind, with `remedy`.
+    pub fn others_than(&self, kind: &str, remedy: &str) -> Vec<Problem> {
+        let others = self.items.iter().filter(|item| item.declared.kind() != kind);
+        let problem = |item: &Item| {
+            let detail = format!("is a {}; {remedy}", item.declared.kind());
+            item.document.locate(Problem::new("", "other_kind", detail))
+        };
+        others.map(problem).collect()
+    }
 }
 
 /// Reads and checks everything and compares it with the book. The error holds every problem of every file.
 pub async fn prepare(book: &Book, inputs: &[Input]) -> Result<Prepared, ServiceError> {
+    let (documents, problems) = read::read_all(inputs);
+    prepare_read(book, documents, problems).await
+}
+
+/// As [`prepare`], of one document that came as JSON. Problems are placed under `at`.
+pub async fn prepare_value(
+    book: &Book,
+    (kind, at): (&'static str, &str),
+    value: Value,
+) -> Result<Prepared, ServiceError> {
+    prepare_read(book, vec![Document::of(value, kind, at)], Vec::new()).await
+}
+
+async fn prepare_read(
+    book: &Book,
+    documents: Vec<Document>,
+    problems: Vec<Problem>,
+) -> Result<Prepared, ServiceError> {
     let db = book.store.reader();
     let shop = shops::find(db, &book.shop_key).await?.map(|row| row.shop);
     let first = shops::first(db).await?.map(|row| row.shop);
-    let (items, base) = read_items(inputs, Held { first, shop, key: &book.shop_key })?;
+    let (items, base) = declare_all(documents, problems, Held { first, shop, key: &book.shop_key })?;
     let staff: BTreeSet<String> = items
         .iter()
         .filter_map(|item| {
@@ -74,7 +105,7 @@ pub async fn prepare(book: &Book, inputs: &[Input]) -> Result<Prepared, ServiceE
         return Err(ServiceError::Invalid(problems));
     }
     let changes = compare_all(db, &items).await?;
-    Ok(Prepared { items, changes })
+    Ok(Prepared { items, base, changes })
 }
 
 async fn compare_all(db: &Db, items: &[Item]) -> Result<Vec<Change>, ServiceError> {
@@ -87,7 +118,8 @@ async fn compare_all(db: &Db, items: &[Item]) -> Result<Vec<Change>, ServiceErro
 
 /// Writes what was prepared, in one transaction with its audit row.
 pub async fn commit(book: &Book, prepared: Prepared, actor: &str) -> Result<(), ServiceError> {
-    if prepared.differing() == 0 {
+    // Under a request's key even that nothing changed is kept: the same request says so again.
+    if prepared.differing() == 0 && book.once.is_none() {
         return Ok(());
     }
     let (actor, shop_key) = (actor.to_owned(), book.shop_key.clone());
@@ -109,9 +141,11 @@ pub async fn declare_in(
     at: Instant,
 ) -> Result<(), ServiceError> {
     let first = shops::first(tx).await?.map(|row| row.shop);
-    let (items, _) = read_items(inputs, Held { first, shop: Some(shop.clone()), key: &shop.key })?;
+    let (documents, problems) = read::read_all(inputs);
+    let held = Held { first, shop: Some(shop.clone()), key: &shop.key };
+    let (items, base) = declare_all(documents, problems, held)?;
     let changes = compare_all(tx, &items).await?;
-    write_all(tx, &Prepared { items, changes }, &write::By { actor, at, shop_key: &shop.key }).await
+    write_all(tx, &Prepared { items, base, changes }, &write::By { actor, at, shop_key: &shop.key }).await
 }
 
 async fn write_all(tx: &Tx, prepared: &Prepared, by: &write::By<'_>) -> Result<(), ServiceError> {
@@ -120,11 +154,14 @@ async fn write_all(tx: &Tx, prepared: &Prepared, by: &write::By<'_>) -> Result<(
         let found = compare::compare(tx, declared, &document.file, document.number).await?;
         if found != *shown {
             return Err(ServiceError::Conflict(format!(
-                "{} {} changed while this was being looked at; run apply again",
+                "{} {} changed while this was being looked at; look again",
                 shown.kind, shown.key
             )));
         }
         write::write(tx, declared, found.difference, by).await?;
+    }
+    if prepared.differing() == 0 {
+        return Ok(());
     }
     let differing: Vec<String> = prepared
         .changes
@@ -154,15 +191,13 @@ struct Held<'a> {
     key: &'a str,
 }
 
-/// Every document of every input, in the order of writing, and what the book counts in once they are written.
-fn read_items(inputs: &[Input], held: Held<'_>) -> Result<(Vec<Item>, Currency), ServiceError> {
-    let (mut documents, mut problems) = (Vec::new(), Vec::new());
-    for input in inputs {
-        match read::read(input) {
-            Ok(found) => documents.extend(found),
-            Err(problem) => problems.push(problem),
-        }
-    }
+/// What the documents declare, in the order of writing, and what the book counts in once they are written.
+/// `problems` are those that reading them had.
+fn declare_all(
+    documents: Vec<Document>,
+    mut problems: Vec<Problem>,
+    held: Held<'_>,
+) -> Result<(Vec<Item>, Currency), ServiceError> {
     // A shop declared here is the one its other documents mean.
     let declared_shop = |key: &str| documents.iter().filter_map(declare_shop).find(|shop| shop.key == key);
     let Some(shop) = declared_shop(held.key).or(held.shop) else {

@@ -29,13 +29,22 @@ pub struct Document {
     pub value: Value,
     /// What `kind:` said; empty where it was missing.
     pub kind: String,
-    /// Line and column of every place.
+    /// Line and column of every place; none where it came as JSON.
     places: BTreeMap<String, (u64, u64)>,
 }
 
 impl Document {
+    /// One that came as JSON: its places have no lines, and are found under `at`.
+    pub fn of(mut value: Value, kind: &'static str, at: &str) -> Self {
+        let kind = kind_of(&mut value, Some(kind));
+        Self { file: at.to_owned(), number: 1, value, kind, places: BTreeMap::new() }
+    }
+
     /// The problem seen from outside: file, line, column, document and field.
     pub fn locate(&self, problem: Problem) -> Problem {
+        if self.places.is_empty() {
+            return problem.under(&self.file);
+        }
         let (line, column) = self.line_of(&problem.at);
         let at = if problem.at.is_empty() { String::new() } else { format!(", {}", problem.at) };
         Problem { at: format!("{}:{line}:{column}, document {}{at}", self.file, self.number), ..problem }
@@ -56,6 +65,25 @@ impl Document {
     }
 }
 
+/// Every document of every input, and what kept the others from being read.
+pub fn read_all(inputs: &[Input]) -> (Vec<Document>, Vec<Problem>) {
+    let (mut documents, mut problems) = (Vec::new(), Vec::new());
+    for input in inputs {
+        match read(input) {
+            Ok(found) => documents.extend(found),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (documents, problems)
+}
+
+/// Takes out what kind of document it says it is; `unless_said` where it doesn't.
+fn kind_of(value: &mut Value, unless_said: Option<&str>) -> String {
+    let said = value.as_object_mut().and_then(|fields| fields.remove("kind"));
+    let said = said.and_then(|kind| kind.as_str().map(str::to_owned));
+    said.or_else(|| unless_said.map(str::to_owned)).unwrap_or_default()
+}
+
 /// Reads every document of a text. One that isn't YAML spoils its file only.
 pub fn read(input: &Input) -> Result<Vec<Document>, Problem> {
     let nodes: Vec<Spanned<Node>> = serde_saphyr::from_multiple(&input.text).map_err(|error| {
@@ -72,9 +100,7 @@ pub fn read(input: &Input) -> Result<Vec<Document>, Problem> {
         .map(|(index, node)| {
             let mut places = BTreeMap::new();
             let mut value = settle(node, "", &mut places);
-            let kind = value.as_object_mut().and_then(|fields| fields.remove("kind"));
-            let kind = kind.and_then(|kind| kind.as_str().map(str::to_owned));
-            let kind = kind.or_else(|| input.kind.map(str::to_owned)).unwrap_or_default();
+            let kind = kind_of(&mut value, input.kind);
             Document { file: input.name.clone(), number: index + 1, value, kind, places }
         })
         .collect())

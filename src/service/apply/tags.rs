@@ -1,8 +1,8 @@
 //! Declared tags are checked together with those the book has: they refer to each other, and a circle or a
 //! missing tag is a problem of the whole.
 
-use super::Item;
 use super::declared::Declared;
+use super::{Item, Prepared};
 use crate::service::ServiceError;
 use crate::store::{Db, keeping};
 use domain::money::Currency;
@@ -14,14 +14,34 @@ use std::collections::BTreeMap;
 /// Every problem the catalogue would have, each located in the document that causes it.
 /// `base` is what the book counts in.
 pub(super) async fn problems(db: &Db, items: &[Item], base: Currency) -> Result<Vec<Problem>, ServiceError> {
-    let declared: BTreeMap<&str, (&Item, &Value)> = items
+    let declared = declared(items);
+    let Some((first, _)) = declared.values().next() else { return Ok(Vec::new()) };
+    let found = Catalogue::parse(&documents(db, &declared).await?, base).err().unwrap_or_default();
+    Ok(found.into_iter().map(|problem| locate(problem, &declared, first)).collect())
+}
+
+/// The catalogue as it would be with what was prepared.
+pub async fn with(db: &Db, prepared: &Prepared) -> Result<Catalogue, ServiceError> {
+    let documents = documents(db, &declared(&prepared.items)).await?;
+    Catalogue::parse(&documents, prepared.base).map_err(ServiceError::Invalid)
+}
+
+/// The declared tags, by key.
+fn declared(items: &[Item]) -> BTreeMap<&str, (&Item, &Value)> {
+    items
         .iter()
         .filter_map(|item| match &item.declared {
             Declared::Tag { key, document } => Some((key.as_str(), (item, document))),
             _ => None,
         })
-        .collect();
-    let Some((first, _)) = declared.values().next() else { return Ok(Vec::new()) };
+        .collect()
+}
+
+/// What the book has, with the declared put in.
+async fn documents(
+    db: &Db,
+    declared: &BTreeMap<&str, (&Item, &Value)>,
+) -> Result<Vec<TagDocument>, ServiceError> {
     let mut documents: Vec<TagDocument> = keeping::rules(db)
         .await?
         .into_iter()
@@ -29,8 +49,7 @@ pub(super) async fn problems(db: &Db, items: &[Item], base: Currency) -> Result<
         .map(|rule| TagDocument::first(rule.document))
         .collect();
     documents.extend(declared.values().map(|(_, document)| TagDocument::first((*document).clone())));
-    let found = Catalogue::parse(&documents, base).err().unwrap_or_default();
-    Ok(found.into_iter().map(|problem| locate(problem, &declared, first)).collect())
+    Ok(documents)
 }
 
 /// Places begin with the tag's key. A tag of the book that no longer fits is the declared ones' doing.
