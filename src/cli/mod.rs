@@ -34,6 +34,7 @@ mod session;
 mod staff;
 mod suppress;
 mod tag;
+mod tag_calibrate;
 mod tag_publish;
 
 use clap::{CommandFactory, Parser, Subcommand};

@@ -3,6 +3,7 @@
 use super::failure::{Failure, Outcome};
 use super::output::{FormatArg, table};
 use super::session::{Global, Session};
+use super::tag_calibrate::Calibrate;
 use super::tag_publish::{Preview, Publish};
 use crate::service::marking::{self, Given, Hand, Marked};
 use crate::service::profile::resolve;
@@ -17,6 +18,7 @@ pub enum Tag {
     List(List),
     Preview(Preview),
     Publish(Publish),
+    Calibrate(Calibrate),
     Add(Add),
     Remove(Remove),
 }
@@ -80,6 +82,7 @@ impl Tag {
             }
             Self::Preview(command) => command.run(&session).await,
             Self::Publish(command) => command.run(&session).await,
+            Self::Calibrate(command) => command.run(&session).await,
             Self::Add(command) => command.run(&session).await,
             Self::Remove(command) => command.run(&session).await,
         }

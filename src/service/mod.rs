@@ -6,6 +6,7 @@ pub mod approval;
 pub mod auditing;
 pub mod backup;
 pub mod book;
+pub mod calibrating;
 pub mod callbacks;
 pub mod campaigns;
 pub mod consents;

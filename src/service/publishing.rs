@@ -337,7 +337,7 @@ fn too_many_vips(tags: &[TagMoves], active_buyers: u64) -> Option<String> {
     (vips * 100 > active_buyers * MOST_VIPS_PERCENT).then(|| {
         format!(
             "{vips} would be VIPs, with {active_buyers} active buyers (a counted order in 365 d): more than \
-             {MOST_VIPS_PERCENT} %"
+             {MOST_VIPS_PERCENT} %; `kinkeeper tag calibrate` proposes thresholds"
         )
     })
 }

@@ -11,6 +11,7 @@ mod backup;
 pub mod blocked;
 mod bulk;
 pub mod calendars;
+pub mod calibration;
 pub mod callbacks;
 pub mod campaigns;
 pub mod causes;

@@ -6,6 +6,7 @@ use crate::support::command::Home;
 use crate::support::door::{key, post};
 use crate::support::on_both_databases;
 use kinkeeper::service::apply::Input;
+use kinkeeper::service::calibrating;
 use kinkeeper::service::publishing::{self, Draft, Preview, Reach, TagMoves};
 use kinkeeper::service::{Book, ServiceError};
 use kinkeeper::store::meta;
@@ -31,6 +32,12 @@ fn tag<'p>(preview: &'p Preview, key: &str) -> &'p TagMoves {
 fn told(tag: &TagMoves) -> Vec<String> {
     let any = tag.values.iter().filter(|v| v.before + v.after > 0);
     any.map(|v| format!("{} {} {} +{} -{}", v.value, v.before, v.after, v.enters, v.leaves)).collect()
+}
+
+/// `value before after` of the first tag, those with anything.
+fn told_of(preview: &Preview) -> Vec<String> {
+    let any = preview.tags[0].values.iter().filter(|v| v.before + v.after > 0 && v.value != "none");
+    any.map(|v| format!("{} {} {}", v.value, v.before, v.after)).collect()
 }
 
 /// Ten customers: nine spent 100, 1100, 2100 … 8100, one never bought.
@@ -112,6 +119,57 @@ on_both_databases! {
         assert_eq!(count().await, Vec::<String>::new(), "ten days later to the second");
     }
 
+    async fn thresholds_are_the_exact_cut_offs_rounded_up(database) {
+        let care = Care::in_onboarding(database, &[]).await;
+        let (house, book) = (&care.house, &care.house.app.book);
+        // 200 buyers of 10, 20, 30 … 2000; nobody else counts.
+        let mut events: Vec<Value> = (0..200).map(|n| order(n, 10 + n * 10)).collect();
+        events.push(json!({"type": "identify", "messageId": "i", "userId": "idle", "timestamp": "2011-12-01T00:00:00Z"}));
+        house.send(events).await;
+        let early = calibrating::propose(book, "value_tier", &["gold=5%".to_owned()]).await;
+        assert!(matches!(early, Err(ServiceError::Conflict(_))), "nothing is kept yet: {early:?}");
+        house.app.engine().drain_all().await.expect("kept");
+        let propose = async |shares: &[&str]| {
+            let shares: Vec<String> = shares.iter().map(|share| (*share).to_owned()).collect();
+            calibrating::propose(book, "value_tier", &shares).await
+        };
+        let proposal = propose(&["gold=20%", "diamond=5%", "silver=50.25%"]).await.expect("proposed");
+        let told = |s: &calibrating::Step| {
+            let share = s.share.clone().unwrap_or_default();
+            format!("{} {share} {} {} {} {} {}", s.level, s.now, s.proposed, s.buyers, s.customers, s.today)
+        };
+        // Of 200 the 100th has 1010.00, the 40th 1610.00, the 10th 1910.00.
+        assert_eq!(proposal.levels.iter().map(told).collect::<Vec<_>>(), [
+            "regular  0.00 0.00 200 200 200",
+            "silver 50.25% 2000.00 1100.00 91 91 1",
+            "gold 20% 5000.00 1700.00 31 31 0",
+            "diamond 5% 10000.00 2000.00 1 1 0",
+        ]);
+        assert_eq!((proposal.active_buyers, proposal.behind), (200, 0));
+        let written = draft(book, &proposal.document.to_string()).await.expect("a sound document");
+        let seen = publishing::preview(book, &written, Reach::Whole).await.expect("looked");
+        assert_eq!(told_of(&seen), ["regular 199 109", "silver 1 60", "gold 0 30", "diamond 0 1"]);
+
+        let why = async |shares: &[&str]| propose(shares).await.expect_err("refused").to_string();
+        for (shares, part) in [
+            (&["gold=5%", "diamond=1%"][..], "gold would begin at 2000.00 and diamond, which is above it, at 2000.00"),
+            (&["gold=1%", "diamond=5%"], "diamond is above gold, and its share must be the smaller one"),
+            (&["dimond=1%"], "dimond is no level; did you mean diamond?"),
+            (&["none=1%"], "none is no level"),
+            (&["gold=0%"], "between 0% and 100%"),
+            (&["gold=1"], "write a share"),
+            (&["gold"], "write a share"),
+            (&["gold=5%", "gold=6%"], "this level has a share already"),
+            (&["diamond=60%"], "give shares that lie further apart"),
+        ] {
+            let told = why(shares).await;
+            assert!(told.contains(part), "{shares:?}: {told}");
+        }
+        let other = async |tag: &str| calibrating::propose(book, tag, &["a=1%".to_owned()]).await.expect_err("refused").to_string();
+        assert!(other("vip").await.contains("vip has no levels"));
+        assert!(other("value_teir").await.contains("did you mean value_tier?"));
+    }
+
     async fn bad_documents_name_file_and_place(database) {
         let care = Care::in_onboarding(database, &[]).await;
         let book = &care.house.app.book;
@@ -153,6 +211,36 @@ on_both_databases! {
         let version = "SELECT CAST(MAX(version) AS BIGINT) FROM rule_version WHERE key = 'big'";
         assert_eq!(care.house.lines(version).await, ["1"]);
     }
+}
+
+#[test]
+fn thresholds_are_proposed_at_the_command_line_and_can_be_published() {
+    let home = Home::new();
+    home.file("c.csv", "customer_id,name\n1,Ada\n2,Bo\n");
+    home.run(&["import", "customers", "c.csv"]).ended(0);
+    let none = home.run(&["tag", "calibrate", "value_tier", "--share", "gold=5%"]);
+    assert!(none.code != 0 && none.stderr.contains("nobody has a counted order"), "{none:?}");
+    let paid = |n: u32, total: u32| format!("{n},O{n},{total},2026-09-01T00:00:00Z\n");
+    let rows: String =
+        [(1, 100), (2, 1_000), (3, 10_000), (4, 100_000)].map(|(n, total)| paid(n, total)).concat();
+    home.file("o.csv", &format!("customer_id,order_id,total,paid_at\n{rows}"));
+    home.run(&["import", "orders", "o.csv"]).ended(0);
+    home.run(&["drain"]).ended(0);
+    let made = home.run(&["tag", "calibrate", "value_tier", "--share", "silver=25%"]).ended(2);
+    assert!(made.stderr.contains("silver would begin at 100000.00 and gold"), "{}", made.stderr);
+    let shares = ["--share", "diamond=25%", "--share", "gold=50%", "--share", "silver=75%"];
+    let made = home.run(&[&["tag", "calibrate", "value_tier"], &shares[..]].concat()).ended(0);
+    assert!(made.stdout.starts_with("kind: tag\nkey: value_tier\n"), "{}", made.stdout);
+    assert!(
+        made.stderr.contains("of 4 active buyers") && made.stderr.contains("2 (50.0 %)"),
+        "{}",
+        made.stderr
+    );
+    home.file("tier.yaml", &made.stdout);
+    let done = home.run(&["tag", "publish", "-f", "tier.yaml", "--yes", "--format", "json"]).ended(0);
+    assert!(done.stderr.contains("1 document published"), "{}", done.stderr);
+    let document = &done.json()["documents"][0]["details"];
+    assert!(document.to_string().contains("100000.00"), "{document}");
 }
 
 #[test]

@@ -130,6 +130,11 @@ impl FieldKind {
         }
     }
 
+    /// Reads an operand as rules have it; the opposite of [`Self::write`].
+    pub fn operand(self, text: &str) -> Option<i64> {
+        self.read(text).ok()
+    }
+
     pub(super) fn to_value(self, operand: i64) -> Value {
         if self == Self::Count { json!(operand) } else { json!(self.write(operand)) }
     }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here writes: [`step`] gives the changes to record.
 
+pub mod calibrate;
 mod definition;
 mod document;
 mod evaluate;
