@@ -45,3 +45,4 @@ mod store_writes;
 mod support;
 mod takeover;
 mod tidy;
+mod walking;

@@ -18,6 +18,11 @@ Instants without offset are in the shop's zone, Europe/London. Rules (domain.md 
   hold        an unbroken stretch [s, e) of "this tier or higher" with e - s >= 15 d keeps the tag in [e, e + 30 d)
   churn_risk  at least one order, none for 180 local calendar days; it begins with the first instant of
               the date of the last order + 180; refunds are no activity
+  others      vip is diamond; vip_candidate spend_365 >= 8,000, held like a tier, and no VIP; lapsed none for 365 days;
+              new_customer the first order at most 30 days ago; returning orders on two local dates or more; active_hour
+              the local hour of most of five orders or more, the earliest of several
+  complaints  (tickets.csv.gz) complaint_open one not resolved; complaint_history by those opened in 365 d; complaint_recent
+              one resolved within 30 d
 """
 import argparse
 import csv
@@ -146,6 +151,56 @@ def churn_since(rows, now):
     return since if now >= since else None
 
 
+CANDIDATE = 800_000
+
+
+def tags(rows, now):
+    """Every other tag that orders decide, at now; what somebody hasn't got is left out."""
+    rows = [row for row in rows if row[0] <= now]
+    bought = [at for at, _, purchase, _ in rows if purchase]
+    found = {}
+    if tag_tier(rows, now) == "diamond":
+        found["vip"] = True
+    elif any(end is None or (end - start >= SETTLE and now < end + HOLD)
+             for start, end in stretches(rows, CANDIDATE, now)):
+        found["vip_candidate"] = True
+    if bought:
+        first, last = local(bought[0]).date(), local(bought[-1]).date()
+        if now >= first_of_date(last + timedelta(days=365)):
+            found["lapsed"] = True
+        if now < first_of_date(first + timedelta(days=31)):
+            found["new_customer"] = True
+        if len({local(at).date() for at in bought}) >= 2:
+            found["returning"] = True
+        if len(bought) >= 5:
+            hours = [local(at).hour for at in bought]
+            found["active_hour"] = str(min(hours, key=lambda hour: (-hours.count(hour), hour)))
+    return found
+
+
+def read_complaints(path=ORDERS.with_name("tickets.csv.gz")):
+    """customer_id -> list of (opened, resolved or None)."""
+    book = defaultdict(list)
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["complaint"] == "true":
+                resolved = instant(row["resolved_at"]) if row["resolved_at"] else None
+                book[row["customer_id"]].append((instant(row["opened_at"]), resolved))
+    return dict(book)
+
+
+def complaint_tags(complaints, now):
+    known = [(opened, resolved) for opened, resolved in complaints if opened <= now]
+    closed = [resolved for _, resolved in known if resolved is not None and resolved <= now]
+    year = sum(1 for opened, _ in known if now - WINDOW < opened)
+    found = {"complaint_history": ["none", "one", "several", "frequent"][min(year, 3)]}
+    if len(closed) < len(known):
+        found["complaint_open"] = True
+    if any(now - 30 * DAY < resolved for resolved in closed):
+        found["complaint_recent"] = True
+    return found
+
+
 def truth(rows, now):
     """Everything about one customer at now. Orders after now are not looked at."""
     known = [row for row in rows if row[0] <= now]
@@ -160,6 +215,7 @@ def truth(rows, now):
         "orders_365": sum(1 for at, *_ in bought if now - WINDOW < at),
         "order_days": len({local(at).date() for at, *_ in bought}),
         "last_order_at": bought[-1][0] if bought else None,
+        "tags": tags(known, now),
     }
 
 
@@ -213,9 +269,16 @@ def money(value):
     return minor(str(value["amount"] if isinstance(value, dict) else value))
 
 
-def compare(result, path):
+TAGS = ["vip", "vip_candidate", "lapsed", "new_customer", "returning", "active_hour",
+        "complaint_open", "complaint_history", "complaint_recent"]
+# Nothing in this book says what these are about.
+SILENT = ["category_affinity", "style_affinity", "discount_seeker", "birthday_soon", "comm_style", "won_back",
+          "churn_early", "clv_band", "promoter"]
+
+
+def compare(result, path, now):
     """The differences between the product's profile lines and the truth, as sentences."""
-    seen, differences = set(), []
+    seen, differences, complaints = set(), [], read_complaints()
 
     def differs(customer, what, product, expected):
         if product != expected:
@@ -241,6 +304,13 @@ def compare(result, path):
             else:
                 blank = result[customer]
             tags = row.get("tags", {})
+            wanted = {**blank["tags"], **complaint_tags(complaints.get(customer, []), now)}
+            # Of whom there is no fact nothing is said, not even that they never complained.
+            if customer in result or customer in complaints:
+                for tag in TAGS:
+                    differs(customer, tag, tags.get(tag), wanted.get(tag))
+            for tag in SILENT:
+                differs(customer, tag, tags.get(tag), None)
             differs(customer, "value_tier", tags.get("value_tier") or "none", blank["tier_tag"])
             differs(customer, "churn_risk", bool(tags.get("churn_risk")), blank["churn_since"] is not None)
             differs(customer, "spend_365 (minor units)", money(row["spend_365"]), blank["spend_365"])
@@ -288,7 +358,7 @@ def main():
         wrong += [f"{key} is {counts[key]}, should be {expected}"
                   for key, expected in GOLDEN[options.at].items() if counts[key] != expected]
     if options.compare:
-        compared, differences = compare(result, options.compare)
+        compared, differences = compare(result, options.compare, instant(options.at))
         print(f"{compared} customers compared, {len(differences)} differences", file=sys.stderr)
         wrong += differences
     for line in wrong[:20]:
