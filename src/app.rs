@@ -14,6 +14,7 @@ use crate::service::book::RuleCache;
 use crate::service::definitions::DefinitionCache;
 use crate::service::dispatch::Dispatch;
 use crate::service::hooks::Hooks;
+use crate::service::points::Points;
 use crate::service::secrets::Secrets;
 use crate::service::{Book, ServiceError, StaffingMemory, defaults, import, shop};
 use crate::settings::{MailChannel, Settings};
@@ -102,6 +103,7 @@ impl App {
             public_url: settings.http.public_url.clone(),
             data_dir: settings.data_dir.clone(),
             mail_dir: settings.mail.dir.clone(),
+            points: Points::default(),
             lease: Lease { owner: system::instance_name(&*entropy), length: settings.workers.lease() },
             entropy,
             staffing: StaffingMemory::default(),

@@ -2,6 +2,7 @@
 
 use super::definitions::DefinitionCache;
 use super::once::Once;
+use super::points::Points;
 use super::secrets::Secrets;
 use super::{ServiceError, StaffingMemory};
 use crate::settings::{AccessSettings, RetentionSettings};
@@ -43,6 +44,8 @@ pub struct Book {
     pub retention: RetentionSettings,
     /// The request this is done for, where the same one is to have its effect once.
     pub once: Option<Once>,
+    /// Where something may happen between two steps.
+    pub points: Points,
 }
 
 impl Book {

@@ -1,6 +1,7 @@
 //! Keeping the book right: for customers who are due, fold the facts, decide the tags, save it all in one
 //! transaction with what it starts.
 
+use super::points::{Point, Points};
 use super::poison::{Apart, decide_apart, read_apart};
 use super::shop::shop;
 use super::{Book, ServiceError};
@@ -26,6 +27,7 @@ pub async fn keep_due(book: &Book, now: Instant, limit: i64) -> Result<u64, Serv
     if claimed.is_empty() {
         return Ok(0);
     }
+    point(book, Point::KeeperClaimed).await?;
     let db = book.store.reader();
     let with = With {
         rule_epoch: meta::rule_epoch(db).await?,
@@ -34,7 +36,9 @@ pub async fn keep_due(book: &Book, now: Instant, limit: i64) -> Result<u64, Serv
         listened: definitions::listened(db, "tag").await?,
         shop: shop(book).await?,
         now,
+        points: book.points.clone(),
     };
+    point(book, Point::KeeperRulesRead).await?;
     let taken = claimed.len() as u64;
     let Apart { sound, mut broken } = read_apart(&claimed, |claimed| decide(db, &with, claimed)).await?;
     let mut kept = Vec::with_capacity(sound.len());
@@ -48,16 +52,26 @@ pub async fn keep_due(book: &Book, now: Instant, limit: i64) -> Result<u64, Serv
         let customer = CustomerId(claimed.key);
         tracing::error!(customer.id = %customer, %why, "a customer can't be kept and is set aside");
     }
+    point(book, Point::KeeperDecided).await?;
+    let points = book.points.clone();
     book.store
         .write(Lane::Work, move |tx| {
             Box::pin(async move {
+                points.pass(Point::KeeperSaving).await.map_err(StoreError::Unavailable)?;
                 keeping::set_aside(tx, &broken).await?;
-                keeping::save(tx, now, kept).await
+                let saved = keeping::save(tx, now, kept).await?;
+                points.pass(Point::KeeperSaved).await.map_err(StoreError::Unavailable)?;
+                Ok(saved)
             })
         })
         .await
         .map_err(|e: StoreError| e)?;
+    point(book, Point::KeeperCommitted).await?;
     Ok(taken)
+}
+
+async fn point(book: &Book, point: Point) -> Result<(), ServiceError> {
+    book.points.pass(point).await.map_err(ServiceError::Internal)
 }
 
 /// What a batch is kept with.
@@ -68,6 +82,7 @@ struct With {
     listened: HashSet<String>,
     shop: Shop,
     now: Instant,
+    points: Points,
 }
 
 /// What keeping each of them comes to, or that deciding it panicked.
@@ -77,7 +92,9 @@ async fn decide(db: &Db, with: &With, claimed: Vec<Claimed>) -> Result<Decided, 
     let ids: Vec<CustomerId> = claimed.iter().map(|c| CustomerId(c.key)).collect();
     // Before the facts: what arrives from here on makes the result void, and the customer stays due.
     let standing = keeping::standing(db, &ids, with.shop.zone).await?;
+    with.points.pass(Point::KeeperStandingRead).await.map_err(StoreError::Unavailable)?;
     let events = facts::events_of(db, &ids, with.now).await?;
+    with.points.pass(Point::KeeperFactsRead).await.map_err(StoreError::Unavailable)?;
     let one = |claimed: Claimed| {
         let id = CustomerId(claimed.key);
         let before = standing.get(&id).cloned().unwrap_or_else(|| Standing::new(with.shop.zone));

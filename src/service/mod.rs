@@ -35,6 +35,7 @@ pub mod optout;
 mod page;
 pub mod personal_copy;
 pub mod planning;
+pub mod points;
 mod poison;
 pub mod profile;
 pub mod profiles;

@@ -26,6 +26,7 @@ mod housekeeping;
 mod identity;
 mod imports;
 mod ingest;
+mod keeping_points;
 mod licences;
 mod looking;
 mod marking;

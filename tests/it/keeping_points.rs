@@ -1,0 +1,111 @@
+//! The keeper at every named point between two of its steps: a fact comes in there, it dies there, or both. No customer is
+//! left unevaluated, nothing is written twice, and the ledger ends with what stands.
+
+use crate::support::care::Care;
+use crate::support::on_both_databases;
+use futures::future::BoxFuture;
+use kinkeeper::service::ingest::{self, Batch};
+use kinkeeper::service::points::Point;
+use kinkeeper::service::rebuild::{self, Mode};
+use kinkeeper::service::{Book, keeping};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::task::JoinHandle;
+
+fn order(id: &str, total: u32, day: u32) -> Value {
+    json!({"type": "track", "messageId": id, "userId": "u1", "event": "Order Completed",
+        "timestamp": format!("2011-12-{day:02}T12:00:00Z"), "properties": {"order_id": id, "total": total}})
+}
+
+/// What happens at the point, once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Happens {
+    Fact,
+    Death,
+    FactThenDeath,
+}
+
+/// Keeps until nobody is due; who dies leaves a lease behind, which is over by then.
+async fn keep(care: &Care) {
+    let book = &care.house.app.book;
+    let now = book.now().await.expect("the time");
+    for _ in 0..20 {
+        let done = keeping::keep_due(book, now, 10).await;
+        care.exec("UPDATE customer_due SET leased_until = $1 WHERE leased_until IS NOT NULL", [0]).await;
+        if let Ok(0) = done {
+            return;
+        }
+    }
+    panic!("the keeper doesn't come to an end");
+}
+
+async fn send(book: Arc<Book>, source: domain::ids::SourceId, fact: Value) {
+    let batch = Batch { source, received_at: None, historical: false, events: vec![fact] };
+    ingest::accept(&book.store, batch).await.expect("taken in");
+}
+
+async fn at_the_point(care: &Care, source: domain::ids::SourceId, point: Point, happens: Happens, n: usize) {
+    let book = care.house.app.book.clone();
+    let postgres = care.house.database.url().starts_with("postgres");
+    care.house.send(vec![order(&format!("first-{n}"), 100, 10)]).await;
+    let (passed, sending) =
+        (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::<JoinHandle<()>>::new())));
+    let (seen, begun, inside) = (passed.clone(), sending.clone(), book.clone());
+    book.points.visited_by(move |at| -> BoxFuture<'static, Result<(), String>> {
+        if at != point || seen.swap(true, Ordering::SeqCst) {
+            return Box::pin(async { Ok(()) });
+        }
+        let (book, begun) = (inside.clone(), begun.clone());
+        Box::pin(async move {
+            if happens != Happens::Death {
+                let task = tokio::spawn(send(book, source, order(&format!("at-{n}"), 3_000, 11)));
+                // Inside its transaction the keeper holds SQLite's writer, and from the save on the customer's row.
+                if at == Point::KeeperSaved || (at == Point::KeeperSaving && !postgres) {
+                    begun.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+                } else {
+                    task.await.expect("sent");
+                }
+            }
+            if happens == Happens::Fact { Ok(()) } else { Err("dies here".to_owned()) }
+        })
+    });
+    keep(care).await;
+    let tasks: Vec<_> = sending.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
+    for task in tasks {
+        task.await.expect("sent");
+    }
+    book.points.leave();
+    keep(care).await;
+    assert!(passed.load(Ordering::SeqCst), "nobody passed {}", point.as_str());
+}
+
+on_both_databases! {
+    async fn no_fact_is_left_unevaluated_wherever_it_comes_in_and_whoever_dies(database) {
+        let care = Care::in_onboarding(database, &[]).await;
+        let source = crate::support::book::source_of_facts(&care.house.app).await;
+        let mut spent = 0;
+        let mut n = 0;
+        for point in Point::ALL {
+            for happens in [Happens::Fact, Happens::Death, Happens::FactThenDeath] {
+                n += 1;
+                at_the_point(&care, source, *point, happens, n).await;
+                spent += if happens == Happens::Death { 100 } else { 3_100 };
+                let told = format!("{} {happens:?}", point.as_str());
+                let profile = care.house.lines("SELECT spend_365_minor, orders_365 FROM profile").await;
+                let orders = care.house.lines("SELECT COUNT(*) AS n FROM orders").await;
+                assert_eq!(profile, [format!("{}|{}", spent * 100, orders[0])], "{told}");
+                let mut found = Vec::new();
+                let book = &care.house.app.book;
+                let report = rebuild::run(book, Mode::Check, &mut |d| found.push(format!("{d:?}"))).await.expect("looked");
+                assert_eq!((found, report.not_compared), (Vec::new(), 0), "{told}");
+                // Each entry goes on from where the one before ended: none is there twice, none is missing.
+                let torn = "SELECT key, was, from_value FROM (SELECT key, from_value, LAG(to_value) OVER \
+                    (PARTITION BY customer_id, key ORDER BY id) AS was FROM tag_history) h \
+                    WHERE COALESCE(was, '') <> COALESCE(from_value, '')";
+                assert_eq!(care.house.lines(torn).await, Vec::<String>::new(), "{told}");
+            }
+        }
+        assert_eq!(n, 3 * Point::ALL.len());
+    }
+}
