@@ -16,7 +16,7 @@ use crate::service::dispatch::Dispatch;
 use crate::service::hooks::Hooks;
 use crate::service::points::Points;
 use crate::service::secrets::Secrets;
-use crate::service::{Book, ServiceError, StaffingMemory, defaults, import, shop};
+use crate::service::{Book, ServiceError, StaffingMemory, defaults, import, self_check, shop};
 use crate::settings::{MailChannel, Settings};
 use crate::store::{ClockKind, Lease, MachineTime, Open, Schema, Store, Timeouts};
 use crate::system::{self, Entropy, SystemClock, SystemEntropy};
@@ -38,6 +38,8 @@ use tokio_util::sync::CancellationToken;
 pub const GRACE: Duration = Duration::from_secs(25);
 /// How often a daemon looks for imports that nobody works on any more.
 const IMPORT_WATCH: Duration = Duration::from_secs(15);
+/// How often a daemon looks whether a few customers still are what their facts say.
+const DRIFT_WATCH: Duration = Duration::from_secs(60);
 /// Batches a worker works off before it lets the others go on.
 const BATCHES: u32 = 8;
 
@@ -183,7 +185,15 @@ impl App {
         let closing = stop.clone();
         let web = http::serve(listener, router, closing);
         let alarm = self.alarm.run(seconds(self.settings.workers.poll_seconds), stop.clone());
-        let work = async { tokio::join!(web, alarm, self.work(stop.clone()), self.watch_imports(&stop)) };
+        let work = async {
+            tokio::join!(
+                web,
+                alarm,
+                self.work(stop.clone()),
+                self.watch_imports(&stop),
+                self.watch_drift(&stop)
+            )
+        };
         let deadline = async {
             stop.cancelled().await;
             tokio::time::sleep(GRACE).await;
@@ -194,7 +204,7 @@ impl App {
                 stop.cancel();
                 Err(lost)
             }
-            ((), alarm, worked, ()) = work => {
+            ((), alarm, worked, (), ()) = work => {
                 if let Err(error) = alarm {
                     tracing::warn!(%error, "the alarm clock failed; workers went on by polling");
                 }
@@ -203,6 +213,28 @@ impl App {
             () = deadline => {
                 tracing::warn!("stopped before everything begun was finished; leases bring the rest back");
                 Ok(())
+            }
+        }
+    }
+
+    /// Looks now and then whether customers still are what their facts say.
+    async fn watch_drift(&self, stop: &CancellationToken) {
+        let mut looks = tokio::time::interval(DRIFT_WATCH);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = looks.tick() => {}
+            }
+            match self_check::sample(&self.book).await {
+                Ok(checked) => {
+                    metrics::counter!("kinkeeper_self_checked_total").increment(checked.customers);
+                    metrics::counter!("kinkeeper_drift_total").increment(checked.drift.len() as u64);
+                    for what in checked.drift {
+                        tracing::error!(%what, "a customer isn't what the facts say; `kinkeeper rebuild --check` tells all");
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "the self-check couldn't look; tried again"),
             }
         }
     }
@@ -313,6 +345,11 @@ fn describe_metrics() {
     metrics::describe_counter!(
         "kinkeeper_worker_errors_total",
         "Drains that failed and are tried again, by worker"
+    );
+    metrics::describe_counter!("kinkeeper_self_checked_total", "Customers looked at by the self-check");
+    metrics::describe_counter!(
+        "kinkeeper_drift_total",
+        "What the self-check found other than the facts say; must stay 0"
     );
     metrics::describe_gauge!(
         "kinkeeper_worker_lag_seconds",

@@ -49,6 +49,7 @@ pub mod retention;
 pub mod revealing;
 pub mod search;
 pub mod secrets;
+pub mod self_check;
 pub mod shop;
 pub mod sources;
 pub mod staff;

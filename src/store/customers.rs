@@ -146,6 +146,11 @@ pub async fn accounts(
         .collect()
 }
 
+/// The greatest number any customer has; none in an empty book.
+pub async fn greatest_id(db: &Db) -> Result<Option<CustomerId>, StoreError> {
+    Ok(db.number("SELECT MAX(id) FROM customer", vec![]).await?.map(CustomerId))
+}
+
 /// What is known of each customer beside their events; a zone they haven't is the shop's. Who doesn't exist has no entry.
 pub async fn bearers(
     db: &Db,

@@ -6,6 +6,7 @@
 
 mod clients;
 mod files;
+mod kept;
 mod killed;
 mod restart;
 mod three;

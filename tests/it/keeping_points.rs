@@ -3,10 +3,12 @@
 
 use crate::support::care::Care;
 use crate::support::on_both_databases;
+use domain::ids::CustomerId;
 use futures::future::BoxFuture;
 use kinkeeper::service::ingest::{self, Batch};
 use kinkeeper::service::points::Point;
 use kinkeeper::service::rebuild::{self, Mode};
+use kinkeeper::service::self_check::{self, Checked, SAMPLE};
 use kinkeeper::service::{Book, keeping};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -107,5 +109,29 @@ on_both_databases! {
             }
         }
         assert_eq!(n, 3 * Point::ALL.len());
+    }
+
+    async fn the_self_check_finds_what_a_wrong_step_left(database) {
+        let care = Care::in_onboarding(database, &[]).await;
+        let book = &care.house.app.book;
+        assert_eq!(self_check::sample(book).await.expect("looked"), Checked::default(), "of nobody");
+        care.house.send(vec![order("one", 3_000, 10)]).await;
+        let early = self_check::look(book, CustomerId(0), SAMPLE).await.expect("looked");
+        assert_eq!((early.customers, early.drift), (0, vec![]), "who is due isn't compared");
+        keep(&care).await;
+        let well = self_check::look(book, CustomerId(0), SAMPLE).await.expect("looked");
+        assert_eq!((well.customers, well.drift), (1, vec![]));
+        care.exec("UPDATE profile SET orders_365 = $1", [7]).await;
+        care.exec("UPDATE tag_current SET value = 'gold' WHERE key = 'value_tier' AND customer_id > $1", [0]).await;
+        let drift = self_check::look(book, CustomerId(0), SAMPLE).await.expect("looked").drift;
+        assert_eq!(drift.len(), 2, "{drift:?}");
+        assert!(drift[0].starts_with("profile cus_") && drift[1].contains("gold instead of silver"), "{drift:?}");
+        // Drawn by lot: of one customer it is always the one, or nobody behind them.
+        let drawn = async || self_check::sample(book).await.expect("looked").drift.len();
+        let mut found = 0;
+        for _ in 0..40 {
+            found += drawn().await;
+        }
+        assert!(found > 0 && found < 80, "{found}");
     }
 }

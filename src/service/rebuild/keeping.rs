@@ -15,7 +15,7 @@ use domain::time::Instant;
 use std::collections::BTreeMap;
 
 /// A page of customers.
-pub(super) struct Page {
+pub(in crate::service) struct Page {
     pub found: Vec<Difference>,
     pub customers: u64,
     pub not_compared: u64,
@@ -23,7 +23,7 @@ pub(super) struct Page {
 }
 
 /// The next customers behind `after`; `None` at the end.
-pub(super) async fn page(
+pub(in crate::service) async fn page(
     book: &Book,
     mode: Mode,
     after: CustomerId,

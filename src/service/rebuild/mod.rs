@@ -4,7 +4,7 @@
 //! tags and due times. It never touches enrollments, touchpoints, coupons, callbacks, audit, consents or what the
 //! ledger of tags says already, and starts nothing.
 
-mod keeping;
+pub(super) mod keeping;
 
 use super::{Book, ServiceError, shop};
 use crate::store::projections::{self, Difference};
