@@ -84,7 +84,10 @@ fn line(tag: &TagDefinition, counts: BTreeMap<String, i64>) -> TagLine {
             Apply::Both => "both",
         },
         version: tag.version,
-        waits_for: tag.waits_for().map(|score| format!("no {score} scores yet")),
+        waits_for: tag
+            .waits_for()
+            .filter(|_| counts.is_empty())
+            .map(|score| format!("no {score} scores yet")),
         conditions,
         counts,
     }

@@ -180,6 +180,7 @@ on_both_databases! {
         assert_eq!((&of("vip")["apply"], &of("vip")["counts"]["true"]), (&json!("both"), &json!(1)));
         assert_eq!(of("comm_style")["counts"], json!({}));
         assert_eq!(of("churn_early")["waits_for"], "no churn scores yet");
+        assert_eq!(of("rfm_segment")["waits_for"], "no rfm scores yet");
         assert_eq!(of("value_tier")["conditions"][3]["says"]["en"], "Holds when net spend in 365 d is at least 10000.00.");
     }
 }

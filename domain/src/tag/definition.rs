@@ -173,10 +173,10 @@ impl TagDefinition {
         }
     }
 
-    /// What it waits for before it can have any value: scores that nobody computes yet.
+    /// What it waits for before it can have any value: the scores of a run over the whole book.
     pub fn waits_for(&self) -> Option<Score> {
         match self.shape {
-            Shape::Scored(score @ (Score::Churn | Score::Clv)) => Some(score),
+            Shape::Scored(score) => Some(score),
             _ => None,
         }
     }
