@@ -36,6 +36,7 @@ mod suppress;
 mod tag;
 mod tag_calibrate;
 mod tag_publish;
+mod tag_schema;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use failure::Outcome;

@@ -5,6 +5,7 @@ use super::output::{FormatArg, table};
 use super::session::{Global, Session};
 use super::tag_calibrate::Calibrate;
 use super::tag_publish::{Preview, Publish};
+use super::tag_schema::Schema;
 use crate::service::marking::{self, Given, Hand, Marked};
 use crate::service::profile::resolve;
 use crate::service::tags::{self, TagLine};
@@ -19,6 +20,7 @@ pub enum Tag {
     Preview(Preview),
     Publish(Publish),
     Calibrate(Calibrate),
+    Schema(Schema),
     Add(Add),
     Remove(Remove),
 }
@@ -75,6 +77,9 @@ pub struct Remove {
 
 impl Tag {
     pub async fn run(self, global: &Global) -> Outcome {
+        if let Self::Schema(command) = self {
+            return command.run();
+        }
         let session = global.open().await?;
         match self {
             Self::List(List { format }) => {
@@ -83,6 +88,7 @@ impl Tag {
             Self::Preview(command) => command.run(&session).await,
             Self::Publish(command) => command.run(&session).await,
             Self::Calibrate(command) => command.run(&session).await,
+            Self::Schema(command) => command.run(),
             Self::Add(command) => command.run(&session).await,
             Self::Remove(command) => command.run(&session).await,
         }

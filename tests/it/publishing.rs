@@ -265,3 +265,16 @@ fn tags_are_previewed_and_published_at_the_command_line() {
     let bad = home.run(&["tag", "preview", "-f", "bad.yaml"]).ended(2);
     assert!(bad.stderr.contains("bad.yaml:3:"), "{}", bad.stderr);
 }
+
+#[test]
+fn the_schema_is_printed_without_a_book() {
+    let home = Home::new();
+    let tag = home.run(&["tag", "schema"]).ended(0).json();
+    assert_eq!(tag["title"], "kinkeeper tag");
+    let rule = home.run(&["tag", "schema", "--rule"]).ended(0).json();
+    assert_eq!(rule["$defs"]["rule"], tag["$defs"]["rule"]);
+    assert!(
+        !home.path().join("kinkeeper.db").exists()
+            && home.path().read_dir().expect("a folder").next().is_none()
+    );
+}

@@ -10,6 +10,7 @@ mod explain;
 mod field;
 mod hold;
 mod parse;
+mod schema;
 
 pub use ast::{Age, Comparison, DayRange, EventTest, ForNew, Rule, TagTest, TextTest};
 pub(crate) use describe::clause;
@@ -20,9 +21,12 @@ pub use explain::{Explained, explain, leaf_value};
 pub use field::{Field, FieldKind};
 pub use hold::hold;
 pub use parse::{MAX_DEPTH, MAX_NODES, parse};
+pub use schema::{definitions as schema_definitions, schema};
 
 #[cfg(test)]
 mod leaf_tests;
+#[cfg(test)]
+pub(crate) mod schema_tests;
 #[cfg(test)]
 mod sentence_tests;
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 mod leaves;
 
+pub(super) use leaves::{AGE_OPS, COUNT_OPS, DAY_OPS, TAG_OPS, ops_of};
+
 use super::ast::Rule;
 use super::field::FieldKind;
 use crate::problem::{Problem, nearest};
@@ -13,12 +15,16 @@ pub const MAX_DEPTH: usize = 16;
 pub const MAX_NODES: usize = 200;
 
 /// Longest number of days a rule may speak of: a century.
-const MAX_DAYS: i64 = 36_525;
-const HEADS: [&str; 8] = ["all", "any", "not", "profile", "days_since", "anniversary", "event", "tag"];
+pub(super) const MAX_DAYS: i64 = 36_525;
+/// What a node begins with.
+pub(super) const HEADS: [&str; 8] =
+    ["all", "any", "not", "profile", "days_since", "anniversary", "event", "tag"];
+/// Furthest off an anniversary may be: half a year.
+pub(super) const MAX_ANNIVERSARY: u32 = 182;
 /// Most values a list may have.
-const MAX_VALUES: usize = 1_000;
+pub(super) const MAX_VALUES: usize = 1_000;
 /// Longest word a rule may name, in bytes.
-const LONGEST_WORD: usize = 256;
+pub(super) const LONGEST_WORD: usize = 256;
 
 /// Reads a rule. Places are paths from the root, such as `all[2].gte`.
 pub fn parse(value: &Value) -> Result<Rule, Vec<Problem>> {

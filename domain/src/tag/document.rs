@@ -8,7 +8,7 @@ use crate::time::{Instant, Span};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-const FIELDS: [&str; 13] = [
+pub(super) const FIELDS: [&str; 13] = [
     "key",
     "name",
     "group",
@@ -23,9 +23,9 @@ const FIELDS: [&str; 13] = [
     "unless",
     "by_hand",
 ];
-const NAMED_FIELDS: [&str; 2] = ["value", "name"];
-const LEVEL_FIELDS: [&str; 3] = ["value", "name", "rule"];
-const NAME_FIELDS: [&str; 2] = ["en", "zh-CN"];
+pub(super) const NAMED_FIELDS: [&str; 2] = ["value", "name"];
+pub(super) const LEVEL_FIELDS: [&str; 3] = ["value", "name", "rule"];
+pub(super) const NAME_FIELDS: [&str; 2] = ["en", "zh-CN"];
 
 /// A tag's document as stored: parsed YAML or JSON, with what publishing gave it.
 #[derive(Debug, Clone, PartialEq)]
@@ -149,7 +149,7 @@ fn rule(value: &Value, at: &str, problems: &mut Vec<Problem>) -> Option<Rule> {
 }
 
 /// What gives a tag its values: exactly one of these stands in its document.
-const SHAPES: [&str; 5] = ["rule", "levels", "value_of", "scores", "values"];
+pub(super) const SHAPES: [&str; 5] = ["rule", "levels", "value_of", "scores", "values"];
 
 fn shape(fields: &Fields, problems: &mut Vec<Problem>) -> Option<Shape> {
     let given: Vec<&str> = SHAPES.into_iter().filter(|shape| fields.contains_key(*shape)).collect();

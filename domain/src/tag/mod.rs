@@ -6,6 +6,7 @@ pub mod calibrate;
 mod definition;
 mod document;
 mod evaluate;
+mod schema;
 mod step;
 mod why;
 
@@ -14,6 +15,7 @@ pub use definition::{
 };
 pub use document::TagDocument;
 pub use evaluate::{Evaluation, Source, TagState, evaluate};
+pub use schema::schema;
 pub use step::{Cause, CurrentTag, Stepped, TagChange, step};
 pub use why::Standing;
 

@@ -1,6 +1,6 @@
 //! Reads the leaves of a rule: what each asks, with which operators.
 
-use super::{LONGEST_WORD, MAX_DAYS, Reader, join, quoted};
+use super::{LONGEST_WORD, MAX_ANNIVERSARY, MAX_DAYS, Reader, join, quoted};
 use crate::problem::nearest;
 use crate::rule::ast::{Age, Comparison, DayRange, EventTest, ForNew, Rule, TagTest, TextTest};
 use crate::rule::field::{Field, FieldKind};
@@ -11,10 +11,20 @@ const COMPARE_OPS: [&str; 9] = ["eq", "ne", "lt", "lte", "gt", "gte", "in", "bet
 const INSTANT_OPS: [&str; 11] =
     ["eq", "ne", "lt", "lte", "gt", "gte", "in", "between", "exists", "within", "older_than"];
 const TEXT_OPS: [&str; 6] = ["eq", "ne", "in", "contains", "starts_with", "exists"];
-const COUNT_OPS: [&str; 8] = ["eq", "ne", "lt", "lte", "gt", "gte", "in", "between"];
-const AGE_OPS: [&str; 2] = ["within", "older_than"];
-const DAY_OPS: [&str; 6] = ["gte", "gt", "lte", "lt", "eq", "between"];
-const TAG_OPS: [&str; 4] = ["eq", "ne", "in", "exists"];
+pub(in crate::rule) const COUNT_OPS: [&str; 8] = ["eq", "ne", "lt", "lte", "gt", "gte", "in", "between"];
+pub(in crate::rule) const AGE_OPS: [&str; 2] = ["within", "older_than"];
+pub(in crate::rule) const DAY_OPS: [&str; 6] = ["gte", "gt", "lte", "lt", "eq", "between"];
+pub(in crate::rule) const TAG_OPS: [&str; 4] = ["eq", "ne", "in", "exists"];
+
+/// What fields of this kind can be asked.
+pub(in crate::rule) const fn ops_of(kind: FieldKind) -> &'static [&'static str] {
+    match kind {
+        FieldKind::Text => &TEXT_OPS,
+        FieldKind::Instant => &INSTANT_OPS,
+        FieldKind::Birthday => &["exists"],
+        FieldKind::Money | FieldKind::Count | FieldKind::Share | FieldKind::Number => &COMPARE_OPS,
+    }
+}
 
 impl Reader {
     fn field(&mut self, value: &Value, at: &str) -> Option<Field> {
@@ -36,12 +46,7 @@ impl Reader {
 
     pub(super) fn profile(&mut self, fields: &Map<String, Value>, name: &Value, path: &str) -> Option<Rule> {
         let field = self.field(name, &join(path, "profile"));
-        let ops: &[&str] = match field.map(Field::kind) {
-            Some(FieldKind::Text) => &TEXT_OPS,
-            Some(FieldKind::Instant) => &INSTANT_OPS,
-            Some(FieldKind::Birthday) => &["exists"],
-            _ => &COMPARE_OPS,
-        };
+        let ops = field.map_or(&COMPARE_OPS[..], |field| ops_of(field.kind()));
         let (op, operand) = self.one_op(fields, "profile", ops, path)?;
         let (field, at) = (field?, join(path, op));
         if AGE_OPS.contains(&op) {
@@ -190,11 +195,11 @@ impl Reader {
         let (_, operand) = self.one_op(fields, "anniversary", &["within"], path)?;
         let at = join(path, "within");
         let days = operand.as_str().and_then(|text| text.strip_suffix('d')).and_then(|n| n.parse().ok());
-        match days.filter(|days| *days <= 182) {
+        match days.filter(|days| *days <= MAX_ANNIVERSARY) {
             Some(within_days) => Some(Rule::Anniversary { field: field?, within_days }),
             None => {
                 let detail = format!(
-                    "{} is not a number of days; write for example \"7d\", at most \"182d\"",
+                    "{} is not a number of days; write for example \"7d\", at most \"{MAX_ANNIVERSARY}d\"",
                     quoted(operand)
                 );
                 self.refuse(&at, "bad_days", detail)

@@ -5,6 +5,7 @@
 mod accounts;
 mod catalogue;
 mod oracle;
+mod schema;
 mod states;
 mod stepping;
 mod why;
