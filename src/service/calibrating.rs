@@ -1,11 +1,11 @@
 //! Thresholds of an ordered tag from shares of active buyers: what is proposed, and what it would come to. Publishes nothing.
 
-use super::{Book, ServiceError, keeping};
+use super::{Book, ServiceError, keeping, tags};
 use crate::store::{Db, calibration, keeping as rules, profiles};
-use domain::problem::{Problem, nearest};
+use domain::problem::Problem;
 use domain::rule::Field;
 use domain::tag::calibrate::{self, Wanted};
-use domain::tag::{Catalogue, Level, Shape, TagDefinition};
+use domain::tag::{Catalogue, Level, Shape};
 use domain::time::Instant;
 use serde::Serialize;
 use serde_json::Value;
@@ -49,7 +49,7 @@ pub struct Step {
 pub async fn propose(book: &Book, key: &str, shares: &[String]) -> Result<Proposal, ServiceError> {
     let (db, at) = (book.store.reader(), book.now().await?);
     let catalogue = keeping::catalogue(book).await?;
-    let tag = find(&catalogue, key)?;
+    let tag = tags::named(&catalogue, key)?;
     let field = calibrate::field(tag).map_err(|problem| ServiceError::Invalid(vec![problem]))?;
     if !calibration::FIELDS.contains(&field) {
         let known: Vec<&str> = calibration::FIELDS.iter().map(|field| field.key()).collect();
@@ -81,14 +81,6 @@ pub async fn propose(book: &Book, key: &str, shares: &[String]) -> Result<Propos
         behind: profiles::count_due(db, at).await?,
         levels: cut.steps(db, key, &wanted, &least).await?,
         document: calibrate::with_rules(&document, &changed),
-    })
-}
-
-fn find<'c>(catalogue: &'c Catalogue, key: &str) -> Result<&'c TagDefinition, ServiceError> {
-    catalogue.find(key).ok_or_else(|| {
-        let near = nearest(key, catalogue.tags().iter().map(|tag| tag.key.as_str()));
-        let hint = near.map_or_else(String::new, |near| format!(" (did you mean {near}?)"));
-        ServiceError::NotFound(format!("the tag {key}{hint}"))
     })
 }
 

@@ -139,8 +139,6 @@ async fn write(
     people::reread(tx, now, &[canonical]).await?;
     let shared = shared(tx, canonical, &cluster, &correction, &shop.shop.id_namespace).await?;
     let source = sources::own_in(tx, &shop).await?;
-    let source = crate::store::sources::find(tx, source).await?;
-    let source = source.ok_or_else(|| ServiceError::Internal("the shop's own source is gone".to_owned()))?;
     let unset = correction.fields.difference(&correction.set).cloned().collect::<Vec<_>>();
     let set = correction.set.into_iter().collect::<Vec<_>>();
     let slice = Slice::about(Origin { source, shop }, canonical, correction.said);

@@ -2,12 +2,11 @@
 //! rest, so a merge keeps it, a rebuild comes to the same, and erasing takes it.
 
 use super::ingest::{Origin, Slice, Stamp, take_in};
-use super::{Book, ServiceError, keeping, reasons, sources};
+use super::{Book, ServiceError, keeping, reasons, sources, tags};
 use crate::store::{Tx, audit, clusters, customers, meta, shops};
 use domain::event::own::{Own, TagRemoval};
 use domain::event::{Detail, Fact, Said};
 use domain::ids::CustomerId;
-use domain::problem::nearest;
 use domain::tag::{Catalogue, Expires, Kind, TagDefinition};
 use domain::time::{Instant, Span};
 use serde::Serialize;
@@ -110,13 +109,7 @@ pub async fn take(
 
 /// The tag, if this hand may give and take it.
 fn by_hand<'c>(catalogue: &'c Catalogue, key: &str, hand: Hand) -> Result<&'c TagDefinition, ServiceError> {
-    let Some(tag) = catalogue.find(key) else {
-        let hint = match nearest(key, catalogue.tags().iter().map(|tag| tag.key.as_str())) {
-            Some(near) => format!(" (did you mean {near}?)"),
-            None => String::new(),
-        };
-        return Err(ServiceError::NotFound(format!("the tag {key}{hint}")));
-    };
+    let tag = tags::named(catalogue, key)?;
     match (tag.by_hand.map(|hand| hand.expires), hand) {
         (Some(Expires::Required), Hand::Staff) => {
             let detail = format!("{key} is granted by a supervisor or an admin, until a date they say");
@@ -202,9 +195,6 @@ impl Mark {
         let shop = shops::find_by_id(tx, row.shop).await?;
         let shop = shop.ok_or_else(|| ServiceError::Internal(format!("{canonical} is of no shop")))?;
         let source = sources::own_in(tx, &shop).await?;
-        let source = crate::store::sources::find(tx, source).await?;
-        let source =
-            source.ok_or_else(|| ServiceError::Internal("the shop's own source is gone".to_owned()))?;
         let slice = Slice::about(Origin { source, shop }, canonical, said(own, now));
         take_in(tx, &slice, now, self.stamp).await?;
         detail["reason"] = json!(reason);

@@ -2,6 +2,7 @@
 
 use super::{Book, ServiceError, shop};
 use crate::store::shops::ShopRow;
+use crate::store::sources::SourceRow;
 use crate::store::{Lane, StoreError, Tx, sources};
 use domain::ids::SourceId;
 
@@ -16,7 +17,9 @@ pub async fn ensure(book: &Book, key: &str) -> Result<SourceId, ServiceError> {
 }
 
 /// What the daemon says itself of a shop, or people say through it.
-pub(super) async fn own_in(tx: &Tx, shop: &ShopRow) -> Result<SourceId, StoreError> {
+pub(super) async fn own_in(tx: &Tx, shop: &ShopRow) -> Result<SourceRow, ServiceError> {
     let key = format!("kinkeeper:{}", shop.shop.key);
-    sources::ensure(tx, &key, shop.id, sources::kind::KINKEEPER).await
+    let id = sources::ensure(tx, &key, shop.id, sources::kind::KINKEEPER).await?;
+    let source = sources::find(tx, id).await?;
+    source.ok_or_else(|| ServiceError::Internal("the shop's own source is gone".to_owned()))
 }

@@ -2,8 +2,9 @@
 
 use super::{Book, ServiceError, keeping};
 use crate::store::profiles;
+use domain::problem::nearest;
 use domain::rule::{Lang, describe};
-use domain::tag::{Apply, Shape, TagDefinition};
+use domain::tag::{Apply, Catalogue, Shape, TagDefinition};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -47,6 +48,17 @@ pub struct Condition {
     #[schema(example = "gold")]
     pub value: String,
     pub says: Both,
+}
+
+/// The tag of this key.
+pub(super) fn named<'c>(catalogue: &'c Catalogue, key: &str) -> Result<&'c TagDefinition, ServiceError> {
+    catalogue.find(key).ok_or_else(|| {
+        let hint = match nearest(key, catalogue.tags().iter().map(|tag| tag.key.as_str())) {
+            Some(near) => format!(" (did you mean {near}?)"),
+            None => String::new(),
+        };
+        ServiceError::NotFound(format!("the tag {key}{hint}"))
+    })
 }
 
 /// Every tag, by key.

@@ -7,7 +7,7 @@ use super::sources::own_in;
 use super::{Book, ServiceError};
 use crate::store::shops::ShopRow;
 use crate::store::tickets::{self, OpenComplaint};
-use crate::store::{Tx, audit, clusters, meta, shops, sources};
+use crate::store::{Tx, audit, clusters, meta, shops};
 use domain::event::{Context, Reading, Said, parse};
 use domain::ids::ShopId;
 use domain::problem::together;
@@ -104,8 +104,7 @@ async fn close_of_shop(
     let row = shops::find_by_id(tx, shop).await?;
     let shop =
         row.ok_or_else(|| ServiceError::Internal(format!("a ticket is of {shop:?}, which doesn't exist")))?;
-    let source = sources::find(tx, own_in(tx, &shop).await?).await?;
-    let source = source.ok_or_else(|| ServiceError::Internal("the shop's own source is gone".to_owned()))?;
+    let source = own_in(tx, &shop).await?;
     let said: Result<Vec<Said>, ServiceError> =
         complaints.iter().map(|complaint| resolved(complaint, &shop, &page.actor, now)).collect();
     let of = complaints.iter().map(|complaint| complaint.origin).collect();

@@ -1,10 +1,9 @@
 //! Why a customer has a tag, or doesn't.
 
-use crate::service::{Book, ServiceError, keeping};
+use crate::service::{Book, ServiceError, keeping, tags};
 use crate::store::{customers, facts};
 use domain::customer::CustomerFacts;
 use domain::ids::CustomerId;
-use domain::problem::nearest;
 use domain::rule::{Explained, Lang};
 use domain::tag::{Evaluation, Shape, TagState};
 use domain::time::Instant;
@@ -38,13 +37,7 @@ pub async fn explain_tag(
 ) -> Result<TagExplanation, ServiceError> {
     let db = book.store.reader();
     let catalogue = keeping::catalogue(book).await?;
-    let Some(tag) = catalogue.find(key) else {
-        let hint = match nearest(key, catalogue.tags().iter().map(|tag| tag.key.as_str())) {
-            Some(near) => format!(" (did you mean {near}?)"),
-            None => String::new(),
-        };
-        return Err(ServiceError::NotFound(format!("the tag {key}{hint}")));
-    };
+    let tag = tags::named(&catalogue, key)?;
     let missing = || ServiceError::NotFound(format!("the customer {customer}"));
     let zone = customers::zones(db, &[customer]).await?.remove(&customer).ok_or_else(missing)?;
     let bearer = customers::bearers(db, &[customer], zone).await?.remove(&customer).ok_or_else(missing)?;
