@@ -1,7 +1,8 @@
-"""A made-up shop of any size, the same for the same seed: its orders as a CSV file, and as events.
+"""A made-up shop of any size, the same for the same seed: its orders and tickets as CSV files, and events.
 
 At size 1 a million customers and ten million orders, over three years. How often somebody orders falls off as it does in
-shops: half of the customers order once or twice, a few very often. One order in twenty is refunded.
+shops: half of the customers order once or twice, a few very often. One order in twenty is refunded; there is a ticket for
+one in twenty, of which two in five are complaints, and all but a few are closed within a fortnight.
 """
 import csv
 import random
@@ -9,9 +10,13 @@ from datetime import datetime, timedelta
 
 CUSTOMERS = 1_000_000
 ORDERS = 10_000_000
+# Of an order that is no refund.
+TICKETS = 0.05
 SEED = 20_260_925
 BEGIN = datetime(2023, 1, 1)
 DAYS = 3 * 365
+# Where the clock of a book stands that is only looked at: past all that happens in it.
+END = "2026-01-31T00:00:00Z"
 
 
 def orders(size, seed=SEED):
@@ -41,6 +46,24 @@ def write_orders(path, size):
         for order, customer, at, minor, of in orders(size):
             kind = "refund" if of else "purchase"
             out.writerow([order, customer, at.isoformat(sep=" "), f"{minor // 100}.{minor % 100:02d}", kind, of or ""])
+            rows += 1
+    return rows
+
+
+def write_tickets(path, size, seed=SEED):
+    """The generic tickets CSV. Gives the number of rows."""
+    dice, rows = random.Random(seed + 1_000), 0
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["ticket_id", "customer_id", "opened_at", "resolved_at", "order_id", "complaint", "severity"])
+        for order, customer, at, _, of in orders(size):
+            if of or dice.random() >= TICKETS:
+                continue
+            opened = at + timedelta(seconds=dice.randrange(20 * 86_400))
+            closed = opened + timedelta(seconds=dice.randrange(3_600, 14 * 86_400))
+            closed = closed.isoformat(sep=" ") if dice.random() < 0.98 else ""
+            complaint = "true" if dice.random() < 0.4 else "false"
+            out.writerow([f"T{rows:08d}", customer, opened.isoformat(sep=" "), closed, order, complaint, dice.randrange(1, 5)])
             rows += 1
     return rows
 

@@ -1,4 +1,5 @@
 """The figures: each measured beside its reference in one run, on the same machine, database and durability."""
+import contextlib
 import json
 import pathlib
 import socket
@@ -17,14 +18,20 @@ import book
 class Home:
     """A data folder, and the program on it."""
 
-    def __init__(self, binary, parent, url=None):
+    def __init__(self, binary, parent, url=None, clock=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="kinkeeper-bench-", dir=parent))
         self.file = self.folder / "kinkeeper.db"
         self.url = url or f"sqlite://{self.file}"
         settings = {"data_dir": self.folder, "database.url": self.url, "shop.timezone": "UTC", "shop.currency": "CNY"}
+        if clock:
+            settings["clock"] = clock
         self.command = [str(binary)]
         for key, value in settings.items():
             self.command += ["--set", f"{key}={value}"]
+
+    def without_clock(self):
+        """From now on its clock goes on from where it stands."""
+        self.command = [part for n, part in enumerate(self.command) if not any(p.startswith("clock=") for p in self.command[n:n + 2])]
 
     def run(self, *arguments):
         done = subprocess.run([*self.command, *map(str, arguments)], capture_output=True, text=True, check=False)
@@ -100,9 +107,9 @@ CLIENTS = 10
 LENGTH = 100
 
 
-def requests(key, size, count, turn):
+def requests(key, size, count, turn, length=LENGTH):
     """Whole HTTP requests, made beforehand: what is measured is the daemon."""
-    for batch in book.batches(size, count, LENGTH, turn):
+    for batch in book.batches(size, count, length, turn):
         body = json.dumps({"batch": batch, "writeKey": key}).encode()
         head = f"POST /v1/batch HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         yield head.encode() + body
@@ -153,15 +160,15 @@ class Book:
         self.key = json.loads(made)["key"]
 
 
-def ingest(shop, size, count, turn):
-    """Events a second into this shop, answered after their commit; its daemon does all its other work meanwhile."""
-    home, key = shop.home, shop.key
+@contextlib.contextmanager
+def serving(home):
+    """A daemon on this book that is ready, as (process, port); gone afterwards."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    prepared = list(requests(key, size, count, turn))
-    serve = [*home.command, "--set", "log.filter=error", "--set", f"http.listen=127.0.0.1:{port}", "--set", "http.ingest_rate=100000", "--set", "http.ingest_burst=100000", "serve"]
-    daemon = subprocess.Popen(serve, stdout=subprocess.DEVNULL, stderr=sys.stderr)
+    settings = {"log.filter": "error", "http.listen": f"127.0.0.1:{port}", "http.ingest_rate": 100_000, "http.ingest_burst": 100_000}
+    command = [*home.command, *(part for key, value in settings.items() for part in ("--set", f"{key}={value}")), "serve"]
+    daemon = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=sys.stderr)
     try:
         for _ in range(300):
             try:
@@ -173,14 +180,21 @@ def ingest(shop, size, count, turn):
                 time.sleep(0.1)
         else:
             sys.exit("the daemon isn't ready after 30 s")
+        yield daemon, port
+    finally:
+        daemon.terminate()
+        daemon.wait(timeout=60)
+
+
+def ingest(shop, size, count, turn):
+    """Events a second into this shop, answered after their commit; its daemon does all its other work meanwhile."""
+    prepared = list(requests(shop.key, size, count, turn))
+    with serving(shop.home) as (_, port):
         warm = len(prepared) // 10
         post_all(port, prepared[:warm])
         taken = []
         seconds = timed(lambda: taken.append(post_all(port, prepared[warm:])))
         return taken[0] / seconds
-    finally:
-        daemon.terminate()
-        daemon.wait(timeout=60)
 
 
 SINGLE_ROWS = """\\set customer random(1, 1000000)

@@ -30,6 +30,7 @@ mod m20261122_000021_housekeeping;
 mod m20261122_000022_retention_list;
 mod m20261122_000024_consent_slices;
 mod m20261122_000025_aggregates;
+mod m20261122_000026_due_order;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -60,6 +61,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000022_retention_list::Migration),
             Box::new(m20261122_000024_consent_slices::Migration),
             Box::new(m20261122_000025_aggregates::Migration),
+            Box::new(m20261122_000026_due_order::Migration),
         ]
     }
 }

@@ -17,6 +17,22 @@ pub struct Claimable {
     pub waiting: &'static str,
 }
 
+impl Claimable {
+    /// The SQL of the earliest instant at which anything of it is due.
+    pub fn next_due_sql(&self) -> String {
+        earliest_sql(std::slice::from_ref(self))
+    }
+
+    /// The SQL of the keys that are due at `$3`, by lease free at `$4`, earliest first and `$5` at the most.
+    pub fn due_rows_sql(&self) -> String {
+        let Self { table, key, due, waiting } = self;
+        format!(
+            "SELECT {key} FROM {table} WHERE {waiting} AND {due} <= $3 \
+             AND (leased_until IS NULL OR leased_until <= $4) ORDER BY {due}, {key} LIMIT $5"
+        )
+    }
+}
+
 /// Everything that waits for a due time under a lease. The virtual clock steps to the earliest of these.
 pub mod waiting {
     use super::Claimable;
@@ -81,10 +97,13 @@ impl Store {
 
     /// The earliest instant at which anything of `queues` is due.
     pub async fn earliest_due(&self, queues: &[Claimable]) -> Result<Option<Instant>, StoreError> {
-        let sql = format!("SELECT MIN(due) FROM ({}) q", dues_sql(queues));
-        let due = self.reader().number(&sql, vec![]).await?.map(Instant::from_micros);
+        let due = self.reader().number(&earliest_sql(queues), vec![]).await?.map(Instant::from_micros);
         Ok(due.filter(|due| *due < Instant::MAX))
     }
+}
+
+fn earliest_sql(queues: &[Claimable]) -> String {
+    format!("SELECT MIN(due) FROM ({}) q", dues_sql(queues))
 }
 
 /// The SQL of one instant a row: when each of `queues` is due next.
@@ -103,15 +122,12 @@ async fn claim(
     lease: Lease,
     limit: i64,
 ) -> Result<Vec<Claimed>, StoreError> {
-    let Claimable { table, key, due, waiting } = what;
+    let Claimable { table, key, due, .. } = what;
     if !tx.is_postgres() {
         super::meta::raise_machine_high_water(tx, machine).await?;
     }
     let until = machine + lease.length;
-    let due_rows = format!(
-        "SELECT {key} FROM {table} WHERE {waiting} AND {due} <= $3 \
-         AND (leased_until IS NULL OR leased_until <= $4) ORDER BY {due}, {key} LIMIT $5"
-    );
+    let due_rows = what.due_rows_sql();
     let set = "leased_until = $1, lease_owner = $2, fence = fence + 1";
     let sql = if tx.is_postgres() {
         format!(

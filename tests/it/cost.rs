@@ -1,6 +1,8 @@
 //! What taking facts in costs, counted in statements: a set of rows a statement, never a row. The figures beside their
 //! references are `benches/run`'s; here a gross mistake is found at once.
 
+mod keeping;
+
 use crate::support::book::{House, source_of_facts};
 use crate::support::on_both_databases;
 use kinkeeper::app::App;

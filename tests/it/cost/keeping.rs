@@ -1,0 +1,138 @@
+//! What keeping customers costs, counted in statements and in what they touch: a tick with nothing due is one look at the
+//! end of an index, and a batch is a set, however many are in it.
+
+use super::{CLOCK, statements_of};
+use crate::support::book::{Book, House, MACHINE_START, START, both_databases, source_of_facts};
+use crate::support::on_both_databases;
+use kinkeeper::app::App;
+use kinkeeper::service::ingest::{self, Batch};
+use kinkeeper::store::waiting;
+use kinkeeper::worker::{Budget, Drained};
+use serde_json::json;
+
+/// Of a customer, or a batch of them: claimed, read, saved.
+const MOST_FOR_A_BATCH: u64 = 44;
+/// On SQLite so many values are bound to one statement, and the rows of a whole batch are more than that.
+const MORE_FOR_MANY: u64 = 6;
+const MOST_FOR_AN_EVENT: u64 = 33;
+
+/// Statements outside transactions and in them; opening and ending one isn't counted.
+fn asked(app: &App) -> u64 {
+    let store = &app.book.store;
+    store.reader().asked() + store.asked_in_transactions()
+}
+
+async fn keep(app: &App, batch: i64) -> Drained {
+    let engine = app.engine();
+    let keeper =
+        engine.staff().iter().find(|hired| hired.worker.name() == "keeper").expect("there is a keeper");
+    let now = app.book.now().await.expect("the clock is read");
+    keeper.worker.drain(now, Budget { batch, batches: 1 }).await.expect("kept")
+}
+
+/// The statements of keeping `n` customers in one batch, who never were kept and whose events are all in.
+async fn statements_of_keeping(app: &App, turn: usize, n: usize) -> u64 {
+    statements_of(app, turn, n).await;
+    let before = asked(app);
+    let done = keep(app, n as i64).await.done;
+    assert_eq!(done, n as u64);
+    asked(app) - before
+}
+
+on_both_databases! {
+    async fn a_batch_of_customers_is_kept_by_as_many_statements_as_one_customer(database) {
+        let house = House::open(database, &[CLOCK]).await;
+        let app = &house.app;
+        let batch = app.settings.workers.keeper_batch as usize;
+        // What is read once and remembered from then on: the catalogue of tags.
+        statements_of_keeping(app, 0, 1).await;
+        let one = statements_of_keeping(app, 1, 1).await;
+        let whole = statements_of_keeping(app, 2, batch).await;
+        println!("1 customer: {one} statements, {batch} customers: {whole}");
+        assert!(one <= MOST_FOR_A_BATCH, "1 customer took {one} statements");
+        assert!(whole <= one + MORE_FOR_MANY, "1 customer took {one} statements, {batch} took {whole}");
+    }
+
+    async fn a_tick_with_nothing_due_is_two_statements_and_writes_nothing(database) {
+        let house = House::open(database, &[CLOCK]).await;
+        statements_of_keeping(&house.app, 1, 20).await;
+        let (all, written) = (asked(&house.app), house.app.book.store.asked_in_transactions());
+        assert_eq!(keep(&house.app, 500).await.done, 0);
+        // What time it is, and when somebody is due next.
+        assert_eq!(asked(&house.app) - all, 2);
+        assert_eq!(house.app.book.store.asked_in_transactions(), written);
+    }
+
+    async fn one_event_from_the_door_to_the_tag_is_a_few_statements(database) {
+        let house = House::open(database, &[CLOCK]).await;
+        let app = &house.app;
+        statements_of_keeping(app, 1, 20).await;
+        let source = source_of_facts(app).await;
+        let order = json!({"type": "track", "event": "Order Completed", "messageId": "once", "userId": "u1-0",
+            "timestamp": "2026-09-20T00:00:00Z", "properties": {"order_id": "once", "total": 12_000}});
+        let before = asked(app);
+        let batch = Batch { source, received_at: None, historical: false, events: vec![order] };
+        assert_eq!(ingest::accept(&app.book.store, batch).await.expect("taken in").accepted, 1);
+        let taken_in = asked(app) - before;
+        assert_eq!(keep(app, 500).await.done, 1);
+        let kept = asked(app) - before - taken_in;
+        let tag = "SELECT t.value FROM tag_current t JOIN identifier i ON i.customer_id = t.customer_id \
+                   WHERE t.key = 'value_tier' AND i.value = 'u1-0'";
+        assert_eq!(house.lines(tag).await, ["diamond"]);
+        println!("one event: {taken_in} statements to take it in, {kept} to keep its customer");
+        assert!(taken_in <= MOST_FOR_AN_EVENT, "taking one event in took {taken_in} statements");
+        assert!(kept <= MOST_FOR_A_BATCH, "keeping its customer took {kept} statements");
+    }
+}
+
+/// Customers all due at one instant, as after an import, of whom the first ones are under lease and some are set aside.
+async fn all_due_at_once(book: &Book) {
+    let sql = "INSERT INTO customer_due (customer_id, due_at, fact_rev, rule_epoch, fence, leased_until, failed) \
+               WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) \
+               SELECT i, $1, 1, 0, 0, CASE WHEN i <= 500 THEN $2 END, CASE WHEN i % 100 = 0 THEN 'broken' END FROM n";
+    book.run(sql, [START.micros(), MACHINE_START.micros() + 1]).await;
+    book.run::<i64>("ANALYZE", []).await;
+}
+
+/// How the database goes about a query, as it says.
+async fn plan(book: &Book, sql: &str) -> String {
+    let sql =
+        sql.replace("$3", &START.micros().to_string()).replace("$4", &MACHINE_START.micros().to_string());
+    let how = if book.is_postgres() { "EXPLAIN (ANALYZE, BUFFERS)" } else { "EXPLAIN QUERY PLAN" };
+    let rows = book.rows::<i64>(&format!("{how} {}", sql.replace("$5", "500")), []).await;
+    let line = |row: &sea_orm::QueryResult| {
+        let column = if book.is_postgres() { 0 } else { 3 };
+        row.try_get_by_index::<String>(column).expect("a line of the plan")
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Pages that were looked at, of those planning took none.
+fn pages(plan: &str) -> u64 {
+    let ran = plan.split("Planning").next().unwrap_or_default();
+    let number =
+        |rest: &str| rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse::<u64>().ok();
+    let of = |line: &str| {
+        ["hit=", "read="].iter().filter_map(|word| number(line.split(word).nth(1)?)).sum::<u64>()
+    };
+    ran.lines().filter(|line| line.contains("Buffers:")).map(of).max().unwrap_or(0)
+}
+
+both_databases! {
+    async fn when_the_keeper_is_due_next_is_read_off_the_end_of_an_index(book: Book) {
+        all_due_at_once(&book).await;
+        let plan = plan(&book, &waiting::CUSTOMERS.next_due_sql()).await;
+        assert!(plan.contains("customer_due_waiting"), "{plan}");
+        assert!(!plan.contains("Seq Scan") && !plan.contains("SCAN customer_due\n"), "{plan}");
+        assert!(pages(&plan) <= 6, "{plan}");
+    }
+
+    async fn a_batch_of_very_many_who_are_due_at_once_is_taken_without_sorting_them(book: Book) {
+        all_due_at_once(&book).await;
+        let plan = plan(&book, &waiting::CUSTOMERS.due_rows_sql()).await;
+        assert!(plan.contains("customer_due_waiting"), "{plan}");
+        assert!(!plan.contains("Sort") && !plan.contains("B-TREE"), "{plan}");
+        // A thousand of the twenty thousand rows.
+        assert!(pages(&plan) <= 60, "{plan}");
+    }
+}
