@@ -10,6 +10,7 @@ use domain::money::{Currency, Money};
 use domain::time::Instant;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// One customer as exported: aggregates as last kept, and the tags that hold.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -146,6 +147,14 @@ async fn lines(book: &Book, rows: Vec<ProfileRow>) -> Result<Vec<ProfileLine>, S
             ProfileLine::of(row, tags, shop.base)
         })
         .collect())
+}
+
+/// What the shop calls these customers, where it has said so.
+pub async fn own_ids(
+    book: &Book,
+    customers: &[CustomerId],
+) -> Result<BTreeMap<CustomerId, String>, ServiceError> {
+    Ok(profiles::user_ids(book.store.reader(), customers).await?)
 }
 
 /// Every tag key that some customer has: the CSV's columns.

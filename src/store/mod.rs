@@ -66,6 +66,7 @@ pub mod send_gate;
 pub mod set_aside;
 pub mod shifts;
 pub mod shops;
+pub mod showcase;
 pub mod sources;
 mod sql;
 pub mod staff;

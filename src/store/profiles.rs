@@ -135,6 +135,34 @@ pub async fn count_due(db: &Db, now: Instant) -> Result<i64, StoreError> {
     Ok(db.number(sql, args![now]).await?.unwrap_or(0))
 }
 
+/// The customers behind `after` about whom anything can change before `until`, even if nothing new comes.
+pub async fn due_before(
+    db: &Db,
+    until: Instant,
+    after: CustomerId,
+    limit: i64,
+) -> Result<Vec<CustomerId>, StoreError> {
+    let sql = "SELECT customer_id AS id FROM customer_due WHERE due_at < $1 AND customer_id > $2 AND failed IS NULL \
+               ORDER BY customer_id LIMIT $3";
+    db.all(sql, args![until, after, limit]).await?.iter().map(|row| row.int("id").map(CustomerId)).collect()
+}
+
+/// The shop's own ids of these customers (`user_id`), the oldest where a merge left several.
+pub async fn user_ids(db: &Db, customers: &[CustomerId]) -> Result<BTreeMap<CustomerId, String>, StoreError> {
+    let mut own = BTreeMap::new();
+    for some in customers.chunks(1_000) {
+        let sql = format!(
+            "SELECT customer_id, value FROM identifier WHERE kind = 'user_id' AND customer_id IN ({}) \
+             ORDER BY id DESC",
+            places(1, some.len())
+        );
+        for row in db.all(&sql, some.iter().flat_map(|id| args![*id]).collect()).await? {
+            own.insert(CustomerId(row.int("customer_id")?), row.text("value")?);
+        }
+    }
+    Ok(own)
+}
+
 /// Customers by tag and value. Reads the whole index of tags.
 pub async fn tag_counts(db: &Db) -> Result<BTreeMap<String, BTreeMap<String, i64>>, StoreError> {
     let mut counts: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();

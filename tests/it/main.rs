@@ -14,6 +14,7 @@ mod daemon;
 mod december;
 mod declaring;
 mod delivery;
+mod demo;
 mod dispatch;
 mod engine;
 mod erasing;

@@ -2,6 +2,7 @@
 //! was decided. Names, addresses, consents and tickets are synthetic and marked so.
 
 pub mod agents;
+mod cases;
 pub mod data;
 pub mod feed;
 mod folder;
@@ -11,11 +12,12 @@ mod report;
 use super::failure::{Failure, Outcome};
 use super::session::Global;
 use crate::app::{self, App};
-use crate::service::{Book, ServiceError};
+use crate::service::{Book, ServiceError, flips, profiles, showcase};
 use crate::settings::{Settings, Sources};
 use crate::telemetry;
+use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
-use domain::time::Instant;
+use domain::time::{Instant, Span, add_days};
 use month::{IMPORTED_AT, MONDAY, Month};
 use std::path::{Path, PathBuf};
 
@@ -23,13 +25,13 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   kinkeeper demo
-  kinkeeper demo --no-serve --until 2011-12-09T23:59:59")]
+  kinkeeper demo --no-serve --until 2011-12-09")]
 pub struct Demo {
     /// Which book
     #[arg(long, value_enum, default_value = "retail")]
     data: Data,
-    /// Where the month ends, by London's clocks
-    #[arg(long, value_name = "INSTANT", default_value = "2011-12-31T23:59:59")]
+    /// Where the month ends, by London's clocks: the end of a date, or an instant
+    #[arg(long, value_name = "DATE", default_value = "2011-12-31")]
     until: String,
     /// Stop after the report instead of serving
     #[arg(long)]
@@ -64,13 +66,7 @@ impl Demo {
             let detail = "the demo has a clock of its own; --until says where its month ends";
             return Err(ServiceError::invalid("--clock", "clock_of_its_own", detail).into());
         }
-        let until = Instant::parse(&self.until, data::ZONE).ok_or_else(|| {
-            ServiceError::invalid(
-                "--until",
-                "instant",
-                format!("\"{}\" is no instant such as 2011-12-09T23:59:59", self.until),
-            )
-        })?;
+        let until = until(&self.until)?;
         let given: Vec<String> =
             SETTINGS.map(str::to_owned).into_iter().chain(global.set.iter().cloned()).collect();
         let settings = self.settings(&given)?;
@@ -114,16 +110,53 @@ impl Demo {
         let report = crate::service::report::report(book, month::LIVE_AT, MONDAY).await?;
         let example = crate::service::report::example(book).await?;
         let own = &example.shop_id;
+        let cases = showcase::cases(book).await?;
+        let tomorrow = add_days(report.at.local_date(data::ZONE), 2);
+        let flips = flips::before(book, Instant::first_of(tomorrow, data::ZONE)).await?;
+        let names = profiles::own_ids(book, &flips.samples(cases::SAMPLES)).await?;
         let prefix = format!("{} --config {}", program().display(), config.display());
-        let commands = [
+        let mut commands = vec![
             format!("{prefix} customer show user_id:{own}"),
             format!("{prefix} customer explain user_id:{own} --campaign winback"),
-            format!("{prefix} callback list --state exhausted"),
         ];
+        let held = cases.iter().find(|shown| shown.case == showcase::Case::Held);
+        let held = held.and_then(|shown| shown.example.as_ref());
+        commands.extend(held.map(|who| format!("{prefix} customer explain {} --tag value_tier", who.id)));
+        commands.push(format!("{prefix} tag list"));
+        commands.push(format!("{prefix} callback list --state exhausted"));
         let mail_folder = mail.display().to_string();
-        let around = report::Around { example: &example, mail_folder: &mail_folder, commands: &commands };
+        let around = report::Around {
+            example: &example,
+            cases: &cases,
+            flips: &flips,
+            names: &names,
+            mail_folder: &mail_folder,
+            commands: &commands,
+        };
         Ok(report::render(&report, &around))
     }
+}
+
+/// Where the month ends: the last second of a bare date, or an instant, not before the month begins.
+fn until(text: &str) -> Result<Instant, ServiceError> {
+    let refused = |code, detail: String| ServiceError::invalid("--until", code, detail);
+    let last_second = |date| Instant::first_of(add_days(date, 1), data::ZONE) - Span::seconds(1);
+    let read = match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        Ok(date) => Some(last_second(date)),
+        Err(_) => Instant::parse(text, data::ZONE),
+    };
+    let until = read.ok_or_else(|| {
+        refused(
+            "instant",
+            format!("\"{text}\" is no date such as 2011-12-09, and no instant such as 2011-12-09T12:00:00"),
+        )
+    })?;
+    if until < month::LIVE_AT {
+        let detail =
+            format!("the book goes live on 2011-12-01, and {text} is before that; name a date from then on");
+        return Err(refused("too_early", detail));
+    }
+    Ok(until)
 }
 
 /// This program as one would type it here.

@@ -1,9 +1,13 @@
 //! The demo's report: what was decided in the month, short enough to read at a glance.
 
 use super::super::output::table;
+use super::cases;
 use super::data::ZONE;
+use crate::service::flips::Flips;
 use crate::service::report::{Example, Report};
+use crate::service::showcase::Shown;
 use domain::money::{Currency, Money};
+use domain::rule::Lang;
 use domain::time::Instant;
 use std::fmt::Write;
 
@@ -12,16 +16,22 @@ const TIERS: [&str; 5] = ["diamond", "gold", "silver", "regular", "none"];
 /// What stands around the numbers: one customer in full, where things lie, what to try next.
 pub struct Around<'a> {
     pub example: &'a Example,
+    pub cases: &'a [Shown],
+    pub flips: &'a Flips,
+    pub names: &'a cases::Names,
     pub mail_folder: &'a str,
     pub commands: &'a [String],
 }
 
 pub fn render(report: &Report, around: &Around<'_>) -> String {
     let mut out = String::new();
-    let mut section = |title: &str, body: String| {
-        let _ = writeln!(out, "\n{title}\n{}\n{body}", "─".repeat(title.chars().count()));
-    };
+    let mut section = |title: &str, body: String| cases::section(&mut out, title, &body);
     section("The book", book(report));
+    section("Five customers worth a look", cases::told(around.cases, ZONE, Lang::En));
+    section(
+        &cases::flips_title(around.flips, ZONE, Lang::En),
+        cases::flips(around.flips, around.names, ZONE, Lang::En),
+    );
     section("One customer, with the numbers behind each tag", example(around.example));
     section("Mails, and why others got none", touches(report));
     section("Journeys", journeys(report));

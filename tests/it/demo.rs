@@ -1,0 +1,4 @@
+//! What the demos show: that the cases of their reports are those of the book, counted another way, and that what
+//! they say will flip is what the keeper then writes.
+
+mod retail;
