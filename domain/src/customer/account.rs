@@ -1,10 +1,8 @@
 //! What kind of account a customer has, as people say, and what looks as if it were another kind. Suspicion is shown
 //! and changes nothing: only people say what an account is.
 
-use super::Birthday;
 use crate::names::stable_names;
-use crate::time::{Instant, Span};
-use chrono_tz::Tz;
+use crate::time::Span;
 use serde::Serialize;
 
 stable_names! {
@@ -22,24 +20,6 @@ stable_names! {
 impl AccountKind {
     pub const fn is_consumer(self) -> bool {
         matches!(self, Self::Consumer)
-    }
-}
-
-/// What is known of a customer beside their events, and decides what these amount to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bearer {
-    /// The customer's own zone, else the shop's.
-    pub zone: Tz,
-    pub account: AccountKind,
-    /// As it is known now, as if it had never been another.
-    pub birthday: Option<Birthday>,
-    pub registered_at: Option<Instant>,
-}
-
-impl Bearer {
-    /// An ordinary customer in that zone of whom no more is known.
-    pub const fn consumer(zone: Tz) -> Self {
-        Self { zone, account: AccountKind::Consumer, birthday: None, registered_at: None }
     }
 }
 

@@ -38,7 +38,7 @@ fn sold(id: &str, total: i64, categories: &[&str], coupon: bool, at: Instant) ->
 }
 
 /// Anything that the aggregates speak of, over two hundred quarters of a day; each order once.
-fn story() -> impl Strategy<Value = Vec<Event>> {
+pub(crate) fn story() -> impl Strategy<Value = Vec<Event>> {
     let when = 0i64..200;
     let category = prop::sample::select(vec!["lip", "eye", "skin"]);
     let order = (when.clone(), 0i64..9, prop::collection::vec(category, 0..3), any::<bool>());

@@ -91,3 +91,34 @@ pub fn any_event() -> impl Strategy<Value = Event> {
     (0i64..400, fact, 0u8..4)
         .prop_map(|(n, fact, id)| Event { message_id: format!("m{id}"), ..event(day(n), fact) })
 }
+
+/// An instant anywhere, its ends and those of what a calendar can say among them.
+pub fn extreme_instant() -> impl Strategy<Value = Instant> {
+    let calendar = chrono::DateTime::<chrono::Utc>::MAX_UTC.timestamp_micros();
+    let ends = vec![i64::MIN, i64::MIN + 1, -calendar, -1, 0, calendar, calendar + 1, i64::MAX - 1, i64::MAX];
+    prop_oneof![
+        prop::sample::select(ends).prop_map(Instant::from_micros),
+        any::<i64>().prop_map(Instant::from_micros),
+        (0i64..400).prop_map(day),
+    ]
+}
+
+/// As [`any_event`], of any instant and amount; an order's total isn't below 0.
+pub fn any_extreme_event() -> impl Strategy<Value = Event> {
+    let amount = prop::sample::select(vec![i64::MIN, -1, 0, 1, i64::MAX, i64::MAX - 1]);
+    (any_event(), extreme_instant(), extreme_instant(), amount).prop_map(
+        |(event, occurred_at, received_at, n)| {
+            let fact = match event.fact {
+                Fact::OrderCompleted { order_id, .. } => {
+                    Fact::OrderCompleted { order_id, total_minor: n.max(0) }
+                }
+                Fact::OrderUpdated { order_id, .. } => Fact::OrderUpdated { order_id, total_minor: n.max(0) },
+                Fact::OrderRefunded { order_id, refund_id, amount_minor } => {
+                    Fact::OrderRefunded { order_id, refund_id, amount_minor: amount_minor.map(|_| n) }
+                }
+                other => other,
+            };
+            Event { occurred_at, received_at, fact, ..event }
+        },
+    )
+}

@@ -3,6 +3,7 @@
 //! No rule and no tag lives here.
 
 pub mod account;
+mod bearer;
 mod birthday;
 pub mod consent;
 mod correction;
@@ -14,7 +15,8 @@ pub mod marks;
 pub mod name;
 pub mod profile;
 
-pub use account::{AccountKind, Bearer};
+pub use account::AccountKind;
+pub use bearer::{Bearer, Bearers, Told};
 pub use birthday::Birthday;
 pub use correction::Correction;
 pub use facts::CustomerFacts;
@@ -23,7 +25,7 @@ pub use marks::Marks;
 pub use profile::{OrderRef, Profile, ProfileTimelines};
 
 #[cfg(test)]
-mod aggregates_tests;
+pub(crate) mod aggregates_tests;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]

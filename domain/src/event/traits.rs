@@ -1,6 +1,8 @@
 //! What is known of a person, field by field: the greatest `(occurred_at, message_id)` wins per field.
 
+use crate::customer::Birthday;
 use crate::time::Instant;
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -45,6 +47,21 @@ impl TraitBook {
             (Some(first), Some(last)) => Some(format!("{first} {last}")),
             (first, last) => first.or(last),
         })
+    }
+
+    /// A zone nobody knows is kept among the traits and not used.
+    pub fn zone(&self) -> Option<Tz> {
+        self.text("timezone").and_then(|name| name.parse().ok())
+    }
+
+    /// Whoever relies on a birthday finds one that the calendar has, whatever an older build let in.
+    pub fn birthday(&self) -> Option<Birthday> {
+        self.text("birthday").and_then(|text| Birthday::parse(&text).ok())
+    }
+
+    /// When they registered; an instant without offset is in this zone.
+    pub fn registered_at(&self, zone: Tz) -> Option<Instant> {
+        self.text("created_at").and_then(|at| Instant::parse(&at, zone))
     }
 
     pub fn is_empty(&self) -> bool {

@@ -319,8 +319,8 @@ fn years(context: &Context<'_>) -> std::ops::RangeInclusive<i32> {
     let zone = context.bearer.zone;
     let last = context.horizon.local_date(zone).year();
     let first = context.profile.first_at.map_or(last, |at| at.local_date(zone).year());
-    // Beyond that nobody has asked, or will.
-    first.max(last - 60).min(last) - 1..=last + 1
+    // Beyond that nobody has asked, or will; the present, which may be before the first fact, is three years before the last.
+    first.max(last - 60).min(last - 3) - 1..=last + 1
 }
 
 /// `[first of the date − n days, end of the date)`, each year.

@@ -227,6 +227,10 @@ fn a_birthday_comes_round_every_year_on_local_dates() {
             && !soon("lunar:08-15", "0d", "2026-09-24T12:00:00+08:00")
     );
     assert!(soon("lunar:1990-12-30", "0d", "2027-02-05T12:00:00+08:00"));
+    let birthday = Birthday::parse("05-09").ok();
+    let bearer = Bearer { birthday, ..Bearer::consumer(shanghai) };
+    let unheard_of = line_for(&json!({"anniversary": "birthday", "within": "7d"}), &[], bearer);
+    assert!(*unheard_of.at(at("2026-05-05T12:00:00+08:00")), "of whom nothing is known to have happened");
     assert!(!soon("1970-01-01", "182d", "2026-12-31T12:00:00+08:00"), "nobody's birthday");
     assert!(!holds(json!({"anniversary": "birthday", "within": "7d"}), &[], day(1)));
 }

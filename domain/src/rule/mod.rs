@@ -24,6 +24,10 @@ pub use parse::{MAX_DEPTH, MAX_NODES, parse};
 pub use schema::{definitions as schema_definitions, schema};
 
 #[cfg(test)]
+pub(crate) mod brute;
+#[cfg(test)]
+mod brute_tests;
+#[cfg(test)]
 mod leaf_tests;
 #[cfg(test)]
 pub(crate) mod schema_tests;

@@ -5,7 +5,7 @@
 
 use super::definition::{Catalogue, TagDefinition};
 use super::evaluate::{Evaluation, TagState};
-use crate::customer::{AccountKind, Bearer, CustomerFacts, Profile};
+use crate::customer::{AccountKind, Bearer, Bearers, CustomerFacts, Profile};
 use crate::event::Event;
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};
@@ -72,16 +72,18 @@ pub struct Stepped {
 ///
 /// `current` is what the book has as of `kept_at`. What differs from it at once (a fact that was committed
 /// after the former run although received before, a merge) is recorded as of `kept_at`. `go_live_at: None`
-/// means onboarding: everything is historical. Events received after `now` are not looked at.
+/// means onboarding: everything is historical. Events received after `now` are not looked at. Each instant is judged
+/// by what was known of the customer then.
 pub fn step(
     catalogue: &Catalogue,
     events: &[Event],
-    bearer: Bearer,
+    bearers: impl Into<Bearers>,
     kept_at: Option<Instant>,
     current: &[CurrentTag],
     go_live_at: Option<Instant>,
     now: Instant,
 ) -> Stepped {
+    let bearers = bearers.into();
     let mut arrivals: BTreeMap<Instant, Vec<&Event>> = BTreeMap::new();
     for event in events.iter().filter(|event| event.received_at <= now) {
         arrivals.entry(event.received_at).or_default().push(event);
@@ -98,7 +100,7 @@ pub fn step(
     let mut before: Option<Evaluation<'_>> = None;
     let ends: Vec<Option<Instant>> = stops.iter().skip(1).map(|(at, _)| Some(*at)).chain([None]).collect();
     for ((at, fresh), end) in stops.into_iter().zip(ends) {
-        let bare = History::of(&facts, &fresh);
+        let (bare, bearer) = (History::of(&facts, &fresh), bearers.at(at));
         fresh.iter().for_each(|event| facts.add(event));
         let after = Evaluation::of(catalogue, &facts, bearer, now);
         let backfill = bare.evaluate(catalogue, bearer, now);

@@ -3,7 +3,9 @@
 #![allow(clippy::inconsistent_digit_grouping, reason = "amounts are written as 10_000_00: yuan, then fen")]
 
 mod accounts;
+mod brute;
 mod catalogue;
+mod known;
 mod oracle;
 mod schema;
 mod states;

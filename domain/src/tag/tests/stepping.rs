@@ -10,7 +10,7 @@ use chrono_tz::UTC;
 use proptest::prelude::*;
 use serde_json::json;
 
-fn current_of(states: &[TagState]) -> Vec<CurrentTag> {
+pub(super) fn current_of(states: &[TagState]) -> Vec<CurrentTag> {
     let current = |s: &TagState| CurrentTag {
         key: s.key.clone(),
         value: s.value.clone(),
@@ -29,12 +29,12 @@ fn of<'a>(stepped: &'a Stepped, key: &str) -> Vec<&'a TagChange> {
 }
 
 /// (from, to, as_of, cause) of each change of a tag.
-fn moves(stepped: &Stepped, key: &str) -> Vec<(String, String, Instant, Cause)> {
+pub(super) fn moves(stepped: &Stepped, key: &str) -> Vec<(String, String, Instant, Cause)> {
     let word = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
     of(stepped, key).into_iter().map(|c| (word(&c.from), word(&c.to), c.as_of, c.cause)).collect()
 }
 
-fn change(from: &str, to: &str, at: Instant, cause: Cause) -> (String, String, Instant, Cause) {
+pub(super) fn change(from: &str, to: &str, at: Instant, cause: Cause) -> (String, String, Instant, Cause) {
     (from.to_owned(), to.to_owned(), at, cause)
 }
 
@@ -207,7 +207,7 @@ fn a_customer_without_facts_has_the_lowest_values_and_nothing_due() {
     assert_eq!(first(&future, None, day(5)).profile, stepped.profile, "what isn't received yet isn't known");
 }
 
-fn arrivals() -> impl Strategy<Value = Vec<Event>> {
+pub(super) fn arrivals() -> impl Strategy<Value = Vec<Event>> {
     let late = (any_event(), 0i64..90, any::<bool>());
     proptest::collection::vec(late, 1..14).prop_map(|events| {
         let arrive = |(event, days, historical): (Event, i64, bool)| {

@@ -1,0 +1,115 @@
+//! Random trees over every kind of leaf against looking at one instant after the other (`super::brute`): a rule's value is
+//! the one seen, and no flip comes late or early. And rules are total: whatever the facts, at whatever instant.
+
+use super::brute::{Seen, any_rule, holds};
+use super::{Context, Lang, Rule, TagTimelines, describe, eval, explain};
+use crate::customer::aggregates_tests::story;
+use crate::customer::fixture::{any_extreme_event, day, extreme_instant};
+use crate::customer::{Bearer, Birthday, CustomerFacts, ProfileTimelines};
+use crate::event::Event;
+use crate::money::Currency;
+use crate::time::{Instant, Span};
+use crate::timeline::Timeline;
+use chrono_tz::{Africa, America, Asia, Europe, Pacific, Tz, UTC};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// With clocks that change, some of them at midnight.
+fn zone() -> impl Strategy<Value = Tz> {
+    prop::sample::select(vec![
+        UTC,
+        Asia::Shanghai,
+        America::New_York,
+        Europe::Berlin,
+        America::Sao_Paulo,
+        Africa::Cairo,
+        Asia::Beirut,
+        Pacific::Apia,
+    ])
+}
+
+fn bearer() -> impl Strategy<Value = Bearer> {
+    let birthday = prop::option::of(prop::sample::select(vec!["05-09", "2000-02-29", "01-02", "1990-12-30"]));
+    (zone(), birthday, prop::option::of(-200i64..60)).prop_map(|(zone, birthday, registered)| Bearer {
+        birthday: birthday.and_then(|text| Birthday::parse(text).ok()),
+        registered_at: registered.map(|n| day(0) + Span::hours(6 * n)),
+        ..Bearer::consumer(zone)
+    })
+}
+
+/// value_tier is none, gold from day 50 on, and nothing from day 60 on; nobody is a VIP.
+fn with_context<T>(
+    events: &[Event],
+    bearer: Bearer,
+    horizon: Instant,
+    f: impl FnOnce(&Context<'_>) -> T,
+) -> T {
+    let profile = ProfileTimelines::build(&CustomerFacts::fold(events), bearer.zone);
+    let word = |word: &str| Some(Arc::from(word));
+    let tier = Timeline::from_points(word("none"), [(day(50), word("gold")), (day(60), None)]);
+    let tags =
+        TagTimelines::from([("value_tier".to_owned(), tier), ("vip".to_owned(), Timeline::always(None))]);
+    let currency = Currency::parse("CNY").expect("code");
+    f(&Context { profile: &profile, tags: &tags, bearer, currency, horizon })
+}
+
+/// The same, seen at one instant.
+fn seen(rule: &Rule, events: &[Event], context: &Context<'_>, now: Instant) -> bool {
+    let first = events.iter().map(|event| event.occurred_at).min();
+    let tag = |key: &str| match key {
+        "value_tier" if now < day(50) => (Some("none".to_owned()), first),
+        "value_tier" if now < day(60) => (Some("gold".to_owned()), Some(day(50))),
+        "value_tier" => (None, Some(day(60))),
+        _ => (None, first),
+    };
+    let profile = context.profile.at(now);
+    holds(rule, &Seen { now, profile: &profile, events, bearer: context.bearer, tag: &tag })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    #[test]
+    fn a_rule_holds_when_looking_says_so_and_flips_neither_late_nor_early(
+        events in story(), rule in any_rule(), bearer in bearer(),
+    ) {
+        with_context(&events, bearer, day(800), |context| {
+            let line = eval(&rule, context);
+            let tick = Span::micros(1);
+            // Every half day, and where the line says that something changes, to both sides.
+            let mut looks: BTreeSet<Instant> = (-4..960).map(|n| day(0) + Span::hours(12 * n)).collect();
+            looks.extend(line.changes().map(|(at, _)| at).filter(|at| *at < day(480)));
+            for at in looks {
+                for now in [at - tick, at] {
+                    prop_assert_eq!(*line.at(now), seen(&rule, &events, context, now), "{} in {}", now, bearer.zone);
+                    let flip = line.next_after(now);
+                    prop_assert!(flip.is_none_or(|flip| flip > now && line.at(flip) != line.at(now)));
+                }
+            }
+            Ok(())
+        })?;
+    }
+
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn a_rule_has_a_value_whatever_the_facts_and_the_instant(
+        events in prop::collection::vec(any_extreme_event(), 0..20), rule in any_rule(), bearer in bearer(),
+        registered_at in prop::option::of(extreme_instant()), now in extreme_instant(), horizon in extreme_instant(),
+    ) {
+        let bearer = Bearer { registered_at, ..bearer };
+        with_context(&events, bearer, horizon, |context| {
+            let line = eval(&rule, context);
+            let flip = line.next_after(now);
+            prop_assert!(flip.is_none_or(|flip| flip > now));
+            let tree = explain(&rule, context, now, Lang::En);
+            prop_assert_eq!(tree.holds, *line.at(now));
+            Ok(())
+        })?;
+        for lang in [Lang::En, Lang::ZhCn] {
+            prop_assert!(!describe(&rule, lang).is_empty());
+        }
+    }
+}
