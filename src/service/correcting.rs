@@ -1,6 +1,7 @@
 //! Setting right what is known of a person (更正): whatever was said of a field goes as if it had never been said, and
 //! what a person says instead is taken in as a fact of the shop's own, so that a rebuild comes to the same.
 
+use super::catching_up::catch_up;
 use super::erasing::cluster;
 use super::ingest::{Origin, Slice, Stamp, take_in};
 use super::{Book, ServiceError, reasons, sources};
@@ -134,6 +135,7 @@ async fn write(
     let correction =
         Correction::read(&wanted.set, &wanted.unset, now, &context).map_err(ServiceError::Invalid)?;
     let cluster = cluster(tx, canonical).await?;
+    catch_up(tx, [canonical], now).await?;
     contact::lock(tx, &cluster).await?;
     let TakenBack { events, names } = correction::take_back(tx, &cluster, &correction.fields).await?;
     people::reread(tx, now, &[canonical]).await?;

@@ -7,9 +7,11 @@ use super::shop::shop;
 use super::{Book, ServiceError};
 use crate::store::keeping::{Kept, Standing, Trigger};
 use crate::store::shops::Shop;
-use crate::store::{Claimed, Db, Lane, StoreError, definitions, facts, keeping, meta, waiting};
-use domain::customer::Profile;
+use crate::store::{Claimed, Db, Lane, StoreError, definitions, facts, keeping, meta, people, waiting};
+use domain::customer::{Bearers, Profile};
+use domain::event::{Event, Fact};
 use domain::ids::CustomerId;
+use domain::money::Currency;
 use domain::tag::{Catalogue, TagChange, TagDocument, step};
 use domain::time::Instant;
 use serde_json::json;
@@ -35,12 +37,12 @@ pub async fn keep_due(book: &Book, now: Instant, limit: i64) -> Result<u64, Serv
         go_live_at: meta::go_live_at(db).await?,
         listened: definitions::listened(db, "tag").await?,
         shop: shop(book).await?,
-        now,
-        points: book.points.clone(),
+        until: now,
     };
     point(book, Point::KeeperRulesRead).await?;
     let taken = claimed.len() as u64;
-    let Apart { sound, mut broken } = read_apart(&claimed, |claimed| decide(db, &with, claimed)).await?;
+    let Apart { sound, mut broken } =
+        read_apart(&claimed, |claimed| decide(db, &with, &book.points, claimed)).await?;
     let mut kept = Vec::with_capacity(sound.len());
     for (claimed, decided) in sound {
         match decided {
@@ -75,63 +77,79 @@ async fn point(book: &Book, point: Point) -> Result<(), ServiceError> {
 }
 
 /// What a batch is kept with.
-struct With {
-    rule_epoch: i64,
-    catalogue: Arc<Catalogue>,
-    go_live_at: Option<Instant>,
-    listened: HashSet<String>,
-    shop: Shop,
-    now: Instant,
-    points: Points,
+pub(super) struct With {
+    pub rule_epoch: i64,
+    pub catalogue: Arc<Catalogue>,
+    pub go_live_at: Option<Instant>,
+    pub listened: HashSet<String>,
+    pub shop: Shop,
+    /// Kept up to here, this instant included.
+    pub until: Instant,
 }
 
 /// What keeping each of them comes to, or that deciding it panicked.
 type Decided = Vec<(Claimed, Result<Kept, String>)>;
 
-async fn decide(db: &Db, with: &With, claimed: Vec<Claimed>) -> Result<Decided, StoreError> {
+async fn decide(db: &Db, with: &With, points: &Points, claimed: Vec<Claimed>) -> Result<Decided, StoreError> {
     let ids: Vec<CustomerId> = claimed.iter().map(|c| CustomerId(c.key)).collect();
     // Before the facts: what arrives from here on makes the result void, and the customer stays due.
     let standing = keeping::standing(db, &ids, with.shop.zone).await?;
-    with.points.pass(Point::KeeperStandingRead).await.map_err(StoreError::Unavailable)?;
-    let events = facts::events_of(db, &ids, with.now).await?;
-    with.points.pass(Point::KeeperFactsRead).await.map_err(StoreError::Unavailable)?;
+    points.pass(Point::KeeperStandingRead).await.map_err(StoreError::Unavailable)?;
+    let events = facts::events_of(db, &ids, with.until).await?;
+    points.pass(Point::KeeperFactsRead).await.map_err(StoreError::Unavailable)?;
+    let learned: Vec<CustomerId> = events
+        .iter()
+        .filter(|(id, events)| was_told(events, standing.get(id).and_then(|before| before.kept_at)))
+        .map(|(id, _)| *id)
+        .collect();
+    let mut told = people::told(db, &learned).await?;
     let one = |claimed: Claimed| {
         let id = CustomerId(claimed.key);
         let before = standing.get(&id).cloned().unwrap_or_else(|| Standing::new(with.shop.zone));
-        let bearer = before.bearer;
-        let events = events.get(&id).map_or(&[][..], Vec::as_slice);
-        let stepped =
-            step(&with.catalogue, events, bearer, before.kept_at, &before.tags, with.go_live_at, with.now);
-        let stepped = match before.kept_as {
-            Some(kind) if kind != bearer.account => {
-                stepped.after_naming(before.kept_at, bearer.account, &with.catalogue)
-            }
-            _ => stepped,
+        let bearers = match told.remove(&id) {
+            Some(told) => Bearers::by_word(before.bearer.account, with.shop.zone, told),
+            None => before.bearer.into(),
         };
-        let stepped = if before.regrouped { stepped.after_regrouping(before.kept_at) } else { stepped };
-        let triggers = triggers(&stepped.changes, &stepped.profile, &with.listened, &with.shop.key);
-        keep(claimed, &before, with.rule_epoch, stepped, triggers)
+        let events = events.get(&id).map_or(&[][..], Vec::as_slice);
+        (claimed, decide_apart(|| keep(with, claimed, &before, bearers, events)))
     };
-    Ok(claimed.into_iter().map(|claimed| (claimed, decide_apart(|| one(claimed)))).collect())
+    Ok(claimed.into_iter().map(one).collect())
 }
 
-fn keep(
+/// Whether anything was said of the person themselves since they were last kept (or, never kept, since their first
+/// fact came in): until then something else was known of them.
+fn was_told(events: &[Event], kept_at: Option<Instant>) -> bool {
+    let start = kept_at.or_else(|| events.iter().map(|event| event.received_at).min());
+    events.iter().any(|event| event.fact == Fact::Identified && Some(event.received_at) > start)
+}
+
+/// What keeping one customer comes to.
+pub(super) fn keep(
+    with: &With,
     claimed: Claimed,
     before: &Standing,
-    rule_epoch: i64,
-    stepped: domain::tag::Stepped,
-    triggers: Vec<Trigger>,
+    bearers: Bearers,
+    events: &[Event],
 ) -> Kept {
+    let account = before.bearer.account;
+    let mut stepped =
+        step(&with.catalogue, events, bearers, before.kept_at, &before.tags, with.go_live_at, with.until);
+    if before.kept_as.is_some_and(|kind| kind != account) {
+        stepped = stepped.after_naming(before.kept_at, account, &with.catalogue);
+    }
+    if before.regrouped {
+        stepped = stepped.after_regrouping(before.kept_at);
+    }
     Kept {
         claimed,
         fact_rev: before.fact_rev,
-        rule_epoch,
-        account: before.bearer.account,
+        rule_epoch: with.rule_epoch,
+        account,
+        triggers: triggers(&stepped.changes, &stepped.profile, &with.listened, &with.shop.key),
         profile: stepped.profile,
         tags: stepped.current,
         changes: stepped.changes,
         next_due: stepped.next_due,
-        triggers,
     }
 }
 
@@ -171,6 +189,14 @@ pub async fn catalogue(book: &Book) -> Result<Arc<Catalogue>, ServiceError> {
     {
         return Ok(catalogue.clone());
     }
+    let currency = shop(book).await?.currency;
+    let catalogue = Arc::new(read_catalogue(db, currency).await?);
+    *book.rules.lock().unwrap_or_else(PoisonError::into_inner) = Some((epoch, catalogue.clone()));
+    Ok(catalogue)
+}
+
+/// The published definitions of all tags, read anew.
+pub(super) async fn read_catalogue(db: &Db, currency: Currency) -> Result<Catalogue, ServiceError> {
     let rules = keeping::rules(db).await?;
     // What the book was born with has always been there: nothing is backfill on its account.
     let born = keeping::first_published_at(db).await?;
@@ -181,8 +207,5 @@ pub async fn catalogue(book: &Book) -> Result<Arc<Catalogue>, ServiceError> {
         body: rule.document,
     };
     let documents: Vec<TagDocument> = rules.into_iter().map(document).collect();
-    let currency = shop(book).await?.currency;
-    let catalogue = Arc::new(Catalogue::parse(&documents, currency).map_err(ServiceError::Invalid)?);
-    *book.rules.lock().unwrap_or_else(PoisonError::into_inner) = Some((epoch, catalogue.clone()));
-    Ok(catalogue)
+    Catalogue::parse(&documents, currency).map_err(ServiceError::Invalid)
 }

@@ -9,6 +9,7 @@ pub mod book;
 pub mod calibrating;
 pub mod callbacks;
 pub mod campaigns;
+mod catching_up;
 pub mod consents;
 pub mod correcting;
 pub mod defaults;

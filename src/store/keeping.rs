@@ -1,6 +1,7 @@
 //! What the keeper reads and writes about many customers at once: who is due, their profile, their tags and
 //! the ledger of tag changes. Set-based: the number of statements doesn't grow with the batch.
 
+use super::in_list::exec_in;
 use super::sql::{args, json, places, word};
 use super::{Claimed, Db, StoreError, Tx, aggregates, customers};
 use chrono_tz::Tz;
@@ -125,12 +126,28 @@ pub async fn save(tx: &Tx, now: Instant, kept: Vec<Kept>) -> Result<u64, StoreEr
     write_profiles(tx, now, &kept).await?;
     write_tags(tx, now, &kept).await?;
     write_history(tx, now, &kept).await?;
-    let triggers = kept
-        .iter()
-        .flat_map(|k| k.triggers.iter().cloned().map(|trigger| (CustomerId(k.claimed.key), trigger)))
-        .collect();
-    write_triggers(tx, now, triggers).await?;
+    write_triggers(tx, now, triggers_of(&kept)).await?;
     Ok(kept.len() as u64)
+}
+
+/// Saves what was caught up with up to `at`, for whoever changes these customers in the same transaction and makes them
+/// due by that: who computes at the same time finds other facts than they read. Their rows are locked.
+pub async fn save_caught_up(tx: &Tx, at: Instant, kept: Vec<Kept>) -> Result<(), StoreError> {
+    write_profiles(tx, at, &kept).await?;
+    write_tags(tx, at, &kept).await?;
+    write_history(tx, at, &kept).await?;
+    let ids = kept.iter().map(|k| Value::BigInt(Some(k.claimed.key))).collect();
+    let sql = "UPDATE customer_due SET regrouped = 0 WHERE regrouped = 1 AND customer_id IN ({in})";
+    exec_in(tx, sql, vec![], ids).await?;
+    write_triggers(tx, at, triggers_of(&kept)).await
+}
+
+fn triggers_of(kept: &[Kept]) -> Vec<(CustomerId, Trigger)> {
+    let of = |k: &Kept| {
+        let id = CustomerId(k.claimed.key);
+        k.triggers.iter().map(|trigger| (id, trigger.clone())).collect::<Vec<_>>()
+    };
+    kept.iter().flat_map(of).collect()
 }
 
 /// Stores the next due times where fence and fact_rev are still what was read; gives those customers.

@@ -7,7 +7,7 @@ use super::sql::{Arg, args, json, word};
 use super::{Db, StoreError, Tx, names};
 use chrono_tz::Tz;
 use domain::contact::{self, Address, Class};
-use domain::customer::Birthday;
+use domain::customer::Told;
 use domain::event::TraitBook;
 use domain::ids::{CustomerId, ShopId};
 use domain::time::Instant;
@@ -53,13 +53,9 @@ pub async fn absorb(
     }
     write_books(tx, shop, now, &books).await?;
     write_addresses(tx, &books, addresses).await?;
-    let zones: HashMap<&str, Tz> = books.values().filter_map(zone).map(|zone| (zone.name(), zone)).collect();
+    let zones: HashMap<&str, Tz> =
+        books.values().filter_map(TraitBook::zone).map(|zone| (zone.name(), zone)).collect();
     Ok(zones.into_values().collect())
-}
-
-/// A zone nobody knows is kept among the traits and not used.
-pub(super) fn zone(book: &TraitBook) -> Option<Tz> {
-    book.text("timezone").and_then(|name| name.parse().ok())
 }
 
 pub(super) fn text(value: Option<&serde_json::Value>) -> Option<String> {
@@ -99,12 +95,10 @@ pub(super) async fn write_books(
     let (mut personal, mut rows) = (Vec::with_capacity(books.len()), Vec::with_capacity(books.len()));
     for (customer, book) in books {
         let traits = serde_json::to_string(book).expect("a map of JSON values is JSON");
-        // Whoever relies on a birthday finds one that the calendar has, whatever an older build let in.
-        let birthday = book.text("birthday").and_then(|text| Birthday::parse(&text).ok());
-        let birthday = birthday.map(|birthday| birthday.to_string());
+        let birthday = book.birthday().map(|birthday| birthday.to_string());
         personal.push(args![*customer, book.name(), birthday, traits]);
-        let registered = book.text("created_at").and_then(|at| Instant::parse(&at, shop.shop.zone));
-        let zone = zone(book).map(|zone| zone.name().to_owned());
+        let registered = book.registered_at(shop.shop.zone);
+        let zone = book.zone().map(|zone| zone.name().to_owned());
         rows.push(args![*customer, shop.id, "consumer", now, book.text("locale"), zone, registered]);
     }
     let tail = "ON CONFLICT (customer_id) DO UPDATE SET name = excluded.name, birthday = excluded.birthday, \
@@ -163,21 +157,17 @@ pub async fn reread(tx: &Tx, now: Instant, customers: &[CustomerId]) -> Result<V
     names::write(tx, customers.iter().map(|id| (*id, None)).collect()).await?;
     let sql = "UPDATE customer SET locale = NULL, zone = NULL, registered_at = NULL WHERE id IN ({in})";
     exec_in(tx, sql, vec![], keys()).await?;
+    let mut told = told(tx, customers).await?;
     let mut shops: BTreeMap<ShopId, Vec<Identified>> = BTreeMap::new();
-    let sql = "SELECT e.id, e.customer_id, c.shop_id, e.occurred_at, e.message_id, p.payload FROM event e \
-               JOIN event_personal p ON p.event_id = e.id JOIN customer c ON c.id = e.customer_id \
-               WHERE e.kind = 'Identify' AND e.effective = 1 AND e.customer_id IN ({in})";
-    for row in all_in(tx, sql, vec![], keys()).await? {
-        let mut traits: Map<String, serde_json::Value> =
-            json("event_personal", "payload", row.int("id")?, &row.text("payload")?)?;
-        // Kept beside the traits of an identify, and not said by it.
-        traits.remove("context_traits");
-        shops.entry(ShopId(row.int("shop_id")?)).or_default().push(Identified {
-            customer: CustomerId(row.int("customer_id")?),
-            occurred_at: row.at("occurred_at")?,
-            message_id: row.text("message_id")?,
-            traits,
+    for row in all_in(tx, "SELECT id, shop_id FROM customer WHERE id IN ({in})", vec![], keys()).await? {
+        let (customer, shop) = (CustomerId(row.int("id")?), ShopId(row.int("shop_id")?));
+        let said = told.remove(&customer).unwrap_or_default().into_iter().map(|one| Identified {
+            customer,
+            occurred_at: one.occurred_at,
+            message_id: one.message_id,
+            traits: one.traits,
         });
+        shops.entry(shop).or_default().extend(said);
     }
     let mut zones = Vec::new();
     for (id, said) in shops {
@@ -195,6 +185,28 @@ pub async fn reread(tx: &Tx, now: Instant, customers: &[CustomerId]) -> Result<V
         exec_in(tx, sql, args![channel, value], keys()).await?;
     }
     Ok(zones)
+}
+
+/// What identifies say of these people, as far as it is still there, with when each came in; who said nothing has no
+/// entry.
+pub async fn told(db: &Db, customers: &[CustomerId]) -> Result<HashMap<CustomerId, Vec<Told>>, StoreError> {
+    let sql = "SELECT e.id, e.customer_id, e.received_at, e.occurred_at, e.message_id, p.payload FROM event e \
+               JOIN event_personal p ON p.event_id = e.id \
+               WHERE e.kind = 'Identify' AND e.effective = 1 AND e.customer_id IN ({in})";
+    let mut found: HashMap<CustomerId, Vec<Told>> = HashMap::new();
+    for row in all_in(db, sql, vec![], customers.iter().map(|id| id.arg()).collect()).await? {
+        let mut traits: Map<String, serde_json::Value> =
+            json("event_personal", "payload", row.int("id")?, &row.text("payload")?)?;
+        // What a library adds in passing isn't what was said.
+        traits.remove("context_traits");
+        found.entry(CustomerId(row.int("customer_id")?)).or_default().push(Told {
+            received_at: row.at("received_at")?,
+            occurred_at: row.at("occurred_at")?,
+            message_id: row.text("message_id")?,
+            traits,
+        });
+    }
+    Ok(found)
 }
 
 /// What is known of these people; who said nothing has no entry.

@@ -43,7 +43,7 @@ pub async fn set_due(
 
 /// Locks these customers until the transaction ends, in the order in which [`set_due`] does: who locks several
 /// in another order waits for its waiters, and PostgreSQL ends one of them.
-pub(super) async fn lock(tx: &Tx, customers: &BTreeSet<CustomerId>) -> Result<(), StoreError> {
+pub async fn lock(tx: &Tx, customers: &BTreeSet<CustomerId>) -> Result<(), StoreError> {
     if tx.is_postgres() {
         let sql = "SELECT customer_id FROM customer_due WHERE customer_id IN ({in}) ORDER BY customer_id FOR UPDATE";
         all_in(tx, sql, Vec::new(), customers.iter().map(|id| id.arg()).collect()).await?;
@@ -74,6 +74,11 @@ pub async fn retire(tx: &Tx, customer: CustomerId, now: Instant) -> Result<(), S
                rule_version, '{}' FROM tag_current WHERE customer_id = $1 ORDER BY key";
     tx.exec(sql, args![customer, now]).await?;
     tx.exec("DELETE FROM tag_current WHERE customer_id = $1", args![customer]).await?;
+    aggregates::clear(tx, customer, now).await
+}
+
+/// Who was somebody else is themselves again from now on: they are kept on from here.
+pub async fn reinstate(tx: &Tx, customer: CustomerId, now: Instant) -> Result<(), StoreError> {
     aggregates::clear(tx, customer, now).await
 }
 

@@ -1,6 +1,7 @@
 //! Two customers become one, or one themselves again, within the caller's transaction: rows first, then whatever
 //! follows from them.
 
+use crate::service::catching_up::catch_up;
 use crate::store::{
     StoreError, Tx, audit, clusters, consents, contact, enrollments, meta, people, projections, wakes,
 };
@@ -22,6 +23,7 @@ pub(in crate::service) async fn become_one(
     let mut cluster: BTreeSet<CustomerId> = clusters::members(tx, into).await?.into_keys().collect();
     cluster.extend(members.iter().copied().chain([into, from]));
     let cluster: Vec<CustomerId> = cluster.into_iter().collect();
+    catch_up(tx, [into, from], now).await?;
     contact::lock(tx, &cluster).await?;
     clusters::settle_callbacks(tx, into, from, now).await?;
     clusters::join(tx, into, from, &members, now).await?;
@@ -49,6 +51,8 @@ pub(in crate::service) async fn part_one(
 ) -> Result<(), StoreError> {
     let canonical = *rest.first().expect("a cluster has its canonical customer");
     let everybody: Vec<CustomerId> = rest.iter().copied().chain([member]).collect();
+    catch_up(tx, [canonical], now).await?;
+    wakes::reinstate(tx, member, now).await?;
     contact::lock(tx, &everybody).await?;
     consents::carry_refusals(tx, canonical, member, since, now).await?;
     clusters::part(tx, member, rest).await?;

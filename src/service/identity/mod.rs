@@ -7,6 +7,7 @@ mod view;
 pub(super) use merge::{become_one, part_one};
 pub use view::{CandidateView, KindChanged, Merged, Parted};
 
+use super::catching_up::catch_up;
 use super::{Book, ServiceError, reasons};
 use crate::store::{Tx, audit, clusters, customers, meta, wakes};
 use domain::customer::AccountKind;
@@ -139,6 +140,7 @@ pub async fn set_account_kind(
         Box::pin(async move {
             clusters::pass(tx).await?;
             let id = known(tx, id).await?;
+            catch_up(tx, [id], now).await?;
             let before = customers::set_account_kind(tx, id, kind.as_str()).await?;
             let epoch = meta::rule_epoch(tx).await?;
             wakes::set_due(tx, &BTreeSet::from([id]), now, epoch, wakes::Due::AtOnce).await?;

@@ -3,6 +3,7 @@
 
 use super::Batch;
 use super::batches::view;
+use crate::service::catching_up::catch_up;
 use crate::service::{Book, ServiceError, planning};
 use crate::store::imports::{self, Import};
 use crate::store::projections::{self, Keys};
@@ -262,6 +263,8 @@ async fn take_back(
     if customers.is_empty() {
         return Ok(());
     }
+    // Of whom a page before this one took facts, nothing is written down until all of theirs are gone.
+    catch_up(tx, page.customers.iter().copied(), now).await?;
     let epoch = meta::rule_epoch(tx).await?;
     wakes::set_due(tx, &customers, now, epoch, Due::AtOnce).await?;
     withdrawal::withdraw(tx, import, &page.going).await?;

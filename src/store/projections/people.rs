@@ -2,17 +2,15 @@
 //! them, zone, language and registration. Differences are told without the values, which are personal.
 
 use super::super::in_list::all_in;
-use super::super::people::{addresses_in, text, write_addresses, write_books, zone};
+use super::super::people::{addresses_in, text, told, write_addresses, write_books};
 use super::super::shops::ShopRow;
-use super::super::sql::{Arg, args, json};
+use super::super::sql::{Arg, args};
 use super::super::{Db, StoreError, Tx};
 use super::table::Difference;
 use domain::contact::Address;
-use domain::customer::Birthday;
 use domain::event::TraitBook;
 use domain::ids::CustomerId;
 use domain::time::Instant;
-use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 type Addresses = BTreeMap<(CustomerId, &'static str, String), Address>;
@@ -65,24 +63,15 @@ pub async fn rebuild_people(
 }
 
 async fn said(db: &Db, people: &BTreeSet<CustomerId>) -> Result<Said, StoreError> {
-    let sql = "SELECT e.id, e.customer_id, e.occurred_at, e.message_id, p.payload FROM event e \
-               JOIN event_personal p ON p.event_id = e.id \
-               WHERE e.kind = 'Identify' AND e.effective = 1 AND e.customer_id IN ({in})";
     let mut said = Said::default();
-    for row in all_in(db, sql, vec![], people.iter().map(|id| id.arg()).collect()).await? {
-        let customer = CustomerId(row.int("customer_id")?);
-        let mut traits: Map<String, Value> =
-            json("event_personal", "payload", row.int("id")?, &row.text("payload")?)?;
-        // What a library adds in passing isn't what was said.
-        traits.remove("context_traits");
-        if traits.is_empty() {
-            continue;
+    let people: Vec<CustomerId> = people.iter().copied().collect();
+    for (customer, told) in told(db, &people).await? {
+        for one in told.into_iter().filter(|one| !one.traits.is_empty()) {
+            for address in addresses_in(|field| text(one.traits.get(field))) {
+                said.addresses.insert((customer, address.channel, address.value.clone()), address);
+            }
+            said.books.entry(customer).or_default().absorb(one.occurred_at, &one.message_id, &one.traits);
         }
-        for address in addresses_in(|field| text(traits.get(field))) {
-            said.addresses.insert((customer, address.channel, address.value.clone()), address);
-        }
-        let book = said.books.entry(customer).or_default();
-        book.absorb(row.at("occurred_at")?, &row.text("message_id")?, &traits);
     }
     Ok(said)
 }
@@ -100,14 +89,13 @@ struct Columns {
 
 fn wanted(book: Option<&TraitBook>, shop: &ShopRow) -> Columns {
     let Some(book) = book else { return Columns::default() };
-    let birthday = book.text("birthday").and_then(|text| Birthday::parse(&text).ok());
     Columns {
         name: book.name(),
-        birthday: birthday.map(|birthday| birthday.to_string()),
+        birthday: book.birthday().map(|birthday| birthday.to_string()),
         traits: Some(serde_json::to_string(book).expect("a map of JSON values is JSON")),
         locale: book.text("locale"),
-        zone: zone(book).map(|zone| zone.name().to_owned()),
-        registered_at: book.text("created_at").and_then(|at| Instant::parse(&at, shop.shop.zone)),
+        zone: book.zone().map(|zone| zone.name().to_owned()),
+        registered_at: book.registered_at(shop.shop.zone),
     }
 }
 

@@ -6,6 +6,7 @@ mod care;
 mod laws;
 mod merging;
 mod resolving;
+mod slept;
 
 use crate::support::book::House;
 use domain::ids::CustomerId;

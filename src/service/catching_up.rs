@@ -1,0 +1,93 @@
+//! Bringing customers up to an instant at which something changes them that is no fact: they become one with another or
+//! themselves again, people name their account or correct what was said of them, an import is taken back. What came before it is
+//! written down first, by what was known then, so that a keeper who came late writes what a punctual one would have. It
+//! works within the transaction of the change, which makes them due.
+
+use super::ServiceError;
+use super::keeping::{With, keep, read_catalogue};
+use super::poison::{Apart, decide_apart, read_apart};
+use crate::store::keeping::{self, Kept, Standing};
+use crate::store::{Claimed, Db, StoreError, Tx, definitions, facts, meta, people, shops, wakes};
+use domain::customer::Bearers;
+use domain::ids::CustomerId;
+use domain::problem::together;
+use domain::time::{Instant, Span};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// Keeps these customers up to `at`, that instant not included: what happens at it is one step with the change. Who
+/// can't be kept is left as they are.
+pub(super) async fn catch_up(
+    tx: &Tx,
+    customers: impl IntoIterator<Item = CustomerId>,
+    at: Instant,
+) -> Result<(), StoreError> {
+    let customers: BTreeSet<CustomerId> = customers.into_iter().collect();
+    wakes::lock(tx, &customers).await?;
+    let Some(shop) = shops::first(tx).await?.map(|row| row.shop) else { return Ok(()) };
+    let ids: Vec<CustomerId> = customers.into_iter().collect();
+    let mut standing = keeping::standing(tx, &ids, shop.zone).await?;
+    standing.retain(|_, before| before.kept_at.is_none_or(|kept_at| kept_at < at));
+    if standing.is_empty() {
+        return Ok(());
+    }
+    let with = With {
+        rule_epoch: meta::rule_epoch(tx).await?,
+        catalogue: Arc::new(read_catalogue(tx, shop.currency).await.map_err(unreadable)?),
+        go_live_at: meta::go_live_at(tx).await?,
+        listened: definitions::listened(tx, "tag").await?,
+        shop,
+        until: at - Span::micros(1),
+    };
+    let mut ids: Vec<CustomerId> = standing.keys().copied().collect();
+    ids.sort_unstable();
+    let Apart { sound, mut broken } = read_apart(&ids, |ids| decide(tx, &with, &standing, ids)).await?;
+    let mut kept = Vec::with_capacity(sound.len());
+    for (customer, decided) in sound {
+        match decided {
+            Ok(one) => kept.push(one),
+            Err(why) => broken.push((customer, why)),
+        }
+    }
+    for (customer, why) in broken {
+        tracing::error!(customer.id = %customer, %why, "a customer can't be brought up to a change");
+    }
+    keeping::save_caught_up(tx, at, kept).await
+}
+
+/// Of whom nothing was known before there is nothing to write down.
+async fn decide(
+    db: &Db,
+    with: &With,
+    standing: &HashMap<CustomerId, Standing>,
+    ids: Vec<CustomerId>,
+) -> Result<Vec<(CustomerId, Result<Kept, String>)>, StoreError> {
+    let events = facts::events_of(db, &ids, with.until).await?;
+    let mut told = people::told(db, &ids).await?;
+    let mut decided = Vec::with_capacity(ids.len());
+    for id in ids {
+        let Some(before) = standing.get(&id) else { continue };
+        let events = events.get(&id).map_or(&[][..], Vec::as_slice);
+        if events.is_empty() && before.kept_at.is_none() {
+            continue;
+        }
+        let told = told.remove(&id).unwrap_or_default();
+        let bearers = Bearers::by_word(before.bearer.account, with.shop.zone, told);
+        let claimed = Claimed { key: id.0, due_at: with.until, fence: 0 };
+        decided.push((id, decide_apart(|| keep(with, claimed, before, bearers, events))));
+    }
+    Ok(decided)
+}
+
+/// What was published could be read when it was.
+fn unreadable(error: ServiceError) -> StoreError {
+    match error {
+        ServiceError::Invalid(problems) => StoreError::Corrupt {
+            table: "rule_version".to_owned(),
+            column: "document".to_owned(),
+            row: "newest of each key".to_owned(),
+            detail: together(&problems),
+        },
+        other => StoreError::Unavailable(other.to_string()),
+    }
+}
