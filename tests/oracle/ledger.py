@@ -5,10 +5,12 @@ Every day's orders come in together at the UTC midnight that ends it. From then 
 in: at that midnight, and at every instant at which something may change by itself until more comes in. It shares no
 code and no approach with the product: at each instant all of a customer's orders are looked at again (oracle.py).
 
-    ledger.py --until 2011-12-31T00:00:00 --every 8 --of 3 [--touched FILE] > ledger.csv
+    ledger.py --until 2011-12-31T00:00:00 --every 8 --of 3 [--touched FILE] [--pairs FILE --merged AT --parted AT] > ledger.csv
 
 writes customer_id,tag,from,to,since,as_of,cause of those customers whose number leaves that rest; --touched writes
-day,customers: who has a fact or a change by itself in the day that ends then, the only ones to look at.
+day,customers: who has a fact or a change by itself in the day that ends then, the only ones to look at. --pairs names
+into,from a line: from AT on the two are one, and all of both is of the first; at the later AT they are two again, each
+with their own orders. Meanwhile the second is nobody and has nothing.
 """
 import argparse
 import csv
@@ -74,26 +76,47 @@ def since_when(tag, rows, moments, now):
     return since
 
 
-def ledger(rows, until, touched):
-    arrivals = defaultdict(list)
-    for row in rows:
-        arrivals[midnight_after(row[0])].append(row)
-    received = sorted(at for at in arrivals if at <= until)
-    known, has, before = [], {}, None
-    for number, at in enumerate(received):
-        known = sorted(known + arrivals[at])
-        end = received[number + 1] if number + 1 < len(received) else until + 1
+def stops_alone(rows, until):
+    """[(instant, what has come in by then, why there is something to judge)] of somebody who is nobody else."""
+    return stops_of([(rows, float("-inf"), float("inf"))], [], until)
+
+
+def stops_of(parts, turning, until):
+    """The same of whom these parts belong to, each over [from, to); turning: instants at which that changes."""
+    arrivals = {midnight_after(row[0]): "event" for rows, start, end in parts for row in rows
+                if start <= midnight_after(row[0]) < end}
+    arrivals |= {at: "merge" for at in turning}
+    known = lambda at: sorted(row for rows, start, end in parts if start <= at < end
+                              for row in rows if midnight_after(row[0]) <= at)
+    return [(at, known(at), arrivals[at]) for at in sorted(arrivals) if at <= until]
+
+
+def stops_of_pair(into, other, merged, parted, until):
+    """The stops of both."""
+    ever = float("-inf"), float("inf")
+    first = stops_of([(into, *ever), (other, merged, parted)], [merged, parted], until)
+    second = stops_of([(other, ever[0], merged), (other, parted, ever[1])], [merged, parted], until)
+    return first, second
+
+
+def ledger(stops, until, touched):
+    has, before = {}, None
+    arrivals = {at for at, _, _ in stops}
+    for number, (at, known, why) in enumerate(stops):
+        end = stops[number + 1][0] if number + 1 < len(stops) else until + 1
         moments = turns(known)
         touched[at] += 1
         days = {at}
         for moment in [at] + [moment for moment in moments if at < moment < end and moment <= until]:
-            now_has = values(known, moment)
+            # Who is somebody else has nothing, not even the lowest values.
+            now_has = values(known, moment) if known else {}
             for tag in sorted(set(has) | set(now_has)):
                 if has.get(tag) == now_has.get(tag):
                     continue
-                by_time = moment > at or (before is not None and values(before, at).get(tag) == now_has.get(tag))
-                yield (tag, has.get(tag, ""), now_has.get(tag, ""), since_when(tag, known, moments, moment), moment,
-                       "time" if by_time else "event")
+                passed = before is not None and values(before, at).get(tag) == now_has.get(tag)
+                by_time = moment > at or (why == "event" and passed)
+                since = since_when(tag, known, moments, moment) if known else at
+                yield (tag, has.get(tag, ""), now_has.get(tag, ""), since, moment, "time" if by_time else why)
                 days.add(midnight_after(moment))
             has = now_has
         days |= {midnight_after(moment) for moment in numbers_change(known) if at < moment < end and moment <= until}
@@ -103,19 +126,41 @@ def ledger(rows, until, touched):
         before = known
 
 
+def ledgers(book, options, until, touched):
+    """(customer, their ledger) of everybody."""
+    pairs, taken = {}, set()
+    if options.pairs:
+        with open(options.pairs, encoding="utf-8") as file:
+            pairs = dict(line.strip().split(",") for line in file)
+        taken = set(pairs.values())
+        merged, parted = instant(options.merged), instant(options.parted)
+    for customer, rows in sorted(book.items()):
+        if int(customer) % options.every != options.of or customer in taken:
+            continue
+        if customer not in pairs:
+            yield customer, ledger(stops_alone(rows, until), until, touched)
+            continue
+        other = pairs[customer]
+        first, second = stops_of_pair(rows, book[other], merged, parted, until)
+        yield customer, ledger(first, until, touched)
+        yield other, ledger(second, until, touched)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--until", required=True)
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--of", type=int, default=0)
     parser.add_argument("--touched")
+    parser.add_argument("--pairs")
+    parser.add_argument("--merged")
+    parser.add_argument("--parted")
     options = parser.parse_args()
     until, touched = instant(options.until), defaultdict(int)
     out = csv.writer(sys.stdout, lineterminator="\n")
-    for customer, rows in sorted(read_orders().items()):
-        if int(customer) % options.every == options.of:
-            for tag, was, now, since, as_of, cause in ledger(rows, until, touched):
-                out.writerow([customer, tag, was, now, since, as_of, cause])
+    for customer, entries in ledgers(read_orders(), options, until, touched):
+        for tag, was, now, since, as_of, cause in entries:
+            out.writerow([customer, tag, was, now, since, as_of, cause])
     if options.touched:
         with open(options.touched, "w", encoding="utf-8") as file:
             file.writelines(f"{day},{count}\n" for day, count in sorted(touched.items()))

@@ -77,6 +77,16 @@ impl Plan {
     }
 }
 
+/// The demo's shop.
+const SHOP: [&str; 6] = [
+    "shop.key=retail",
+    "shop.name=Retail",
+    "shop.timezone=Europe/London",
+    "shop.currency=GBP",
+    "shop.locale=en",
+    "shop.sender_address=care@example.com",
+];
+
 impl Care {
     /// Live since the 1st, at midnight of Christmas Day, coupons for 4,000.00.
     pub async fn open(database: TestDatabase) -> Self {
@@ -94,22 +104,18 @@ impl Care {
 
     pub async fn in_onboarding(database: TestDatabase, overrides: &[&str]) -> Self {
         let clock = format!("clock={CHRISTMAS}");
-        let mut given = vec![
-            clock.as_str(),
-            "shop.key=retail",
-            "shop.name=Retail",
-            "shop.timezone=Europe/London",
-            "shop.currency=GBP",
-            "shop.locale=en",
-            "shop.sender_address=care@example.com",
-        ];
-        given.extend(overrides);
+        let given = [&[clock.as_str()], &SHOP[..], overrides].concat();
         let care = Self { house: House::open(database, &given).await };
         care.apply(include_str!("../../../demo/retail/coupons.yaml")).await;
         for key in ["festival", "winback"] {
             campaigns::approve(&care.house.app.book, key, "test").await.expect("approved");
         }
         care
+    }
+
+    /// The same book as a second process on it would have it.
+    pub async fn beside(&self) -> App {
+        self.house.beside(&SHOP).await
     }
 
     pub async fn apply(&self, text: &str) {
