@@ -53,6 +53,7 @@ pub mod search;
 pub mod secrets;
 pub mod self_check;
 pub mod shop;
+pub mod shopfloor;
 pub mod showcase;
 pub mod sources;
 pub mod staff;

@@ -209,3 +209,60 @@ pub async fn example(db: &Db) -> Result<Option<(CustomerId, String)>, StoreError
     let row = db.one(sql, vec![]).await?;
     row.map(|row| Ok((CustomerId(row.int("customer_id")?), row.text("value")?))).transpose()
 }
+
+/// Parcels that something happened to, by carrier and reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delay {
+    pub carrier: Option<String>,
+    pub reason: Option<String>,
+    pub parcels: i64,
+    /// Not delivered yet.
+    pub under_way: i64,
+    /// Delivered after the instant they were promised for.
+    pub late: i64,
+    /// Complaints about their orders, and those of them that are open.
+    pub complaints: i64,
+    pub open_complaints: i64,
+}
+
+pub async fn delays(db: &Db) -> Result<Vec<Delay>, StoreError> {
+    let complaints = |and: &str| {
+        format!(
+            "(SELECT COUNT(*) FROM ticket t WHERE t.shop_id = s.shop_id AND t.order_key = s.order_key \
+             AND t.complaint = 1{and})"
+        )
+    };
+    let sql = format!(
+        "SELECT x.carrier, x.reason, COUNT(*) AS parcels, CAST(SUM(x.under_way) AS BIGINT) AS under_way, \
+         CAST(SUM(x.late) AS BIGINT) AS late, CAST(SUM(x.complaints) AS BIGINT) AS complaints, \
+         CAST(SUM(x.open_complaints) AS BIGINT) AS open_complaints FROM (SELECT s.carrier, s.reason, \
+           CASE WHEN s.delivered_at IS NULL THEN 1 ELSE 0 END AS under_way, \
+           CASE WHEN s.delivered_at > s.promised_by THEN 1 ELSE 0 END AS late, \
+           {} AS complaints, {} AS open_complaints FROM shipment s WHERE s.exception_at IS NOT NULL) x \
+         GROUP BY x.carrier, x.reason ORDER BY parcels DESC, x.carrier, x.reason",
+        complaints(""),
+        complaints(" AND t.state = 'open'"),
+    );
+    db.all(&sql, vec![])
+        .await?
+        .iter()
+        .map(|row| {
+            Ok(Delay {
+                carrier: row.opt_text("carrier")?,
+                reason: row.opt_text("reason")?,
+                parcels: row.int("parcels")?,
+                under_way: row.int("under_way")?,
+                late: row.int("late")?,
+                complaints: row.int("complaints")?,
+                open_complaints: row.int("open_complaints")?,
+            })
+        })
+        .collect()
+}
+
+/// How many callbacks each took in `[from, until)`, by who.
+pub async fn taken(db: &Db, from: Instant, until: Instant) -> Result<Vec<(String, i64)>, StoreError> {
+    let sql = "SELECT actor, COUNT(*) AS n FROM callback_log WHERE from_state = 'ready' AND to_state = 'assigned' \
+               AND at >= $1 AND at < $2 GROUP BY actor ORDER BY actor";
+    db.all(sql, args![from, until]).await?.iter().map(|row| Ok((row.text("actor")?, row.int("n")?))).collect()
+}

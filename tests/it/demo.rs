@@ -2,3 +2,4 @@
 //! they say will flip is what the keeper then writes.
 
 mod retail;
+mod shop_zh;

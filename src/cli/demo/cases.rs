@@ -119,27 +119,31 @@ pub fn flips(flips: &Flips, names: &Names, zone: Tz, lang: Lang) -> String {
 
 /// Lines of at most so many columns, broken at spaces or beside a wide character.
 fn folded(text: &str, width: usize) -> Vec<String> {
-    let (mut lines, mut line, mut word) = (Vec::new(), String::new(), String::new());
-    let mut place = |line: &mut String, word: &mut String| {
-        if columns(line.trim_end()) + columns(word.trim_end()) > width && !line.is_empty() {
-            lines.push(std::mem::take(line).trim_end().to_owned());
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for word in words(text) {
+        if !line.is_empty() && columns(&line) + columns(word.trim_end()) > width {
+            lines.push(std::mem::take(&mut line).trim_end().to_owned());
         }
-        line.push_str(&std::mem::take(word));
-    };
-    for c in text.chars() {
-        // A closing mark stays with what it closes.
-        let breaks = is_wide(c) && !"，。；：、）」！？".contains(c);
-        if breaks {
-            place(&mut line, &mut word);
-        }
-        word.push(c);
-        if c == ' ' || (is_wide(c) && !"（「".contains(c)) {
-            place(&mut line, &mut word);
-        }
+        line.push_str(word);
     }
-    place(&mut line, &mut word);
     lines.push(line.trim_end().to_owned());
     lines
+}
+
+/// What isn't broken: an English word with the space behind it, a Chinese character with the marks around it.
+fn words(text: &str) -> Vec<&str> {
+    let (mut words, mut from) = (Vec::new(), 0);
+    let pairs = text.char_indices().zip(text.chars().skip(1));
+    for ((at, c), next) in pairs {
+        let beside_wide = is_wide(c) || is_wide(next);
+        if c == ' ' || (beside_wide && !"（「".contains(c) && !"，。；：、）」！？ ".contains(next))
+        {
+            words.push(&text[from..at + c.len_utf8()]);
+            from = at + c.len_utf8();
+        }
+    }
+    words.push(&text[from..]);
+    words
 }
 
 /// How many columns of a terminal a text takes.
@@ -161,6 +165,7 @@ mod tests {
         assert_eq!(folded("one two three", 8), ["one two", "three"]);
         assert_eq!(folded("one two three", 7), ["one two", "three"]);
         assert_eq!(folded("消费不少于一万（元）。", 8), ["消费不少", "于一万", "（元）。"]);
+        assert_eq!(folded("（一）；二三", 8), ["（一）；", "二三"]);
         assert_eq!(folded("", 8), [""]);
         assert_eq!(columns("365 天"), 6);
     }

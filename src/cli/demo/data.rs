@@ -48,18 +48,37 @@ pub fn suppressions() -> Vec<Refusal> {
     reader.records().filter_map(Result::ok).map(refusal).collect()
 }
 
-/// What happens after `after`, in order of its instants.
+/// What these files say of the time after `after`, in order of its instants.
 pub async fn events(
     book: &Book,
-    folder: &Path,
+    files: &[(Kind, PathBuf)],
     after: Instant,
 ) -> Result<Vec<(Instant, Value)>, ServiceError> {
     let mut events = Vec::new();
-    for (kind, path) in write_files(folder)? {
-        events.extend(import::feed(&book.store, &book.shop_key, kind, &path, after).await?);
+    for (kind, path) in files {
+        events.extend(match kind {
+            Kind::Events => lines(path, after)?,
+            kind => import::feed(&book.store, &book.shop_key, *kind, path, after).await?,
+        });
     }
-    // Stable: what stands first in FILES comes first at one instant.
+    // Stable: what stands first among the files comes first at one instant.
     events.sort_by_key(|(at, _)| *at);
+    Ok(events)
+}
+
+/// The events of a file that has one a line, those after `after`.
+fn lines(path: &Path, after: Instant) -> Result<Vec<(Instant, Value)>, ServiceError> {
+    let failed = |e: &dyn std::fmt::Display| ServiceError::Internal(format!("{}: {e}", path.display()));
+    let text = fs::read_to_string(path).map_err(|e| failed(&e))?;
+    let mut events = Vec::new();
+    for line in text.lines() {
+        let event: Value = serde_json::from_str(line).map_err(|e| failed(&e))?;
+        let at = event["timestamp"].as_str().and_then(|at| Instant::parse(at, Tz::UTC));
+        let at = at.ok_or_else(|| failed(&format!("an event without its instant: {line}")))?;
+        if at > after {
+            events.push((at, event));
+        }
+    }
     Ok(events)
 }
 

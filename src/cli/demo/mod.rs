@@ -1,5 +1,5 @@
-//! `demo`: a real shop's December 2011 on the real engine, from due time to due time, and a report of what
-//! was decided. Names, addresses, consents and tickets are synthetic and marked so.
+//! `demo`: a real shop's December 2011, or three days of a made-up Chinese shop, on the real engine, from due time to due
+//! time, and a report of what was decided. What is synthetic is marked so.
 
 pub mod agents;
 mod cases;
@@ -8,6 +8,9 @@ pub mod feed;
 mod folder;
 pub mod month;
 mod report;
+mod report_zh;
+pub mod shop_zh;
+pub mod synth;
 
 use super::failure::{Failure, Outcome};
 use super::session::Global;
@@ -16,23 +19,26 @@ use crate::service::{Book, ServiceError, flips, profiles, showcase};
 use crate::settings::{Settings, Sources};
 use crate::telemetry;
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use clap::{Args, ValueEnum};
 use domain::time::{Instant, Span, add_days};
-use month::{IMPORTED_AT, MONDAY, Month};
+use month::{MONDAY, Month, RETAIL, Script};
 use std::path::{Path, PathBuf};
 
-/// Watch a real shop's December: who is who, what was sent, why the rest wasn't
+/// Watch a shop at work: a real one's December, or a made-up Chinese one; who is who and why, and what was done
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   kinkeeper demo
-  kinkeeper demo --no-serve --until 2011-12-09")]
+  kinkeeper demo --no-serve --until 2011-12-09
+  kinkeeper demo --data shop-zh --no-serve")]
 pub struct Demo {
     /// Which book
     #[arg(long, value_enum, default_value = "retail")]
     data: Data,
-    /// Where the month ends, by London's clocks: the end of a date, or an instant
-    #[arg(long, value_name = "DATE", default_value = "2011-12-31")]
-    until: String,
+    /// Where it ends, by the shop's clocks: the end of a date, or an instant [default: 2011-12-31, of shop-zh
+    /// 2026-10-10T12:00:00]
+    #[arg(long, value_name = "DATE")]
+    until: Option<String>,
     /// Stop after the report instead of serving
     #[arg(long)]
     no_serve: bool,
@@ -45,6 +51,43 @@ pub struct Demo {
 enum Data {
     /// UCI Online Retail: the orders of a real shop in London (CC0)
     Retail,
+    /// A shop in China made from a seed: everything in it is synthetic
+    ShopZh,
+}
+
+/// One of the shops that can be watched.
+struct Shown {
+    script: &'static Script,
+    settings: &'static [&'static str],
+    zone: Tz,
+    /// Where it ends unless somebody says otherwise.
+    until: &'static str,
+    /// The day on which the book goes live.
+    live_on: &'static str,
+    passing: &'static str,
+}
+
+impl Data {
+    fn shown(self) -> Shown {
+        match self {
+            Self::Retail => Shown {
+                script: &RETAIL,
+                settings: &SETTINGS,
+                zone: data::ZONE,
+                until: "2011-12-31",
+                live_on: "2011-12-01",
+                passing: "letting December pass, from due time to due time",
+            },
+            Self::ShopZh => Shown {
+                script: &shop_zh::SCRIPT,
+                settings: &shop_zh::SETTINGS,
+                zone: shop_zh::ZONE,
+                until: shop_zh::UNTIL,
+                live_on: "2026-10-08",
+                passing: "letting three days pass, from due time to due time",
+            },
+        }
+    }
 }
 
 /// The demo's settings; `--set` goes over them.
@@ -61,15 +104,15 @@ const SETTINGS: [&str; 8] = [
 
 impl Demo {
     pub async fn run(self, global: &Global) -> Outcome {
-        let Data::Retail = self.data;
+        let shown = self.data.shown();
         if global.clock.is_some() {
-            let detail = "the demo has a clock of its own; --until says where its month ends";
+            let detail = "the demo has a clock of its own; --until says where it ends";
             return Err(ServiceError::invalid("--clock", "clock_of_its_own", detail).into());
         }
-        let until = until(&self.until)?;
+        let until = until(self.until.as_deref().unwrap_or(shown.until), &shown)?;
         let given: Vec<String> =
-            SETTINGS.map(str::to_owned).into_iter().chain(global.set.iter().cloned()).collect();
-        let settings = self.settings(&given)?;
+            shown.settings.iter().map(|s| (*s).to_owned()).chain(global.set.iter().cloned()).collect();
+        let settings = self.settings(&given, &shown)?;
         let folder = settings.data_dir.clone();
         let lock = || app::lock_workers(&settings.database);
         let lock = if self.resume && folder::is_ours(&folder) {
@@ -82,20 +125,27 @@ impl Demo {
         let mail = settings.mail.dir.clone();
         let app = App::open(settings).await?;
         let stop = super::serve::stop_token()?;
-        let mut month = Month::begin(app.clone(), &folder, &|line| eprintln!("· {line}")).await?;
-        eprintln!("· letting December pass, from due time to due time");
+        let mut month = Month::of(shown.script, app.clone(), &folder, &|line| eprintln!("· {line}")).await?;
+        eprintln!("· {}", shown.passing);
         month.run_until(until, &stop).await?;
         if stop.is_cancelled() {
             return Err(Failure::Failed("interrupted; `kinkeeper demo --resume` goes on".to_owned()));
         }
-        println!("{}", self.report(&app.book, &mail, &config).await?);
+        let report = match self.data {
+            Data::Retail => self.report(&app.book, &mail, &config).await?,
+            Data::ShopZh => {
+                let prefix = format!("{} --config {}", program().display(), config.display());
+                shop_zh::report(&app.book, &mail.display().to_string(), &prefix).await?
+            }
+        };
+        println!("{report}");
         drop(lock);
         if self.no_serve { Ok(()) } else { super::serve::serve(&app, stop).await }
     }
 
-    fn settings(&self, given: &[String]) -> Result<Settings, Failure> {
+    fn settings(&self, given: &[String], shown: &Shown) -> Result<Settings, Failure> {
         let mut overrides = given.to_vec();
-        overrides.push(format!("clock={IMPORTED_AT}"));
+        overrides.push(format!("clock={}", shown.script.imported_at));
         let first = Settings::load(&Sources { overrides: overrides.clone(), ..Sources::default() })?;
         telemetry::init(&first.log);
         if self.resume && folder::is_ours(&first.data_dir) {
@@ -137,23 +187,23 @@ impl Demo {
     }
 }
 
-/// Where the month ends: the last second of a bare date, or an instant, not before the month begins.
-fn until(text: &str) -> Result<Instant, ServiceError> {
+/// Where it ends: the last second of a bare date, or an instant, not before the book goes live.
+fn until(text: &str, shown: &Shown) -> Result<Instant, ServiceError> {
     let refused = |code, detail: String| ServiceError::invalid("--until", code, detail);
-    let last_second = |date| Instant::first_of(add_days(date, 1), data::ZONE) - Span::seconds(1);
+    let last_second = |date| Instant::first_of(add_days(date, 1), shown.zone) - Span::seconds(1);
     let read = match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         Ok(date) => Some(last_second(date)),
-        Err(_) => Instant::parse(text, data::ZONE),
+        Err(_) => Instant::parse(text, shown.zone),
     };
+    let live_on = shown.live_on;
     let until = read.ok_or_else(|| {
-        refused(
-            "instant",
-            format!("\"{text}\" is no date such as 2011-12-09, and no instant such as 2011-12-09T12:00:00"),
-        )
-    })?;
-    if until < month::LIVE_AT {
         let detail =
-            format!("the book goes live on 2011-12-01, and {text} is before that; name a date from then on");
+            format!("\"{text}\" is no date such as {live_on}, and no instant such as {live_on}T12:00:00");
+        refused("instant", detail)
+    })?;
+    if until < shown.script.live_at {
+        let detail =
+            format!("the book goes live on {live_on}, and {text} is before that; name a date from then on");
         return Err(refused("too_early", detail));
     }
     Ok(until)
