@@ -114,7 +114,12 @@ pub fn flips(flips: &Flips, names: &Names, zone: Tz, lang: Lang) -> String {
     } else {
         format!("The keeper will look at {} customers for this, and at nobody else.", flips.looked_at)
     };
-    format!("{}\n{looked}", table(headers, rows))
+    let unread = match (flips.not_decided, zh) {
+        (0, _) => String::new(),
+        (n, true) => format!("另有 {n} 人的事件无法读取，未计入。"),
+        (n, false) => format!(" The facts of {n} more can't be read, and they aren't counted."),
+    };
+    format!("{}\n{looked}{unread}", table(headers, rows))
 }
 
 /// Lines of at most so many columns, broken at spaces or beside a wide character.
