@@ -8,7 +8,7 @@ use super::keeping::{With, keep, read_catalogue};
 use super::poison::{Apart, decide_apart, read_apart};
 use crate::store::keeping::{self, Kept, Standing};
 use crate::store::{Claimed, Db, StoreError, Tx, definitions, facts, meta, people, shops, wakes};
-use domain::customer::Bearers;
+use domain::customer::{Bearers, CustomerFacts, ProfileTimelines};
 use domain::ids::CustomerId;
 use domain::problem::together;
 use domain::time::{Instant, Span};
@@ -55,7 +55,31 @@ pub(super) async fn catch_up(
     keeping::save_caught_up(tx, at, kept).await
 }
 
-/// Of whom nothing was known before there is nothing to write down.
+/// Whoever was somebody else until `at` is kept on from there: what was the other's until then wasn't theirs.
+pub(super) async fn begin_at(tx: &Tx, customer: CustomerId, at: Instant) -> Result<(), StoreError> {
+    let Some(shop) = shops::first(tx).await?.map(|row| row.shop) else { return Ok(()) };
+    let standing = keeping::standing(tx, &[customer], shop.zone).await?;
+    let nobody = standing.get(&customer).map(|before| nobody(customer, before, at));
+    keeping::save_caught_up(tx, at, nobody.into_iter().collect()).await
+}
+
+/// Somebody of whom nothing is known yet: they have no tag, not even the lowest level of one.
+fn nobody(customer: CustomerId, before: &Standing, at: Instant) -> Kept {
+    let numbers = ProfileTimelines::build(&CustomerFacts::default(), before.bearer.zone);
+    Kept {
+        claimed: Claimed { key: customer.0, due_at: at, fence: 0 },
+        fact_rev: before.fact_rev,
+        rule_epoch: 0,
+        account: before.bearer.account,
+        profile: numbers.at(at),
+        tags: Vec::new(),
+        changes: Vec::new(),
+        next_due: None,
+        triggers: Vec::new(),
+    }
+}
+
+/// Of whom nothing was known before there is nothing to write down, but that it was so until then.
 async fn decide(
     db: &Db,
     with: &With,
@@ -69,6 +93,7 @@ async fn decide(
         let Some(before) = standing.get(&id) else { continue };
         let events = events.get(&id).map_or(&[][..], Vec::as_slice);
         if events.is_empty() && before.kept_at.is_none() {
+            decided.push((id, Ok(nobody(id, before, with.until))));
             continue;
         }
         let told = told.remove(&id).unwrap_or_default();

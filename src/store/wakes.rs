@@ -77,11 +77,6 @@ pub async fn retire(tx: &Tx, customer: CustomerId, now: Instant) -> Result<(), S
     aggregates::clear(tx, customer, now).await
 }
 
-/// Who was somebody else is themselves again from now on: they are kept on from here.
-pub async fn reinstate(tx: &Tx, customer: CustomerId, now: Instant) -> Result<(), StoreError> {
-    aggregates::clear(tx, customer, now).await
-}
-
 /// An import of this source, all received at one instant, has ended: everybody in it is due. Gives how many.
 pub async fn import_ended(tx: &Tx, source: SourceId, received_at: Instant) -> Result<u64, StoreError> {
     let sql = "UPDATE customer_due SET due_at = $1 WHERE due_at > $1 AND customer_id IN \

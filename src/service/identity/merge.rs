@@ -1,7 +1,7 @@
 //! Two customers become one, or one themselves again, within the caller's transaction: rows first, then whatever
 //! follows from them.
 
-use crate::service::catching_up::catch_up;
+use crate::service::catching_up::{begin_at, catch_up};
 use crate::store::{
     StoreError, Tx, audit, clusters, consents, contact, enrollments, meta, people, projections, wakes,
 };
@@ -52,7 +52,7 @@ pub(in crate::service) async fn part_one(
     let canonical = *rest.first().expect("a cluster has its canonical customer");
     let everybody: Vec<CustomerId> = rest.iter().copied().chain([member]).collect();
     catch_up(tx, [canonical], now).await?;
-    wakes::reinstate(tx, member, now).await?;
+    begin_at(tx, member, now).await?;
     contact::lock(tx, &everybody).await?;
     consents::carry_refusals(tx, canonical, member, since, now).await?;
     clusters::part(tx, member, rest).await?;

@@ -240,6 +240,26 @@ enum Looks {
 }
 
 on_both_databases! {
+    async fn what_comes_at_the_instant_of_a_merge_is_one_step_with_it(database) {
+        let told = Told::begin(database).await;
+        let house = &told.care.house;
+        told.keep().await;
+        let now = first() + Span::days(1);
+        told.care.set_now(now).await;
+        let at = now.to_rfc3339();
+        house.send(vec![order("new", "n-1", &at, "6000"), order("u1", "n-2", &at, "6000")]).await;
+        let new = who(house, "new").await;
+        merge(&house.app.book, new, told.ids[1], "test", None).await.expect("merged");
+        told.keep().await;
+        let sql = "SELECT from_value, to_value, as_of, cause FROM tag_history WHERE key = 'value_tier' AND customer_id =";
+        let ledger = async |of: CustomerId| house.lines(&format!("{sql} {} ORDER BY id", of.0)).await;
+        // 12,300 together; neither was ever a customer of 6,000.
+        assert_eq!(ledger(new).await, [format!("-|diamond|{}|merge", now.micros())]);
+        let before = told.care.number("SELECT MIN(received_at) FROM event").await;
+        let gone = format!("regular|-|{}|merge", now.micros());
+        assert_eq!(ledger(told.ids[1]).await, [format!("-|regular|{before}|event"), gone]);
+    }
+
     async fn a_keeper_that_slept_writes_what_a_punctual_one_does_whatever_came_meanwhile(database) {
         let mut database = Some(database);
         for seed in 1..=number("KINKEEPER_SLEPT_STORIES", 1) {
