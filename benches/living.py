@@ -50,7 +50,7 @@ class Shop:
             write(path, size)
             self.home.run("import", kind, path)
         self.home.run("drain")
-        self.send, self.look = (self.key(role) for role in ("ingest", "supervisor"))
+        self.send, self.look = (self.key(role) for role in ("ingest", "admin"))
 
     def key(self, role):
         made = self.home.run("key", "create", "--role", role, "--label", f"bench {role}", "--format", "json")

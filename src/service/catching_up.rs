@@ -73,6 +73,7 @@ fn nobody(customer: CustomerId, before: &Standing, at: Instant) -> Kept {
         account: before.bearer.account,
         profile: numbers.at(at),
         tags: Vec::new(),
+        gone: Vec::new(),
         changes: Vec::new(),
         next_due: None,
         triggers: Vec::new(),

@@ -8,14 +8,14 @@ use super::{Book, ServiceError};
 use crate::store::keeping::{Kept, Standing, Trigger};
 use crate::store::shops::Shop;
 use crate::store::{Claimed, Db, Lane, StoreError, definitions, facts, keeping, meta, people, waiting};
-use domain::customer::{Bearers, Profile};
+use domain::customer::{Bearers, Profile, Told};
 use domain::event::{Event, Fact};
 use domain::ids::CustomerId;
 use domain::money::Currency;
-use domain::tag::{Catalogue, TagChange, TagDocument, step};
+use domain::tag::{Catalogue, TagChange, TagDocument, TagState, step};
 use domain::time::Instant;
 use serde_json::json;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 
 /// When the keeper is due next.
@@ -25,36 +25,69 @@ pub async fn next_due(book: &Book) -> Result<Option<Instant>, ServiceError> {
 
 /// Keeps up to `limit` customers due at `now`; gives how many were claimed.
 pub async fn keep_due(book: &Book, now: Instant, limit: i64) -> Result<u64, ServiceError> {
-    let claimed = book.store.claim(waiting::CUSTOMERS, now, &book.lease, limit).await?;
-    if claimed.is_empty() {
-        return Ok(0);
+    keep_batches(book, now, limit, 1).await
+}
+
+/// Keeps up to so many batches of customers due at `now`: while one is saved the next is read and decided, and they are saved one after
+/// the other, in the order in which they were claimed. Gives how many customers were claimed.
+pub async fn keep_batches(book: &Book, now: Instant, limit: i64, batches: u32) -> Result<u64, ServiceError> {
+    let (mut taken, mut ready) = (0, None);
+    for _ in 0..batches {
+        let claimed = book.store.claim(waiting::CUSTOMERS, now, &book.lease, limit).await?;
+        if claimed.is_empty() {
+            break;
+        }
+        let there_may_be_more = claimed.len() as i64 >= limit;
+        taken += claimed.len() as u64;
+        let (saved, decided) = futures::join!(save(book, now, ready.take()), decide(book, now, claimed));
+        saved?;
+        ready = Some(decided?);
+        if !there_may_be_more {
+            break;
+        }
     }
+    save(book, now, ready).await?;
+    Ok(taken)
+}
+
+/// A batch that is decided and not saved yet.
+#[derive(Default)]
+struct Batch {
+    kept: Vec<Kept>,
+    broken: Vec<(Claimed, String)>,
+}
+
+async fn decide(book: &Book, now: Instant, claimed: Vec<Claimed>) -> Result<Batch, ServiceError> {
     point(book, Point::KeeperClaimed).await?;
     let db = book.store.reader();
-    let with = With {
+    let with = Arc::new(With {
         rule_epoch: meta::rule_epoch(db).await?,
         catalogue: catalogue(book).await?,
         go_live_at: meta::go_live_at(db).await?,
         listened: definitions::listened(db, "tag").await?,
         shop: shop(book).await?,
         until: now,
-    };
+    });
     point(book, Point::KeeperRulesRead).await?;
-    let taken = claimed.len() as u64;
-    let Apart { sound, mut broken } =
-        read_apart(&claimed, |claimed| decide(db, &with, &book.points, claimed)).await?;
-    let mut kept = Vec::with_capacity(sound.len());
+    let Apart { sound, broken } =
+        read_apart(&claimed, |claimed| decide_each(db, &book.points, with.clone(), claimed)).await?;
+    let mut batch = Batch { kept: Vec::with_capacity(sound.len()), broken };
     for (claimed, decided) in sound {
         match decided {
-            Ok(one) => kept.push(one),
-            Err(why) => broken.push((claimed, why)),
+            Ok(one) => batch.kept.push(one),
+            Err(why) => batch.broken.push((claimed, why)),
         }
     }
-    for (claimed, why) in &broken {
+    for (claimed, why) in &batch.broken {
         let customer = CustomerId(claimed.key);
         tracing::error!(customer.id = %customer, %why, "a customer can't be kept and is set aside");
     }
     point(book, Point::KeeperDecided).await?;
+    Ok(batch)
+}
+
+async fn save(book: &Book, now: Instant, batch: Option<Batch>) -> Result<(), ServiceError> {
+    let Some(Batch { kept, broken }) = batch else { return Ok(()) };
     let points = book.points.clone();
     book.store
         .write(Lane::Work, move |tx| {
@@ -68,8 +101,7 @@ pub async fn keep_due(book: &Book, now: Instant, limit: i64) -> Result<u64, Serv
         })
         .await
         .map_err(|e: StoreError| e)?;
-    point(book, Point::KeeperCommitted).await?;
-    Ok(taken)
+    point(book, Point::KeeperCommitted).await
 }
 
 async fn point(book: &Book, point: Point) -> Result<(), ServiceError> {
@@ -90,7 +122,23 @@ pub(super) struct With {
 /// What keeping each of them comes to, or that deciding it panicked.
 type Decided = Vec<(Claimed, Result<Kept, String>)>;
 
-async fn decide(db: &Db, with: &With, points: &Points, claimed: Vec<Claimed>) -> Result<Decided, StoreError> {
+/// Customers decided at a time by one thread.
+const A_THREADS_SHARE: usize = 128;
+
+/// What is known of the customers of a batch.
+struct Known {
+    standing: HashMap<CustomerId, Standing>,
+    events: HashMap<CustomerId, Vec<Event>>,
+    /// Of whom something was said since they were last kept.
+    told: HashMap<CustomerId, Vec<Told>>,
+}
+
+async fn decide_each(
+    db: &Db,
+    points: &Points,
+    with: Arc<With>,
+    claimed: Vec<Claimed>,
+) -> Result<Decided, StoreError> {
     let ids: Vec<CustomerId> = claimed.iter().map(|c| CustomerId(c.key)).collect();
     // Before the facts: what arrives from here on makes the result void, and the customer stays due.
     let standing = keeping::standing(db, &ids, with.shop.zone).await?;
@@ -102,18 +150,31 @@ async fn decide(db: &Db, with: &With, points: &Points, claimed: Vec<Claimed>) ->
         .filter(|(id, events)| was_told(events, standing.get(id).and_then(|before| before.kept_at)))
         .map(|(id, _)| *id)
         .collect();
-    let mut told = people::told(db, &learned).await?;
-    let one = |claimed: Claimed| {
-        let id = CustomerId(claimed.key);
-        let before = standing.get(&id).cloned().unwrap_or_else(|| Standing::new(with.shop.zone));
-        let bearers = match told.remove(&id) {
-            Some(told) => Bearers::by_word(before.bearer.account, with.shop.zone, told),
-            None => before.bearer.into(),
-        };
-        let events = events.get(&id).map_or(&[][..], Vec::as_slice);
-        (claimed, decide_apart(|| keep(with, claimed, &before, bearers, events)))
+    let told = people::told(db, &learned).await?;
+    let known = Arc::new(Known { standing, events, told });
+    // Beside the threads that answer people: deciding about hundreds takes them longer than anybody is let wait.
+    let shares = claimed.chunks(A_THREADS_SHARE).map(|share| {
+        let (with, known, share) = (with.clone(), known.clone(), share.to_vec());
+        tokio::task::spawn_blocking(move || {
+            let one = |claimed| (claimed, decide_apart(|| decide_one(&with, &known, claimed)));
+            share.into_iter().map(one).collect::<Decided>()
+        })
+    });
+    let mut decided = Vec::with_capacity(claimed.len());
+    for share in futures::future::join_all(shares).await {
+        decided.extend(share.map_err(|e| StoreError::Panicked(e.to_string()))?);
+    }
+    Ok(decided)
+}
+
+fn decide_one(with: &With, known: &Known, claimed: Claimed) -> Kept {
+    let id = CustomerId(claimed.key);
+    let before = known.standing.get(&id).cloned().unwrap_or_else(|| Standing::new(with.shop.zone));
+    let bearers = match known.told.get(&id) {
+        Some(told) => Bearers::by_word(before.bearer.account, with.shop.zone, told.clone()),
+        None => before.bearer.into(),
     };
-    Ok(claimed.into_iter().map(one).collect())
+    keep(with, claimed, &before, bearers, known.events.get(&id).map_or(&[][..], Vec::as_slice))
 }
 
 /// Whether anything was said of the person themselves since they were last kept (or, never kept, since their first
@@ -147,10 +208,17 @@ pub(super) fn keep(
         account,
         triggers: triggers(&stepped.changes, &stepped.profile, &with.listened, &with.shop.key),
         profile: stepped.profile,
+        gone: gone(before.tags.iter().map(|tag| &tag.key), &stepped.current),
         tags: stepped.current,
         changes: stepped.changes,
         next_due: stepped.next_due,
     }
+}
+
+/// Of the tags that stood, those that hold no longer.
+pub(super) fn gone<'a>(stood: impl Iterator<Item = &'a String>, now: &[TagState]) -> Vec<String> {
+    let holds = |key: &String| now.iter().any(|tag| tag.key == *key && tag.value.is_some());
+    stood.filter(|key| !holds(key)).cloned().collect()
 }
 
 /// The live changes that a campaign listens to.

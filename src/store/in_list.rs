@@ -5,36 +5,73 @@ use super::bulk::{array_kind, is_null};
 use super::sql::{Row, args, places};
 use super::{Db, StoreError, Tx};
 use sea_orm::Value;
+use sea_orm::sea_query::ArrayType;
 
 /// Values bound at a time. SQLite looks each named parameter up among all before it: short lists cost less.
 const MOST: usize = 500;
-/// PostgreSQL takes them as one array.
-const MOST_IN_ARRAY: usize = 10_000;
+/// Where they are bound as one.
+const MOST_IN_ONE: usize = 10_000;
 
 /// The statements of `sql` whose `{in}` stands for `values`, after the parameters in `fixed`.
 ///
 /// A list of hundreds of parameters is planned anew for each of its lengths, and by PostgreSQL as so many comparisons a row; one array
-/// is one statement whatever its length, which looks each value up in the index.
+/// (SQLite: one JSON list of whole numbers) is one statement whatever its length, which looks each value up in the index.
 fn statements(db: &Db, sql: &str, fixed: &[Value], values: Vec<Value>) -> Vec<(String, Vec<Value>)> {
-    let in_array = db.is_postgres();
-    let most = if in_array { MOST_IN_ARRAY } else { MOST };
+    let in_one = db.is_postgres() || values.iter().all(|value| matches!(value, Value::BigInt(Some(_))));
+    let most = if in_one { MOST_IN_ONE } else { MOST };
     let mut out = Vec::with_capacity(values.len().div_ceil(most));
     let mut values = values.into_iter().peekable();
     while values.peek().is_some() {
         let chunk: Vec<Value> = values.by_ref().take(most).collect();
-        let fixed = fixed.iter().cloned();
-        out.push(match array(in_array, &chunk) {
-            Some(array) => {
-                debug_assert!(sql.contains("IN ({in})"), "{sql}");
-                let sql = sql.replace("IN ({in})", &format!("= ANY(${})", fixed.len() + 1));
-                (sql, fixed.chain([array]).collect())
+        let (place, fixed) = (fixed.len() + 1, fixed.iter().cloned());
+        debug_assert!(sql.contains("IN ({in})"), "{sql}");
+        out.push(match (array(db.is_postgres(), &chunk), in_one && !db.is_postgres()) {
+            (Some(array), _) => {
+                (sql.replace("IN ({in})", &format!("= ANY(${place})")), fixed.chain([array]).collect())
             }
-            None => {
-                (sql.replace("{in}", &places(fixed.len() + 1, chunk.len())), fixed.chain(chunk).collect())
+            (None, true) => {
+                let list = Value::String(Some(format!("[{}]", joined(&chunk))));
+                let numbers = format!("SELECT value FROM json_each(${place})");
+                (sql.replace("{in}", &numbers), fixed.chain([list]).collect())
             }
+            (None, false) => (sql.replace("{in}", &places(place, chunk.len())), fixed.chain(chunk).collect()),
         });
     }
     out
+}
+
+/// As the elements of a JSON list.
+fn joined(values: &[Value]) -> String {
+    let mut list = String::new();
+    for value in values {
+        if !list.is_empty() {
+            list.push(',');
+        }
+        match value {
+            Value::BigInt(Some(n)) => list.push_str(&n.to_string()),
+            Value::String(Some(text)) => list.push_str(&serde_json::Value::from(text.as_str()).to_string()),
+            _ => list.push_str("null"),
+        }
+    }
+    list
+}
+
+/// The SELECT of rows that are bound as one parameter a column (SQLite: one for all), from the place `$first` on, to be put into a
+/// WITH. Each row's values are whole numbers or texts, the same kinds in all rows.
+pub(super) fn as_table(db: &Db, first: usize, rows: &[Vec<Value>]) -> (String, Vec<Value>) {
+    let width = rows.first().map_or(0, Vec::len);
+    if db.is_postgres() {
+        let column = |n: usize| rows.iter().map(|row| row[n].clone()).collect::<Vec<_>>();
+        let kind = |n: usize| rows.first().and_then(|row| array_kind(&row[n])).unwrap_or(ArrayType::BigInt);
+        let cast = |n: usize| if kind(n) == ArrayType::BigInt { "bigint" } else { "text" };
+        let unnested: Vec<String> = (0..width).map(|n| format!("${}::{}[]", first + n, cast(n))).collect();
+        let args = (0..width).map(|n| Value::Array(kind(n), Some(Box::new(column(n))))).collect();
+        return (format!("SELECT * FROM UNNEST({})", unnested.join(", ")), args);
+    }
+    let list: Vec<String> = rows.iter().map(|row| format!("[{}]", joined(row))).collect();
+    let columns: Vec<String> = (0..width).map(|n| format!("value ->> {n}")).collect();
+    let args = vec![Value::String(Some(format!("[{}]", list.join(","))))];
+    (format!("SELECT {} FROM json_each(${first})", columns.join(", ")), args)
 }
 
 /// As one value, where they are all of a kind that there are arrays of.

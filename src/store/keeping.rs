@@ -1,8 +1,8 @@
 //! What the keeper reads and writes about many customers at once: who is due, their profile, their tags and
 //! the ledger of tag changes. Set-based: the number of statements doesn't grow with the batch.
 
-use super::in_list::exec_in;
-use super::sql::{args, json, places, word};
+use super::in_list::{all_in, as_table, exec_in};
+use super::sql::{Arg, args, json, word};
 use super::{Claimed, Db, StoreError, Tx, aggregates, customers};
 use chrono_tz::Tz;
 use domain::customer::{AccountKind, Bearer, Profile};
@@ -54,20 +54,16 @@ pub async fn standing(
         return Ok(found);
     }
     let new = || Standing::new(shop_zone);
-    let wanted = || ids.iter().map(|id| Value::BigInt(Some(id.0))).collect::<Vec<_>>();
-    let list = places(1, ids.len());
-    let sql =
-        format!("SELECT customer_id, fact_rev, regrouped FROM customer_due WHERE customer_id IN ({list})");
-    for row in db.all(&sql, wanted()).await? {
+    let wanted = || ids.iter().map(|id| id.arg()).collect::<Vec<_>>();
+    let sql = "SELECT customer_id, fact_rev, regrouped FROM customer_due WHERE customer_id IN ({in})";
+    for row in all_in(db, sql, Vec::new(), wanted()).await? {
         let standing = found.entry(CustomerId(row.int("customer_id")?)).or_insert_with(new);
         (standing.fact_rev, standing.regrouped) = (row.int("fact_rev")?, row.flag("regrouped")?);
     }
-    let sql = format!(
-        "SELECT c.id AS customer_id, c.zone, c.registered_at, q.birthday, c.account_kind, p.kept_at, \
-         p.account_kind AS kept_as FROM customer c LEFT JOIN profile p ON p.customer_id = c.id \
-         LEFT JOIN customer_personal q ON q.customer_id = c.id WHERE c.id IN ({list})"
-    );
-    for row in db.all(&sql, wanted()).await? {
+    let sql = "SELECT c.id AS customer_id, c.zone, c.registered_at, q.birthday, c.account_kind, p.kept_at, \
+               p.account_kind AS kept_as FROM customer c LEFT JOIN profile p ON p.customer_id = c.id \
+               LEFT JOIN customer_personal q ON q.customer_id = c.id WHERE c.id IN ({in})";
+    for row in all_in(db, sql, Vec::new(), wanted()).await? {
         let id = row.int("customer_id")?;
         let kind = |table, text: &str| word(table, "account_kind", id, text, AccountKind::parse);
         let standing = found.entry(CustomerId(id)).or_insert_with(new);
@@ -76,10 +72,8 @@ pub async fn standing(
         standing.kept_as = row.opt_text("kept_as")?.map(|text| kind("profile", &text)).transpose()?;
         standing.kept_at = row.opt_at("kept_at")?;
     }
-    let sql = format!(
-        "SELECT customer_id, key, value, rule_version FROM tag_current WHERE customer_id IN ({list})"
-    );
-    for row in db.all(&sql, wanted()).await? {
+    let sql = "SELECT customer_id, key, value, rule_version FROM tag_current WHERE customer_id IN ({in})";
+    for row in all_in(db, sql, Vec::new(), wanted()).await? {
         found.entry(CustomerId(row.int("customer_id")?)).or_insert_with(new).tags.push(CurrentTag {
             key: row.text("key")?,
             value: Some(row.text("value")?),
@@ -97,7 +91,10 @@ pub struct Kept {
     /// The kind of account it was kept as.
     pub account: AccountKind,
     pub profile: Profile,
+    /// Those that hold; others are looked at no more.
     pub tags: Vec<TagState>,
+    /// Tags that stood of them and hold no longer.
+    pub gone: Vec<String>,
     pub changes: Vec<TagChange>,
     pub next_due: Option<Instant>,
     pub triggers: Vec<Trigger>,
@@ -154,28 +151,23 @@ fn triggers_of(kept: &[Kept]) -> Vec<(CustomerId, Trigger)> {
 async fn settle(tx: &Tx, kept: &[Kept]) -> Result<HashSet<i64>, StoreError> {
     let customers = kept.iter().map(|k| CustomerId(k.claimed.key)).collect();
     super::wakes::lock(tx, &customers).await?;
-    let mut accepted = HashSet::with_capacity(kept.len());
-    for chunk in kept.chunks(500) {
-        let mut rows = Vec::with_capacity(chunk.len());
-        let mut values = Vec::with_capacity(chunk.len() * 5);
-        for k in chunk {
-            let n = values.len();
-            let cast: Vec<String> = (n + 1..=n + 5).map(|i| format!("CAST(${i} AS BIGINT)")).collect();
-            rows.push(format!("({})", cast.join(", ")));
-            let due = k.next_due.unwrap_or(Instant::MAX);
-            values.extend(args![k.claimed.key, k.claimed.fence, k.fact_rev, due, k.rule_epoch]);
-        }
-        let sql = format!(
-            "WITH kept (id, fence, rev, due, epoch) AS (VALUES {}) \
-             UPDATE customer_due SET due_at = kept.due, rule_epoch = kept.epoch, regrouped = 0, leased_until = NULL, \
-             lease_owner = NULL FROM kept WHERE customer_due.customer_id = kept.id AND customer_due.fence = kept.fence \
-             AND customer_due.fact_rev = kept.rev RETURNING customer_due.customer_id AS customer_id",
-            rows.join(", ")
-        );
-        for row in tx.all(&sql, values).await? {
-            accepted.insert(row.int("customer_id")?);
-        }
+    let row = |k: &Kept| {
+        let due = k.next_due.unwrap_or(Instant::MAX);
+        args![k.claimed.key, k.claimed.fence, k.fact_rev, due, k.rule_epoch]
+    };
+    let rows: Vec<Vec<Value>> = kept.iter().map(row).collect();
+    if rows.is_empty() {
+        return Ok(HashSet::new());
     }
+    let (table, values) = as_table(tx, 1, &rows);
+    let sql = format!(
+        "WITH kept (id, fence, rev, due, epoch) AS ({table}) \
+         UPDATE customer_due SET due_at = kept.due, rule_epoch = kept.epoch, regrouped = 0, leased_until = NULL, \
+         lease_owner = NULL FROM kept WHERE customer_due.customer_id = kept.id AND customer_due.fence = kept.fence \
+         AND customer_due.fact_rev = kept.rev RETURNING customer_due.customer_id AS customer_id"
+    );
+    let accepted: HashSet<i64> =
+        tx.all(&sql, values).await?.iter().map(|row| row.int("customer_id")).collect::<Result<_, _>>()?;
     for k in kept.iter().filter(|k| !accepted.contains(&k.claimed.key)) {
         super::claim::release(tx, super::waiting::CUSTOMERS, k.claimed).await?;
     }
@@ -206,42 +198,28 @@ pub(super) async fn write_profiles(tx: &Tx, now: Instant, kept: &[Kept]) -> Resu
 }
 
 pub(super) async fn write_tags(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(), StoreError> {
-    let mut rows = Vec::new();
-    let mut gone: HashMap<&str, Vec<i64>> = HashMap::new();
-    for k in kept {
-        for tag in &k.tags {
-            match &tag.value {
-                Some(value) => rows.push(args![
-                    k.claimed.key,
-                    &tag.key,
-                    value,
-                    tag.since,
-                    now,
-                    tag.source.as_str(),
-                    tag.rule_version,
-                    tag.evidence.to_string()
-                ]),
-                None => gone.entry(&tag.key).or_default().push(k.claimed.key),
-            }
-        }
-    }
+    let row = |id: i64, tag: &TagState| {
+        let value = tag.value.as_ref()?;
+        let source = tag.source.as_str();
+        Some(args![id, &tag.key, value, tag.since, now, source, tag.rule_version, tag.evidence.to_string()])
+    };
+    let rows =
+        kept.iter().flat_map(|k| k.tags.iter().filter_map(move |tag| row(k.claimed.key, tag))).collect();
     let columns = ["customer_id", "key", "value", "since", "as_of", "source", "rule_version", "evidence"];
     let tail = "ON CONFLICT (customer_id, key) DO UPDATE SET value = excluded.value, since = excluded.since, \
                 as_of = excluded.as_of, source = excluded.source, rule_version = excluded.rule_version, \
                 evidence = excluded.evidence";
     tx.insert_many("tag_current", &columns, rows, tail).await?;
-    for (key, ids) in gone {
-        for chunk in ids.chunks(1_000) {
-            let mut values = args![key];
-            values.extend(chunk.iter().map(|id| Value::BigInt(Some(*id))));
-            let sql = format!(
-                "DELETE FROM tag_current WHERE key = $1 AND customer_id IN ({})",
-                places(2, chunk.len())
-            );
-            tx.exec(&sql, values).await?;
-        }
+    let gone: Vec<Vec<Value>> =
+        kept.iter().flat_map(|k| k.gone.iter().map(|key| args![k.claimed.key, key])).collect();
+    if gone.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let (table, values) = as_table(tx, 1, &gone);
+    let sql = format!(
+        "WITH gone (id, tag) AS ({table}) DELETE FROM tag_current WHERE (customer_id, key) IN (SELECT id, tag FROM gone)"
+    );
+    tx.exec(&sql, values).await.map(drop)
 }
 
 /// What an entry of the ledger of tags says, for whoever writes one.

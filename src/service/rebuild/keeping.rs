@@ -151,6 +151,7 @@ async fn put_right(
             rule_epoch,
             account: stands.bearer.account,
             profile: stepped.profile,
+            gone: keeping::gone(stands.tags.keys(), &stepped.current),
             tags: stepped.current,
             changes: Vec::new(),
             next_due: stepped.next_due,
