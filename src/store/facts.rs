@@ -1,16 +1,14 @@
 //! The event log and the keys that make its effects happen once: `event_key` by message, `order_effect` by
-//! business key. Reading it back as facts lives here too; what facts amount to is the domain's.
+//! business key. Reading it back as facts lives here and in `logged`; what facts amount to is the domain's.
 
 use super::customers::Whose;
 use super::in_list::{all_in, fresh_ids};
 use super::orders::Foreign;
-use super::sql::{Arg, Row, args, json};
-use super::{Db, StoreError, Tx};
-use domain::event::{ConsentSaid, Detail, Event, Fact, TicketPatch, TicketStep};
+use super::sql::{Arg, args};
+use super::{Db, StoreError, Tx, logged};
+use domain::event::{Event, Fact, TicketPatch};
 use domain::ids::{CustomerId, EventId, ImportId, ShopId, SourceId};
-use domain::problem::together;
 use domain::time::Instant;
-use serde_json::{Map, Value};
 use std::collections::{HashMap, HashSet};
 
 /// A row of the log about to be written.
@@ -182,16 +180,9 @@ pub async fn events_of(
     customers: &[CustomerId],
     until: Instant,
 ) -> Result<HashMap<CustomerId, Vec<Event>>, StoreError> {
-    // Raw properties, which are wide, are read only where an event was logged before its typed part was.
-    let sql = "SELECT id, customer_id, occurred_at, received_at, message_id, historical, kind, order_key, ref_key, \
-               amount_minor, fact, \
-               CASE WHEN fact IS NULL AND (kind LIKE 'Ticket %' OR kind = 'Consent Changed') THEN properties END AS properties \
-               FROM event WHERE received_at <= $1 AND effective = 1 AND customer_id IN ({in})";
-    let ids = customers.iter().map(|id| id.arg()).collect();
     let mut found: HashMap<CustomerId, Vec<(Event, TicketPatch)>> = HashMap::new();
-    for row in all_in(db, sql, args![until], ids).await? {
-        let customer = CustomerId(row.int("customer_id")?);
-        found.entry(customer).or_default().push(read(&row)?);
+    for (customer, event) in logged::of_customers(db, customers, until).await? {
+        found.entry(customer).or_default().push(event.read()?);
     }
     Ok(found.into_iter().map(|(customer, events)| (customer, complete(events))).collect())
 }
@@ -210,92 +201,4 @@ fn complete(mut events: Vec<(Event, TicketPatch)>) -> Vec<Event> {
         }
     }
     events.into_iter().map(|(event, _)| event).collect()
-}
-
-fn read(row: &Row) -> Result<(Event, TicketPatch), StoreError> {
-    let kind = row.text("kind")?;
-    let patch = if TicketStep::of_event(&kind).is_some() { patch(row)? } else { TicketPatch::default() };
-    let event = Event {
-        occurred_at: row.at("occurred_at")?,
-        received_at: row.at("received_at")?,
-        message_id: row.text("message_id")?,
-        historical: row.flag("historical")?,
-        order: row.opt_text("order_key")?,
-        subject: row.opt_text("ref_key")?,
-        detail: detail(row)?.filter(|detail| !matches!(detail, Detail::Ticket(_) | Detail::Consent(_))),
-        fact: fact(row, kind, &patch)?,
-    };
-    Ok((event, patch))
-}
-
-fn fact(row: &Row, kind: String, patch: &TicketPatch) -> Result<Fact, StoreError> {
-    let corrupt = |column: &str| StoreError::Corrupt {
-        table: "event".to_owned(),
-        column: column.to_owned(),
-        row: row.int("id").unwrap_or_default().to_string(),
-        detail: format!("missing in \"{kind}\""),
-    };
-    let order = || row.opt_text("order_key")?.ok_or_else(|| corrupt("order_key"));
-    let reference = || row.opt_text("ref_key")?.ok_or_else(|| corrupt("ref_key"));
-    let total = || row.opt_int("amount_minor")?.ok_or_else(|| corrupt("amount_minor"));
-    Ok(match kind.as_str() {
-        "Order Completed" => Fact::OrderCompleted { order_id: order()?, total_minor: total()? },
-        "Order Updated" => Fact::OrderUpdated { order_id: order()?, total_minor: total()? },
-        "Order Cancelled" => Fact::OrderCancelled { order_id: order()? },
-        "Order Refunded" => Fact::OrderRefunded {
-            order_id: row.opt_text("order_key")?,
-            refund_id: Some(reference()?),
-            amount_minor: row.opt_int("amount_minor")?,
-        },
-        "Ticket Opened" => Fact::TicketOpened(patch.ticket(&reference()?)),
-        "Ticket Updated" => Fact::TicketUpdated(patch.ticket(&reference()?)),
-        "Ticket Escalated" => Fact::TicketEscalated(patch.ticket(&reference()?)),
-        "Ticket Resolved" => Fact::TicketResolved { ticket_id: reference()? },
-        "Ticket Reopened" => Fact::TicketReopened { ticket_id: reference()? },
-        "Identify" => Fact::Identified,
-        "Consent Changed" => consent(row)?,
-        _ => Fact::Custom { name: kind },
-    })
-}
-
-/// The ticket fields an event said.
-fn patch(row: &Row) -> Result<TicketPatch, StoreError> {
-    let mut patch = match detail(row)? {
-        Some(Detail::Ticket(patch)) => patch,
-        _ => older_patch(row)?,
-    };
-    patch.amount_minor = row.opt_int("amount_minor")?;
-    patch.order_id = row.opt_text("order_key")?;
-    Ok(patch)
-}
-
-fn detail(row: &Row) -> Result<Option<Detail>, StoreError> {
-    row.opt_text("fact")?.map(|text| json("event", "fact", row.int("id")?, &text)).transpose()
-}
-
-/// As it was said, of an event that was logged before typed parts were: those had no instants.
-fn older_patch(row: &Row) -> Result<TicketPatch, StoreError> {
-    TicketPatch::read(&properties(row)?, chrono_tz::UTC).map_err(|problems| StoreError::Corrupt {
-        table: "event".to_owned(),
-        column: "properties".to_owned(),
-        row: row.int("id").unwrap_or_default().to_string(),
-        detail: together(&problems),
-    })
-}
-
-fn properties(row: &Row) -> Result<Map<String, Value>, StoreError> {
-    match row.opt_text("properties")? {
-        Some(text) => json("event", "properties", row.int("id")?, &text),
-        None => Ok(Map::new()),
-    }
-}
-
-fn consent(row: &Row) -> Result<Fact, StoreError> {
-    if let Some(Detail::Consent(ConsentSaid { channel, purpose, granted })) = detail(row)? {
-        return Ok(Fact::ConsentChanged { channel, purpose, granted });
-    }
-    let properties = properties(row)?;
-    let word = |name: &str| properties.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let granted = properties.get("granted").and_then(Value::as_bool).unwrap_or_default();
-    Ok(Fact::ConsentChanged { channel: word("channel"), purpose: word("purpose"), granted })
 }

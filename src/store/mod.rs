@@ -41,6 +41,7 @@ pub mod invariants;
 pub mod keeping;
 pub mod keys;
 pub mod lock;
+mod logged;
 pub mod meta;
 mod migrate;
 pub mod names;

@@ -1,0 +1,177 @@
+//! Rows of the event log as they are read back for whoever folds a customer's facts, and what each says. What the facts
+//! amount to is the domain's; writing the log is `facts`'.
+
+use super::in_list::all_in;
+use super::sql::{Arg, Row, args, json};
+use super::{Db, StoreError};
+use domain::event::{ConsentSaid, Detail, Event, Fact, TicketPatch, TicketStep};
+use domain::ids::CustomerId;
+use domain::problem::together;
+use domain::time::Instant;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// A row of the log; its fields in the order of [`COLUMNS`].
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(super) struct Logged {
+    id: i64,
+    occurred_at: i64,
+    received_at: i64,
+    message_id: String,
+    historical: i64,
+    kind: String,
+    order_key: Option<String>,
+    ref_key: Option<String>,
+    amount_minor: Option<i64>,
+    fact: Option<String>,
+    /// As they were said, where the event was logged before its typed part was.
+    properties: Option<String>,
+}
+
+/// Raw properties, which are wide, are read only where there is nothing else.
+const COLUMNS: &str = "id, occurred_at, received_at, message_id, historical, kind, order_key, ref_key, amount_minor, fact, \
+     CASE WHEN fact IS NULL AND (kind LIKE 'Ticket %' OR kind = 'Consent Changed') THEN properties END";
+
+/// Effective events of these customers, received up to and including `until`, in no order.
+pub(super) async fn of_customers(
+    db: &Db,
+    customers: &[CustomerId],
+    until: Instant,
+) -> Result<Vec<(CustomerId, Logged)>, StoreError> {
+    if !db.is_postgres()
+        && let Some(events) = packed(db, customers, until).await
+    {
+        return Ok(events);
+    }
+    let sql = format!(
+        "SELECT customer_id, {COLUMNS} AS properties FROM event \
+         WHERE received_at <= $1 AND effective = 1 AND customer_id IN ({{in}})"
+    );
+    let rows = all_in(db, &sql, args![until], ids(customers)).await?;
+    rows.iter().map(|row| Ok((CustomerId(row.int("customer_id")?), Logged::of(row)?))).collect()
+}
+
+fn ids(customers: &[CustomerId]) -> Vec<sea_orm::Value> {
+    customers.iter().map(|id| id.arg()).collect()
+}
+
+/// The same with a row a customer: what a SQLite row costs on its way here is by the value. `None` where a row can't be packed or
+/// isn't what it should be; read one by one, it says what is wrong with it.
+async fn packed(db: &Db, customers: &[CustomerId], until: Instant) -> Option<Vec<(CustomerId, Logged)>> {
+    let sql = format!(
+        "SELECT customer_id, json_group_array(json_array({COLUMNS})) AS events FROM event \
+         WHERE received_at <= $1 AND effective = 1 AND customer_id IN ({{in}}) GROUP BY customer_id"
+    );
+    let rows = all_in(db, &sql, args![until], ids(customers)).await.ok()?;
+    let mut found = Vec::new();
+    for row in rows {
+        let customer = CustomerId(row.int("customer_id").ok()?);
+        let events: Vec<Logged> = serde_json::from_str(&row.text("events").ok()?).ok()?;
+        found.extend(events.into_iter().map(|event| (customer, event)));
+    }
+    Some(found)
+}
+
+impl Logged {
+    fn of(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: row.int("id")?,
+            occurred_at: row.int("occurred_at")?,
+            received_at: row.int("received_at")?,
+            message_id: row.text("message_id")?,
+            historical: row.int("historical")?,
+            kind: row.text("kind")?,
+            order_key: row.opt_text("order_key")?,
+            ref_key: row.opt_text("ref_key")?,
+            amount_minor: row.opt_int("amount_minor")?,
+            fact: row.opt_text("fact")?,
+            properties: row.opt_text("properties")?,
+        })
+    }
+
+    /// The event, and the ticket fields it said.
+    pub(super) fn read(self) -> Result<(Event, TicketPatch), StoreError> {
+        let detail = self.detail()?;
+        let patch = match TicketStep::of_event(&self.kind) {
+            Some(_) => self.patch(detail.as_ref())?,
+            None => TicketPatch::default(),
+        };
+        let fact = self.fact(&patch, detail.as_ref())?;
+        let event = Event {
+            occurred_at: Instant::from_micros(self.occurred_at),
+            received_at: Instant::from_micros(self.received_at),
+            message_id: self.message_id,
+            historical: self.historical != 0,
+            order: self.order_key,
+            subject: self.ref_key,
+            detail: detail.filter(|detail| !matches!(detail, Detail::Ticket(_) | Detail::Consent(_))),
+            fact,
+        };
+        Ok((event, patch))
+    }
+
+    fn corrupt(&self, column: &str, detail: String) -> StoreError {
+        let (table, column) = ("event".to_owned(), column.to_owned());
+        StoreError::Corrupt { table, column, row: self.id.to_string(), detail }
+    }
+
+    fn fact(&self, patch: &TicketPatch, detail: Option<&Detail>) -> Result<Fact, StoreError> {
+        let missing = |column: &str| self.corrupt(column, format!("missing in \"{}\"", self.kind));
+        let order = || self.order_key.clone().ok_or_else(|| missing("order_key"));
+        let reference = || self.ref_key.clone().ok_or_else(|| missing("ref_key"));
+        let total = || self.amount_minor.ok_or_else(|| missing("amount_minor"));
+        Ok(match self.kind.as_str() {
+            "Order Completed" => Fact::OrderCompleted { order_id: order()?, total_minor: total()? },
+            "Order Updated" => Fact::OrderUpdated { order_id: order()?, total_minor: total()? },
+            "Order Cancelled" => Fact::OrderCancelled { order_id: order()? },
+            "Order Refunded" => Fact::OrderRefunded {
+                order_id: self.order_key.clone(),
+                refund_id: Some(reference()?),
+                amount_minor: self.amount_minor,
+            },
+            "Ticket Opened" => Fact::TicketOpened(patch.ticket(&reference()?)),
+            "Ticket Updated" => Fact::TicketUpdated(patch.ticket(&reference()?)),
+            "Ticket Escalated" => Fact::TicketEscalated(patch.ticket(&reference()?)),
+            "Ticket Resolved" => Fact::TicketResolved { ticket_id: reference()? },
+            "Ticket Reopened" => Fact::TicketReopened { ticket_id: reference()? },
+            "Identify" => Fact::Identified,
+            "Consent Changed" => self.consent(detail)?,
+            _ => Fact::Custom { name: self.kind.clone() },
+        })
+    }
+
+    /// The ticket fields an event said.
+    fn patch(&self, detail: Option<&Detail>) -> Result<TicketPatch, StoreError> {
+        let mut patch = match detail {
+            Some(Detail::Ticket(patch)) => patch.clone(),
+            // Of an event that was logged before typed parts were: those had no instants.
+            _ => TicketPatch::read(&self.properties()?, chrono_tz::UTC)
+                .map_err(|problems| self.corrupt("properties", together(&problems)))?,
+        };
+        patch.amount_minor = self.amount_minor;
+        patch.order_id.clone_from(&self.order_key);
+        Ok(patch)
+    }
+
+    fn detail(&self) -> Result<Option<Detail>, StoreError> {
+        self.fact.as_deref().map(|text| json("event", "fact", self.id, text)).transpose()
+    }
+
+    fn properties(&self) -> Result<Map<String, Value>, StoreError> {
+        match &self.properties {
+            Some(text) => json("event", "properties", self.id, text),
+            None => Ok(Map::new()),
+        }
+    }
+
+    fn consent(&self, detail: Option<&Detail>) -> Result<Fact, StoreError> {
+        if let Some(Detail::Consent(ConsentSaid { channel, purpose, granted })) = detail {
+            let (channel, purpose) = (channel.clone(), purpose.clone());
+            return Ok(Fact::ConsentChanged { channel, purpose, granted: *granted });
+        }
+        let properties = self.properties()?;
+        let word = |name: &str| properties.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let granted = properties.get("granted").and_then(Value::as_bool).unwrap_or_default();
+        Ok(Fact::ConsentChanged { channel: word("channel"), purpose: word("purpose"), granted })
+    }
+}
