@@ -17,6 +17,7 @@ pub mod event;
 pub mod hook;
 pub mod ids;
 pub mod import;
+pub mod insight;
 pub mod mask;
 pub mod money;
 mod names;

@@ -51,6 +51,8 @@ pub mod refund;
 pub mod retention_person;
 pub mod review;
 pub mod rule_version;
+pub mod run;
+pub mod score;
 pub mod shift;
 pub mod shipment;
 pub mod shop;

@@ -31,6 +31,7 @@ mod m20261122_000022_retention_list;
 mod m20261122_000024_consent_slices;
 mod m20261122_000025_aggregates;
 mod m20261122_000026_due_order;
+mod m20261122_000029_runs;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000024_consent_slices::Migration),
             Box::new(m20261122_000025_aggregates::Migration),
             Box::new(m20261122_000026_due_order::Migration),
+            Box::new(m20261122_000029_runs::Migration),
         ]
     }
 }

@@ -86,11 +86,11 @@ fn head(view: &ProfileView, clock: Clock) -> String {
 fn warnings(view: &ProfileView) -> String {
     let mut lines: Vec<String> = view.warnings.iter().map(|w| format!("! {}", w.text.en)).collect();
     lines.extend(view.suspicion.iter().map(|s| {
-        format!(
-            "? {} counted orders in 30 d ({} are suspicious): if this is no consumer, say so with `customer set {} \
-             account_kind=…`",
-            s.value, s.threshold, view.id
-        )
+        let what = match s.rule {
+            "orders_30d" => format!("{} counted orders in 30 d ({} are suspicious)", s.value, s.threshold),
+            _ => format!("{} spent in 365 d (more than {} is suspicious)", s.value, s.threshold),
+        };
+        format!("? {what}: if this is no consumer, say so with `customer set {} account_kind=…`", view.id)
     }));
     lines.join("\n")
 }

@@ -5,7 +5,7 @@ use super::once::Once;
 use super::points::Points;
 use super::secrets::Secrets;
 use super::{ServiceError, StaffingMemory};
-use crate::settings::{AccessSettings, RetentionSettings};
+use crate::settings::{AccessSettings, RetentionSettings, RunSettings};
 use crate::store::{Lane, Lease, Store, StoreError, Tx, clock};
 use domain::entropy::Entropy;
 use domain::tag::Catalogue;
@@ -42,6 +42,8 @@ pub struct Book {
     pub access: AccessSettings,
     /// For how long things are kept.
     pub retention: RetentionSettings,
+    /// When the whole book is gone through, and how.
+    pub runs: RunSettings,
     /// The request this is done for, where the same one is to have its effect once.
     pub once: Option<Once>,
     /// Where something may happen between two steps.

@@ -5,7 +5,6 @@ use super::ingest::{Origin, Slice, Stamp, take_in};
 use super::{Book, ServiceError, keeping, reasons, sources, tags};
 use crate::store::{Tx, audit, clusters, customers, meta, shops};
 use domain::event::own::{Own, TagRemoval};
-use domain::event::{Detail, Fact, Said};
 use domain::ids::CustomerId;
 use domain::tag::{Catalogue, Expires, Kind, TagDefinition};
 use domain::time::{Instant, Span};
@@ -195,7 +194,7 @@ impl Mark {
         let shop = shops::find_by_id(tx, row.shop).await?;
         let shop = shop.ok_or_else(|| ServiceError::Internal(format!("{canonical} is of no shop")))?;
         let source = sources::own_in(tx, &shop).await?;
-        let slice = Slice::about(Origin { source, shop }, canonical, said(own, now));
+        let slice = Slice::about(Origin { source, shop }, canonical, own.said_at(now));
         take_in(tx, &slice, now, self.stamp).await?;
         detail["reason"] = json!(reason);
         let subject = format!("customer:{canonical}");
@@ -203,18 +202,5 @@ impl Mark {
         audit::record(tx, entry).await?;
         meta::raise_change_seq(tx).await?;
         Ok(canonical)
-    }
-}
-
-/// What the daemon says itself. It names nobody: whose it is, whoever logs it says.
-fn said(own: Own, now: Instant) -> Said {
-    let properties = serde_json::to_value(&own)
-        .ok()
-        .and_then(|mut value| value.get_mut("properties").and_then(Value::as_object_mut).map(std::mem::take));
-    Said {
-        timestamp: Some(now),
-        properties: properties.unwrap_or_default(),
-        detail: Some(Detail::Own(Box::new(own.clone()))),
-        ..Said::of(Fact::Custom { name: own.name().to_owned() })
     }
 }

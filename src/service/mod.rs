@@ -49,6 +49,7 @@ pub mod rebuild;
 pub mod report;
 pub mod retention;
 pub mod revealing;
+pub mod running;
 pub mod search;
 pub mod secrets;
 pub mod self_check;

@@ -1,7 +1,7 @@
 //! Which tags there are, and how many customers have them.
 
 use super::{Book, ServiceError, keeping};
-use crate::store::profiles;
+use crate::store::{profiles, runs};
 use domain::problem::nearest;
 use domain::rule::{Lang, describe};
 use domain::tag::{Apply, Catalogue, Shape, TagDefinition};
@@ -61,12 +61,25 @@ pub(super) fn named<'c>(catalogue: &'c Catalogue, key: &str) -> Result<&'c TagDe
     })
 }
 
+/// Why nobody can have any value of it yet: no run has given any.
+pub(super) async fn waits_for(book: &Book, tag: &TagDefinition) -> Result<Option<String>, ServiceError> {
+    let Some(score) = tag.waits_for() else { return Ok(None) };
+    let done = match score.run() {
+        Some(kind) => runs::was_done(book.store.reader(), kind).await?,
+        None => false,
+    };
+    Ok((!done).then(|| format!("no {score} scores yet")))
+}
+
 /// Every tag, by key.
 pub async fn list(book: &Book) -> Result<Vec<TagLine>, ServiceError> {
     let catalogue = keeping::catalogue(book).await?;
     let mut counts = profiles::tag_counts(book.store.reader()).await?;
-    let mut lines: Vec<TagLine> =
-        catalogue.tags().iter().map(|tag| line(tag, counts.remove(&tag.key).unwrap_or_default())).collect();
+    let mut lines = Vec::new();
+    for tag in catalogue.tags() {
+        let counts = counts.remove(&tag.key).unwrap_or_default();
+        lines.push(TagLine { waits_for: waits_for(book, tag).await?, ..line(tag, counts) });
+    }
     lines.sort_by(|a, b| a.key.cmp(&b.key));
     Ok(lines)
 }
@@ -96,10 +109,7 @@ fn line(tag: &TagDefinition, counts: BTreeMap<String, i64>) -> TagLine {
             Apply::Both => "both",
         },
         version: tag.version,
-        waits_for: tag
-            .waits_for()
-            .filter(|_| counts.is_empty())
-            .map(|score| format!("no {score} scores yet")),
+        waits_for: None,
         conditions,
         counts,
     }

@@ -12,6 +12,7 @@ mod log;
 mod mail;
 mod reader;
 mod retention;
+mod runs;
 mod secret;
 mod shop;
 mod show;
@@ -28,6 +29,7 @@ pub use layers::{DEFAULTS, Sources};
 pub use log::{LogFormat, LogSettings};
 pub use mail::{MailChannel, MailSettings, Relay, RelayUrl, Tls};
 pub use retention::RetentionSettings;
+pub use runs::RunSettings;
 pub use secret::Secret;
 pub use shop::ShopSettings;
 pub use show::{InForce, in_force};
@@ -58,6 +60,7 @@ pub struct Settings {
     pub workers: WorkerSettings,
     pub access: AccessSettings,
     pub retention: RetentionSettings,
+    pub runs: RunSettings,
     pub log: LogSettings,
     /// Combinations that work but are seldom meant; to be logged at start.
     pub warnings: Vec<Problem>,
@@ -102,6 +105,7 @@ impl Settings {
         let workers = WorkerSettings::read(r);
         let access = AccessSettings::read(r);
         let retention = RetentionSettings::read(r);
+        let runs = RunSettings::read(r);
         let log = LogSettings::read(r);
         let mut settings = Self {
             data_dir: data_dir?,
@@ -117,6 +121,7 @@ impl Settings {
             workers: workers?,
             access: access?,
             retention: retention?,
+            runs: runs?,
             log: log?,
             warnings: Vec::new(),
         };

@@ -14,6 +14,7 @@ pub struct WorkerSettings {
     pub dispatcher_batch: u32,
     pub router_batch: u32,
     pub housekeeper_batch: u32,
+    pub modeler_batch: u32,
 }
 
 impl WorkerSettings {
@@ -28,6 +29,7 @@ impl WorkerSettings {
         let dispatcher_batch = batch("dispatcher");
         let router_batch = batch("router");
         let housekeeper_batch = batch("housekeeper");
+        let modeler_batch = batch("modeler");
         Some(Self {
             lease_seconds: lease_seconds?,
             poll_seconds: poll_seconds?,
@@ -37,6 +39,7 @@ impl WorkerSettings {
             dispatcher_batch: dispatcher_batch?,
             router_batch: router_batch?,
             housekeeper_batch: housekeeper_batch?,
+            modeler_batch: modeler_batch?,
         })
     }
 

@@ -133,7 +133,8 @@ async fn waiting_work(tx: &Tx, machine: MachineInstant) -> Result<Option<Waiting
         .map(|Claimable { table, .. }| format!("EXISTS (SELECT 1 FROM {table} WHERE leased_until > $1)"))
         .join(" OR ");
     let sql = format!(
-        "SELECT (SELECT MIN(due) FROM ({} UNION ALL SELECT MIN(wake_at) FROM callback) q) AS earliest, \
+        "SELECT (SELECT MIN(due) FROM ({} UNION ALL SELECT MIN(wake_at) FROM callback \
+         UNION ALL SELECT MIN(due_at) FROM run WHERE done_at IS NULL) q) AS earliest, \
          CAST(CASE WHEN {leased} OR EXISTS (SELECT 1 FROM touchpoint WHERE state = 'sending') \
          THEN 1 ELSE 0 END AS BIGINT) AS busy",
         dues_sql(&waiting::ALL),

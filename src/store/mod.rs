@@ -63,6 +63,7 @@ pub mod resolution;
 pub mod restate;
 pub mod restore;
 pub mod retention;
+pub mod runs;
 pub mod send_gate;
 pub mod set_aside;
 pub mod shifts;

@@ -378,6 +378,8 @@ pub const TABLES: &[Table] = &[
         ],
     ),
     table("rule_version", &[(Plain, "id version published_at"), (Shop, "key document document_hash")]),
+    table("run", &[(Plain, "id kind version due_at as_of cuts cursor_id looked_at changed done_at")]),
+    table("score", &[(Plain, "kind run_id said settled"), (Number, "customer_id")]),
     table("shift", &[(Plain, "id starts_at ends_at"), (Shop, "staff_id")]),
     table(
         "shipment",

@@ -343,6 +343,7 @@ pub const BOOKKEEPING: &[&str] = &[
     "retention_person",
     "name_part",
     "occasion_contact",
+    "score",
     "trigger_queue",
 ];
 

@@ -9,6 +9,7 @@ mod feed;
 mod housekeeper;
 mod journeys;
 mod keeper;
+mod modeler;
 mod planner;
 mod router;
 
@@ -19,6 +20,7 @@ pub use feed::{Feed, NoFeed};
 pub use housekeeper::Housekeeper;
 pub use journeys::Journeys;
 pub use keeper::Keeper;
+pub use modeler::Modeler;
 pub use planner::Planner;
 pub use router::Router;
 

@@ -37,6 +37,7 @@ mod profile;
 mod publishing;
 mod quarantine;
 mod revealing;
+mod running;
 mod sdk;
 mod segment;
 mod store_claims;

@@ -3,7 +3,6 @@
 
 use crate::names::stable_names;
 use crate::time::Span;
-use serde::Serialize;
 
 stable_names! {
     /// What an account is. Only a consumer's gets tiers above the lowest and care campaigns (domain §1).
@@ -28,19 +27,32 @@ pub const SUSPICIOUS_ORDERS: i64 = 20;
 /// `(now − 30·86,400 s, now]`.
 pub const SUSPICIOUS_SPAN: Span = Span::days(30);
 
+/// From more than so many times the 95th percentile of all buyers' spends an account is suspicious.
+pub const SUSPICIOUS_SPENDS: i64 = 20;
+
 /// Why an account looks like no consumer's. It is shown to people and never acted on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Suspicion {
-    /// `orders_30d`: counted orders of the last 30 d.
-    pub rule: &'static str,
-    pub value: i64,
-    /// The value from which on it is suspicious.
-    pub threshold: i64,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suspicion {
+    /// So many counted orders in the last 30 d; [`SUSPICIOUS_ORDERS`] are suspicious.
+    Orders30(i64),
+    /// Net spend in 365 d above a bound, both in minor units.
+    Spend365 { spend_minor: i64, above_minor: i64 },
 }
 
-/// What is suspicious about a consumer's account, by [`super::Profile::many_orders_30`]; of any other people have said already what it is.
-pub fn suspicions(account: AccountKind, many_orders_30: Option<i64>) -> Vec<Suspicion> {
-    let many = many_orders_30.filter(|_| account.is_consumer());
-    let line = |value| Suspicion { rule: "orders_30d", value, threshold: SUSPICIOUS_ORDERS };
-    many.map(line).into_iter().collect()
+/// What is suspicious about a consumer's account: by [`super::Profile::many_orders_30`], and by its net spend in 365 d beside
+/// the 95th percentile of all buyers', where enough of them are known. Of any other people have said already what it is.
+pub fn suspicions(
+    account: AccountKind,
+    many_orders_30: Option<i64>,
+    spend_minor: i64,
+    spend_p95_minor: Option<i64>,
+) -> Vec<Suspicion> {
+    if !account.is_consumer() {
+        return Vec::new();
+    }
+    let above = spend_p95_minor.map(|p95| p95.saturating_mul(SUSPICIOUS_SPENDS));
+    let spend = above
+        .filter(|above| spend_minor > *above)
+        .map(|above_minor| Suspicion::Spend365 { spend_minor, above_minor });
+    many_orders_30.map(Suspicion::Orders30).into_iter().chain(spend).collect()
 }

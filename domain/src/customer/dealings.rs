@@ -2,10 +2,13 @@
 //! came into, tags that people gave or took. Folded like the orders: in any order, however often.
 
 use super::facts::{Stamped, stamped};
-use crate::event::own::{Own, TagRemoval};
-use crate::event::{Detail, Event};
+use crate::customer::consent::Purpose;
+use crate::event::own::{Own, Settled, TagRemoval};
+use crate::event::{Detail, Event, Fact};
+use crate::insight::RunKind;
 use crate::names::stable_names;
 use crate::time::Instant;
+use crate::timeline::Timeline;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -46,7 +49,9 @@ pub struct Dealings {
     marks: BTreeMap<String, BTreeSet<Stamped<Mark>>>,
     /// Instants of events by name, of every event.
     named: Arc<Named>,
-    scores: BTreeMap<Score, BTreeSet<Stamped<String>>>,
+    scores: BTreeMap<Score, BTreeSet<Stamped<Settled>>>,
+    /// Whether they let us personalise, by channel.
+    personal: BTreeMap<String, BTreeSet<Stamped<bool>>>,
 }
 
 /// Instants of events by name, with their message ids.
@@ -61,6 +66,16 @@ stable_names! {
         Churn = "churn",
         /// What they will be worth within 365 d.
         Clv = "clv",
+    }
+}
+
+impl Score {
+    /// The runs that give it; `None`: there are none yet.
+    pub const fn run(self) -> Option<RunKind> {
+        match self {
+            Self::Rfm => Some(RunKind::Rfm),
+            Self::Churn | Self::Clv => None,
+        }
     }
 }
 
@@ -95,6 +110,11 @@ impl Dealings {
             Some(Detail::Own(own)) => self.own(event, own),
             _ => {}
         }
+        if let Fact::ConsentChanged { channel, purpose, granted } = &event.fact
+            && purpose == Purpose::Personalization.as_str()
+        {
+            self.personal.entry(channel.clone()).or_default().insert(stamped(event, *granted));
+        }
     }
 
     fn own(&mut self, event: &Event, own: &Own) {
@@ -115,6 +135,9 @@ impl Dealings {
             Own::TagRemoved(TagRemoval { tag, suppressed_until }) => {
                 let taken = Mark::Taken { until: *suppressed_until };
                 self.marks.entry(tag.clone()).or_default().insert(stamped(event, taken));
+            }
+            Own::ScoreSettled(settled) => {
+                self.scores.entry(settled.score).or_default().insert(stamped(event, settled.clone()));
             }
             _ => {}
         }
@@ -153,13 +176,17 @@ impl Dealings {
         self.named.clone()
     }
 
-    /// Takes in what a run over the whole book gave, as of its instant.
-    pub fn scored(&mut self, score: Score, at: Instant, value: &str) {
-        self.scores.entry(score).or_default().insert((at, String::new(), value.to_owned()));
+    /// What runs over the whole book gave, oldest first.
+    pub fn scores(&self, score: Score) -> impl Iterator<Item = (Instant, &Settled)> {
+        self.scores.get(&score).into_iter().flatten().map(|(at, _, settled)| (*at, settled))
     }
 
-    /// What runs over the whole book gave, oldest first.
-    pub fn scores(&self, score: Score) -> impl Iterator<Item = (Instant, &str)> {
-        self.scores.get(&score).into_iter().flatten().map(|(at, _, value)| (*at, value.as_str()))
+    /// Whether they let us personalise: until they object on any channel, and again once they have taken that back.
+    pub fn personalised(&self) -> Timeline<bool> {
+        let lines = self
+            .personal
+            .values()
+            .map(|said| Timeline::from_points(true, said.iter().map(|(at, _, granted)| (*at, *granted))));
+        lines.fold(Timeline::always(true), |all, one| all.and(&one))
     }
 }

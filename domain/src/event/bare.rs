@@ -50,7 +50,8 @@ fn is_so(kind: Kind, value: &Value, marks: &Marks) -> bool {
     let text = match value {
         Value::String(text) => text.trim(),
         Value::Number(number) => {
-            return !matches!(kind, Kind::Text | Kind::Lines) && !marks.in_text(&number.to_string());
+            return !matches!(kind, Kind::Text | Kind::Lines | Kind::Numbers)
+                && !marks.in_text(&number.to_string());
         }
         Value::Bool(_) => return kind == Kind::Flag,
         _ => return false,
@@ -62,7 +63,7 @@ fn is_so(kind: Kind, value: &Value, marks: &Marks) -> bool {
         Kind::Currency => of(|c| c.is_ascii_alphabetic(), 3),
         Kind::Instant => of(|c| c.is_ascii_digit() || "+-.:TZ ".contains(c), 40),
         Kind::Flag => flag(text).is_some(),
-        Kind::Text | Kind::Lines => false,
+        Kind::Text | Kind::Lines | Kind::Numbers => false,
     };
     shaped && !marks.in_reason(text)
 }

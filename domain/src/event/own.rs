@@ -1,9 +1,13 @@
 //! The events of source `kinkeeper`: what the daemon did, in shapes that rules can rely on. They are fixed here
 //! and nowhere else; whoever does the thing writes its event through [`Own`].
 
+use crate::customer::dealings::Score;
+use crate::event::{Detail, Fact, Said};
 use crate::ids::{CallbackId, CouponId, EnrollmentId, TouchpointId};
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// One thing the daemon did, as `{"event": "Touch Sent", "properties": {…}}`. Amounts are plain decimals in the
 /// book's base currency; ids are spelled as everywhere outside (`tp_7`).
@@ -68,6 +72,9 @@ pub enum Own {
     },
     #[serde(rename = "Tag Removed")]
     TagRemoved(TagRemoval),
+    /// A run over the whole book changed what counts for somebody.
+    #[serde(rename = "Score Settled")]
+    ScoreSettled(Settled),
     #[serde(rename = "Compensation Approved")]
     CompensationApproved { complaint: String, kind: String, amount: String },
 }
@@ -125,6 +132,18 @@ pub struct TagRemoval {
     pub suppressed_until: Option<Instant>,
 }
 
+/// What runs over the whole book agree on of somebody.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Settled {
+    pub score: Score,
+    /// None: nothing any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// The numbers that made it so, by name, as of the run.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<String, i64>,
+}
+
 /// Of a complaint the daemon works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Complaint {
@@ -161,7 +180,21 @@ impl Own {
             Self::ComplaintReopened(_) => "Complaint Reopened",
             Self::TagAdded { .. } => "Tag Added",
             Self::TagRemoved(_) => "Tag Removed",
+            Self::ScoreSettled(_) => "Score Settled",
             Self::CompensationApproved { .. } => "Compensation Approved",
+        }
+    }
+
+    /// As it is said, of whom it is known to be about.
+    pub fn said_at(self, at: Instant) -> Said {
+        let properties = serde_json::to_value(&self).ok().and_then(|mut value| {
+            value.get_mut("properties").and_then(Value::as_object_mut).map(std::mem::take)
+        });
+        Said {
+            timestamp: Some(at),
+            properties: properties.unwrap_or_default(),
+            detail: Some(Detail::Own(Box::new(self.clone()))),
+            ..Said::of(Fact::Custom { name: self.name().to_owned() })
         }
     }
 
@@ -225,6 +258,11 @@ impl Own {
             Self::TagRemoved(TagRemoval {
                 tag: "vip".to_owned(),
                 suppressed_until: Some(Instant::from_micros(1_798_761_600_000_000)),
+            }),
+            Self::ScoreSettled(Settled {
+                score: Score::Rfm,
+                value: Some("important_value".to_owned()),
+                parts: BTreeMap::from([("recency".to_owned(), 5)]),
             }),
             Self::CompensationApproved {
                 complaint: "T9".to_owned(),

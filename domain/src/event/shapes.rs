@@ -45,6 +45,8 @@ pub enum Kind {
     Whole(i64, i64),
     /// A number of stars, 0 to 5.
     Stars,
+    /// An object of whole numbers.
+    Numbers,
     /// `products[]`: objects with sku, product_id, name, category, style, brand, quantity, price.
     Lines,
     /// Free text: it lies with the personal values.
@@ -56,7 +58,7 @@ pub enum Need {
     Must,
     May,
 }
-use Kind::{Amount, Currency, Flag, Instant, Lines, Stars, Text, Whole, Word};
+use Kind::{Amount, Currency, Flag, Instant, Lines, Numbers, Stars, Text, Whole, Word};
 
 const fn must(name: &'static str, kind: Kind) -> Property {
     Property { name, kind, need: Need::Must }
@@ -259,6 +261,11 @@ pub const SHAPES: &[Shape] = &[
         "tags; until then no rule gives it back",
     ),
     own(
+        "Score Settled",
+        &[must("score", Word), may("value", Word), may("parts", Numbers)],
+        "tags that runs give; score: rfm, churn or clv; parts: the numbers behind it, by name",
+    ),
+    own(
         "Compensation Approved",
         &[must("complaint", Word), must("kind", Word), must("amount", Amount)],
         "the log",
@@ -276,6 +283,7 @@ impl Kind {
             Whole(first, last) => format!("{first}–{last}"),
             Stars => "0–5 stars".to_owned(),
             Lines => "lines".to_owned(),
+            Numbers => "whole numbers by name".to_owned(),
             Text => "text".to_owned(),
         }
     }

@@ -16,6 +16,7 @@ fn sample(kind: Kind) -> Value {
         Whole(_, last) => json!(last),
         Stars => json!("4.5"),
         Lines => json!([{"sku": "a", "price": 1, "quantity": 2}]),
+        Numbers => json!({"a": 1}),
         Text => json!("words of a person"),
     }
 }

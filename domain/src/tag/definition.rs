@@ -4,6 +4,7 @@
 
 use super::document::{TagDocument, read};
 use crate::customer::dealings::Score;
+use crate::insight::rfm::Segment;
 use crate::money::Currency;
 use crate::problem::{Problem, nearest};
 use crate::rule::{Field, Lang, Rule, TagTest};
@@ -148,6 +149,7 @@ impl TagDefinition {
                 std::iter::once(&**otherwise).chain(levels.iter().map(|level| &*level.value)).collect()
             }
             Shape::Named(values) => values.iter().map(|named| &*named.value).collect(),
+            Shape::Scored(Score::Rfm) => Segment::ALL.iter().map(|segment| segment.as_str()).collect(),
             Shape::Field { .. } | Shape::Scored(_) => return None,
         })
     }

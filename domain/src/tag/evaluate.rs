@@ -1,8 +1,9 @@
 //! The tags of one customer over all of time, and their state at an instant with its evidence.
 
 use super::definition::{Catalogue, Kind, Shape, TagDefinition};
-use crate::customer::dealings::Mark;
+use crate::customer::dealings::{Mark, Score};
 use crate::customer::{AccountKind, Bearer, CustomerFacts, ProfileTimelines};
+use crate::event::own::Settled;
 use crate::rule::{
     Comparison, Context, Explained, Field, Lang, Rule, TagTimelines, TagValue, eval, explain, hold,
     leaf_value,
@@ -81,6 +82,8 @@ struct Course {
     held: Vec<Timeline<bool>>,
     /// What people said.
     hand: Timeline<Hand>,
+    /// What runs over the whole book agreed on.
+    settled: Timeline<Option<Arc<Settled>>>,
 }
 
 /// What people said of a tag, over time.
@@ -201,6 +204,10 @@ impl<'c> Evaluation<'c> {
         }
         let (line, condition) = (&self.tags[&tag.key], course.condition.at(now));
         let Some(value) = line.at(now) else { return numbers };
+        if let Some(settled) = course.settled.at(now) {
+            numbers.extend(settled.parts.iter().map(|(name, n)| (name.clone(), json!(n))));
+            numbers.insert("as_of".to_owned(), json!(course.settled.since(now)));
+        }
         let (rule, level) = match &tag.shape {
             Shape::Flag(rule) | Shape::Field { rule, .. } => (Some(rule), 0),
             Shape::Levels { levels, .. } => match levels.iter().position(|level| level.value == *value) {
@@ -255,6 +262,7 @@ fn course(
     facts: &CustomerFacts,
     context: &Context<'_>,
 ) -> (Timeline<Option<TagValue>>, Course) {
+    let mut settled = Timeline::always(None);
     let (value, condition, held, otherwise) = match &tag.shape {
         Shape::Flag(rule) => levels(tag, &[(Arc::from("true"), rule)], None, context),
         Shape::Levels { otherwise, levels: steps } => {
@@ -266,8 +274,8 @@ fn course(
             (held, condition, Vec::new(), None)
         }
         Shape::Scored(score) => {
-            let points = facts.dealings().scores(*score).map(|(at, value)| (at, Some(Arc::from(value))));
-            let line = Timeline::from_points(None, points);
+            settled = scored(facts, *score);
+            let line = settled.map(|settled| settled.as_ref()?.value.as_deref().map(Arc::from));
             (line.clone(), line, Vec::new(), None)
         }
         Shape::Named(_) => (Timeline::always(None), Timeline::always(None), Vec::new(), None),
@@ -278,7 +286,15 @@ fn course(
         Hand::Given { value, .. } => Some(value.clone()),
         Hand::Down { .. } => otherwise.clone(),
     });
-    (value, Course { condition, held, hand })
+    (value, Course { condition, held, hand, settled })
+}
+
+/// What runs gave, while the customer lets us personalise: who objects has no tag of a model.
+fn scored(facts: &CustomerFacts, score: Score) -> Timeline<Option<Arc<Settled>>> {
+    let points = facts.dealings().scores(score).map(|(at, settled)| (at, Some(Arc::new(settled.clone()))));
+    let personalised = facts.dealings().personalised();
+    Timeline::from_points(None, points)
+        .zip_with(&personalised, |settled, may| if *may { settled.clone() } else { None })
 }
 
 /// What people said of this tag. What the tag can't be, or the account not have, doesn't count.

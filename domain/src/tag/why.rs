@@ -3,6 +3,8 @@
 
 use super::definition::{Shape, TagDefinition};
 use super::document::{TagDocument, read};
+use crate::customer::dealings::Score;
+use crate::insight::rfm::Segment;
 use crate::problem::Problem;
 use crate::rule::{Field, Lang, Rule, clause};
 use crate::time::Instant;
@@ -108,6 +110,9 @@ impl TagDefinition {
                 let named = values.iter().find(|named| &*named.value == value);
                 Some(named.map_or(value, |named| named.name.of(lang)))
             }
+            Shape::Scored(Score::Rfm) => {
+                Some(Segment::parse(value).map_or(value, |segment| segment.name(lang)))
+            }
             Shape::Field { .. } | Shape::Scored(_) => Some(value),
         }
     }
@@ -135,6 +140,14 @@ fn numbers(evidence: &Map<String, Value>, zone: Tz, lang: Lang) -> Vec<String> {
             None => plain(value)?,
         };
         let name = match (key.as_str(), lang) {
+            ("recency", Lang::En) => "recency (1–5)".to_owned(),
+            ("recency", Lang::ZhCn) => "最近度 R（1–5）".to_owned(),
+            ("frequency", Lang::En) => "frequency (1–5)".to_owned(),
+            ("frequency", Lang::ZhCn) => "频次 F（1–5）".to_owned(),
+            ("monetary", Lang::En) => "monetary (1–5)".to_owned(),
+            ("monetary", Lang::ZhCn) => "金额 M（1–5）".to_owned(),
+            ("as_of", Lang::En) => "as of".to_owned(),
+            ("as_of", Lang::ZhCn) => "截至".to_owned(),
             ("first_order_id" | "last_order_id", Lang::En) => "order".to_owned(),
             ("first_order_id" | "last_order_id", Lang::ZhCn) => "订单".to_owned(),
             (key, Lang::En) => Field::named(key).map_or(format!("tag {key}"), |f| f.name(lang).to_owned()),

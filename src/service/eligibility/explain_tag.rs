@@ -59,7 +59,6 @@ pub async fn explain_tag(
     };
     conditions.extend(tag.unless.as_ref().map(|rule| condition("unless", rule)));
     let state = evaluation.states(at).into_iter().find(|state| state.key == key).ok_or_else(missing)?;
-    let waits_for = tag.waits_for().filter(|_| state.value.is_none());
-    let waits_for = waits_for.map(|score| format!("no {score} scores yet"));
+    let waits_for = tags::waits_for(book, tag).await?;
     Ok(TagExplanation { customer, at, state, waits_for, conditions })
 }

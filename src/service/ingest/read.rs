@@ -133,12 +133,17 @@ impl Slice {
 
     /// What the daemon itself says of people it knows, as history: each of `said` of whom stands at its place in `of`.
     pub fn history(origin: Origin, of: Vec<CustomerId>, said: Vec<Said>) -> Self {
+        Self { historical: true, ..Self::own(origin, of, said) }
+    }
+
+    /// What the daemon itself says of people it knows: each of `said` of whom stands at its place in `of`.
+    pub fn own(origin: Origin, of: Vec<CustomerId>, said: Vec<Said>) -> Self {
         let (rejected, refused) = (Vec::new(), Vec::new());
         Self {
             origin,
             received_at: None,
             first_came: None,
-            historical: true,
+            historical: false,
             import: None,
             due: Due::AtOnce,
             about: About::Each(of),

@@ -12,13 +12,13 @@ use super::{Book, ServiceError, identity};
 use crate::store::profile_page::{
     self, ContactLine, CouponLine, Head, JourneyLine, OrderLine, ProfilePage, TagLine,
 };
-use crate::store::profiles::ProfileRow;
 use crate::store::suppressions;
 use crate::store::tickets::TicketRow;
 use domain::campaign::definition::{Definition, Step};
 use domain::campaign::parse::parse;
-use domain::customer::account::{Suspicion, suspicions};
+use domain::customer::account::{SUSPICIOUS_ORDERS, Suspicion, suspicions};
 use domain::ids::CustomerId;
+use domain::insight::Amounts;
 use domain::mask;
 use domain::money::Money;
 use domain::problem::Problem;
@@ -68,7 +68,7 @@ fn view(
         locale: head.locale.clone(),
         zone: head.zone.name().to_owned(),
         account_kind: head.kept.account_kind.to_string(),
-        suspicion: suspicion(&head.kept),
+        suspicion: suspicion(&head, page.amounts),
         registered_at: head.registered_at,
         created_at: head.created_at,
         as_of,
@@ -87,9 +87,22 @@ fn view(
     })
 }
 
-fn suspicion(kept: &ProfileRow) -> Vec<SuspicionView> {
-    let of = |s: Suspicion| SuspicionView { rule: s.rule, value: s.value, threshold: s.threshold };
-    suspicions(kept.account_kind, kept.many_orders_30).into_iter().map(of).collect()
+fn suspicion(head: &Head, amounts: Option<Amounts>) -> Vec<SuspicionView> {
+    let amount = |minor| CountOrAmount::Amount(Money::new(minor, head.currency));
+    let of = |suspicion| match suspicion {
+        Suspicion::Orders30(n) => SuspicionView {
+            rule: "orders_30d",
+            value: CountOrAmount::Count(n),
+            threshold: CountOrAmount::Count(SUSPICIOUS_ORDERS),
+        },
+        Suspicion::Spend365 { spend_minor, above_minor } => {
+            SuspicionView { rule: "spend_365", value: amount(spend_minor), threshold: amount(above_minor) }
+        }
+    };
+    let kept = &head.kept;
+    let p95 = amounts.and_then(|amounts| amounts.spend_p95_minor);
+    let found = suspicions(kept.account_kind, kept.many_orders_30, kept.spend_365_minor, p95);
+    found.into_iter().map(of).collect()
 }
 
 fn identifier(line: profile_page::IdentifierLine) -> IdentifierView {

@@ -3,7 +3,7 @@
 
 use super::tables::{MOVED, Moved};
 use crate::store::sql::{Arg, args};
-use crate::store::{StoreError, Tx, callbacks, contact, coupons, enrollments};
+use crate::store::{StoreError, Tx, callbacks, contact, coupons, enrollments, runs};
 use domain::campaign::state::EnrollmentState;
 use domain::campaign::touch::Reason;
 use domain::ids::{CallbackId, CustomerId, TouchpointId};
@@ -35,6 +35,7 @@ pub async fn join(
         tx.exec(&sql, args![into, from]).await?;
     }
     let gone: Vec<CustomerId> = members.iter().copied().chain([from]).collect();
+    runs::forget(tx, &[into, from]).await?;
     super::point(tx, &gone, into, now).await
 }
 
@@ -135,6 +136,7 @@ pub async fn part(tx: &Tx, member: CustomerId, rest: &[CustomerId]) -> Result<()
             tx.exec(&back, args![canonical, *other]).await?;
         }
     }
+    runs::forget(tx, &[member, canonical]).await?;
     let sql = "UPDATE customer SET merged_into = NULL, merged_at = NULL WHERE id = $1 AND merged_into = $2";
     tx.exec_one("parting a customer", sql, args![member.arg(), canonical]).await
 }

@@ -60,9 +60,9 @@ pub const MOVED: &[Moved] = &[
 /// Folded anew from the log's events (`store::projections`), whose they are.
 pub const FOLDED: &[&str] = &["contact_made", "feedback", "orders", "refund", "review", "shipment", "ticket"];
 
-/// Not moved but written anew from what was: from the log's rows, by whoever keeps the customer.
+/// Not moved but written anew from what was: from the log's rows, by whoever keeps the customer, by the next run.
 pub const ANEW: &[&str] =
-    &["contact_point", "customer_due", "customer_personal", "name_part", "profile", "tag_current"];
+    &["contact_point", "customer_due", "customer_personal", "name_part", "profile", "score", "tag_current"];
 
 /// Stays as it was written: what was decided for each customer, and who looked at whom. Never rewritten. Whoever isn't
 /// themselves any more is taken off the list of those to be forgotten by the housekeeper.

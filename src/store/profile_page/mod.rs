@@ -12,12 +12,14 @@ pub use people::{
 };
 
 use super::profiles::{self, ProfileRow};
+use super::runs;
 use super::shops::BASE;
 use super::sql::{args, json, word};
 use super::tickets::{self, TicketRow};
 use super::{Db, StoreError};
 use chrono_tz::Tz;
 use domain::ids::CustomerId;
+use domain::insight::Amounts;
 use domain::money::Currency;
 use domain::time::Instant;
 use serde_json::Value;
@@ -26,6 +28,8 @@ use serde_json::Value;
 #[derive(Debug, Clone)]
 pub struct ProfilePage {
     pub head: Head,
+    /// How large amounts are in this book, by the last run that looked.
+    pub amounts: Option<Amounts>,
     pub identifiers: Vec<IdentifierLine>,
     pub tags: Vec<TagLine>,
     pub orders: Vec<OrderLine>,
@@ -82,6 +86,7 @@ pub async fn load(db: &Db, id: CustomerId) -> Result<Option<ProfilePage>, StoreE
     let Some(head) = head(db, kept).await? else { return Ok(None) };
     Ok(Some(ProfilePage {
         head,
+        amounts: runs::amounts(db).await?,
         identifiers: people::identifiers(db, id).await?,
         tags: tags(db, id).await?,
         orders: orders::list(db, id, ORDERS).await?,

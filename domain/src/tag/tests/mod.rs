@@ -8,6 +8,7 @@ mod catalogue;
 mod known;
 mod oracle;
 mod schema;
+mod scored;
 mod states;
 mod stepping;
 mod why;

@@ -1,0 +1,12 @@
+//! What only the whole book tells: where cut-offs lie among all buyers, and what follows for one of them. Runs over the book
+//! ask for the numbers and keep the answers elsewhere; nothing here reads a book.
+
+pub mod rank;
+pub mod rfm;
+mod run;
+mod settle;
+mod slot;
+
+pub use run::{Amounts, RunKind, amount_rank};
+pub use settle::{Given, settle};
+pub use slot::next_slot;
