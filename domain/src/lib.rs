@@ -22,6 +22,7 @@ pub mod mask;
 pub mod money;
 mod names;
 pub mod problem;
+pub mod product;
 pub mod quarantine;
 pub mod rates;
 pub mod retention;

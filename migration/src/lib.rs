@@ -32,6 +32,7 @@ mod m20261122_000024_consent_slices;
 mod m20261122_000025_aggregates;
 mod m20261122_000026_due_order;
 mod m20261122_000029_runs;
+mod m20261122_000030_products;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000025_aggregates::Migration),
             Box::new(m20261122_000026_due_order::Migration),
             Box::new(m20261122_000029_runs::Migration),
+            Box::new(m20261122_000030_products::Migration),
         ]
     }
 }

@@ -37,7 +37,7 @@ shipped![
 ];
 
 /// The shipped definitions of tags.
-const TAGS: [&str; 23] = [
+const TAGS: [&str; 24] = [
     include_str!("../../config/tags/active_hour.yaml"),
     include_str!("../../config/tags/birthday_soon.yaml"),
     include_str!("../../config/tags/category_affinity.yaml"),
@@ -55,6 +55,7 @@ const TAGS: [&str; 23] = [
     include_str!("../../config/tags/new_customer.yaml"),
     include_str!("../../config/tags/promoter.yaml"),
     include_str!("../../config/tags/returning.yaml"),
+    include_str!("../../config/tags/replenish_due.yaml"),
     include_str!("../../config/tags/rfm_segment.yaml"),
     include_str!("../../config/tags/style_affinity.yaml"),
     include_str!("../../config/tags/value_tier.yaml"),

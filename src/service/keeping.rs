@@ -7,7 +7,9 @@ use super::shop::shop;
 use super::{Book, ServiceError};
 use crate::store::keeping::{Kept, Standing, Trigger};
 use crate::store::shops::Shop;
-use crate::store::{Claimed, Db, Lane, StoreError, definitions, facts, keeping, meta, people, waiting};
+use crate::store::{
+    Claimed, Db, Lane, StoreError, definitions, facts, keeping, meta, people, products, waiting,
+};
 use domain::customer::{Bearers, Profile, Told};
 use domain::event::{Event, Fact};
 use domain::ids::CustomerId;
@@ -198,6 +200,9 @@ pub(super) fn keep(
     if before.kept_as.is_some_and(|kind| kind != account) {
         stepped = stepped.after_naming(before.kept_at, account, &with.catalogue);
     }
+    if before.rule_epoch != with.rule_epoch {
+        stepped = stepped.after_declaring(before.kept_at, &with.catalogue);
+    }
     if before.regrouped {
         stepped = stepped.after_regrouping(before.kept_at);
     }
@@ -275,5 +280,6 @@ pub(super) async fn read_catalogue(db: &Db, currency: Currency) -> Result<Catalo
         body: rule.document,
     };
     let documents: Vec<TagDocument> = rules.into_iter().map(document).collect();
-    Catalogue::parse(&documents, currency).map_err(ServiceError::Invalid)
+    let catalogue = Catalogue::parse(&documents, currency).map_err(ServiceError::Invalid)?;
+    Ok(catalogue.knowing(Arc::new(products::all(db).await?)))
 }

@@ -95,7 +95,7 @@ fn line(tag: &TagDefinition, counts: BTreeMap<String, i64>) -> TagLine {
         Shape::Levels { levels, .. } => {
             levels.iter().map(|level| condition(&level.value, &level.rule)).collect()
         }
-        Shape::Scored(_) | Shape::Named(_) => Vec::new(),
+        Shape::Scored(_) | Shape::Named(_) | Shape::Supply => Vec::new(),
     };
     conditions.extend(tag.unless.as_ref().map(|rule| condition("unless", rule)));
     TagLine {

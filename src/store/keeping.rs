@@ -17,6 +17,8 @@ use std::collections::{HashMap, HashSet};
 pub struct Standing {
     /// Rises with every new fact.
     pub fact_rev: i64,
+    /// Under which rules it was last kept.
+    pub rule_epoch: i64,
     /// Merged or parted since it was last kept.
     pub regrouped: bool,
     /// `None` if never kept.
@@ -33,6 +35,7 @@ impl Standing {
     pub fn new(zone: Tz) -> Self {
         Self {
             fact_rev: 0,
+            rule_epoch: 0,
             regrouped: false,
             kept_at: None,
             bearer: Bearer::consumer(zone),
@@ -55,10 +58,11 @@ pub async fn standing(
     }
     let new = || Standing::new(shop_zone);
     let wanted = || ids.iter().map(|id| id.arg()).collect::<Vec<_>>();
-    let sql = "SELECT customer_id, fact_rev, regrouped FROM customer_due WHERE customer_id IN ({in})";
+    let sql = "SELECT customer_id, fact_rev, rule_epoch, regrouped FROM customer_due WHERE customer_id IN ({in})";
     for row in all_in(db, sql, Vec::new(), wanted()).await? {
         let standing = found.entry(CustomerId(row.int("customer_id")?)).or_insert_with(new);
         (standing.fact_rev, standing.regrouped) = (row.int("fact_rev")?, row.flag("regrouped")?);
+        standing.rule_epoch = row.int("rule_epoch")?;
     }
     let sql = "SELECT c.id AS customer_id, c.zone, c.registered_at, q.birthday, c.account_kind, p.kept_at, \
                p.account_kind AS kept_as FROM customer c LEFT JOIN profile p ON p.customer_id = c.id \

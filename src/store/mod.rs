@@ -52,6 +52,7 @@ pub mod overview;
 pub mod people;
 pub mod personal;
 pub mod personal_copy;
+pub mod products;
 pub mod profile_page;
 pub mod profiles;
 pub mod projections;

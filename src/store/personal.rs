@@ -327,6 +327,8 @@ pub const TABLES: &[Table] = &[
             (FOLDED_ANEW, "version_id lines_id"),
         ],
     ),
+    table("product", &[(Plain, "id days_milli sensitive changed_at"), (Shop, "shop_id sku name")]),
+    table("product_pace", &[(Plain, "days pairs run_id"), (Shop, "shop_id sku")]),
     table(
         "profile",
         &[
@@ -352,6 +354,7 @@ pub const TABLES: &[Table] = &[
             (SEARCHED, "message_id detail payload reason"),
         ],
     ),
+    table("refill_gap", &[(Plain, "run_id days pairs"), (Shop, "shop_id sku")]),
     table("rate", &[(Plain, "currency on_date rate")]),
     table(
         "refund",

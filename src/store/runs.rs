@@ -64,6 +64,13 @@ pub async fn begin(tx: &Tx, id: i64, as_of: Instant, cuts: &impl Serialize) -> R
     Ok(tx.exec(sql, args![as_of, cuts, id]).await? == 1)
 }
 
+/// Whether a run is where it was said to be; if so it stays there until the transaction ends.
+pub async fn is_at(tx: &Tx, run: &Open) -> Result<bool, StoreError> {
+    let lock = if tx.is_postgres() { " FOR UPDATE" } else { "" };
+    let sql = format!("SELECT id FROM run WHERE id = $1 AND cursor_id = $2 AND done_at IS NULL{lock}");
+    Ok(tx.one(&sql, args![run.id, run.cursor]).await?.is_some())
+}
+
 /// What one page of a run came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Page {
@@ -75,12 +82,12 @@ pub struct Page {
     pub done_at: Option<Instant>,
 }
 
-/// Goes on from `from`; false if somebody else did this page.
-pub async fn advance(tx: &Tx, id: i64, from: CustomerId, page: Page) -> Result<bool, StoreError> {
+/// Goes on from `from`, where it [is](is_at).
+pub async fn advance(tx: &Tx, id: i64, from: CustomerId, page: Page) -> Result<(), StoreError> {
     let sql = "UPDATE run SET cursor_id = $1, looked_at = looked_at + $2, changed = changed + $3, done_at = $4 \
                WHERE id = $5 AND cursor_id = $6 AND done_at IS NULL";
     let values = args![page.to, page.looked_at, page.changed, page.done_at, id, from];
-    Ok(tx.exec(sql, values).await? == 1)
+    tx.exec_one("a page of a run", sql, values).await
 }
 
 /// The amounts of the last run that looked at them, if there was any.

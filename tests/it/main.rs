@@ -33,6 +33,7 @@ mod looking;
 mod marking;
 mod once;
 mod operating;
+mod products;
 mod profile;
 mod publishing;
 mod quarantine;

@@ -197,6 +197,19 @@ impl CustomerFacts {
             .map(|(_, (at, _, amount))| (*at, amount.unwrap_or(0)))
     }
 
+    /// These facts as if such products of orders had never stood in them: by order and SKU.
+    pub fn hiding(&self, hidden: impl Fn(&str, &str) -> bool) -> Self {
+        let mut facts = self.clone();
+        for (id, order) in &mut facts.orders {
+            let bare = |(at, message, mut lines): Stamped<Vec<OrderLine>>| {
+                lines.retain(|line| line.sku.as_deref().is_none_or(|sku| !hidden(id, sku)));
+                (at, message, lines)
+            };
+            order.lines = std::mem::take(&mut order.lines).into_iter().map(bare).collect();
+        }
+        facts
+    }
+
     fn is_paid(&self, order_id: &str) -> bool {
         self.orders.get(order_id).is_some_and(|order| order.completed.is_some())
     }

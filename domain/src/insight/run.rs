@@ -11,6 +11,8 @@ stable_names! {
         Amounts = "amounts",
         /// Recency, frequency and monetary value of each buyer.
         Rfm = "rfm",
+        /// How fast products are used up.
+        Supply = "supply",
     }
 }
 

@@ -7,6 +7,7 @@ use crate::customer::dealings::Score;
 use crate::insight::rfm::Segment;
 use crate::money::Currency;
 use crate::problem::{Problem, nearest};
+use crate::product::Products;
 use crate::rule::{Field, Lang, Rule, TagTest};
 use crate::time::{Instant, Span};
 use serde::Serialize;
@@ -113,6 +114,8 @@ pub enum Shape {
     Scored(Score),
     /// What people say, one of these.
     Named(Vec<NamedValue>),
+    /// The product (its SKU) of which a refill is due; of several the one that came due last.
+    Supply,
 }
 
 /// A value that people give.
@@ -136,7 +139,7 @@ impl TagDefinition {
         let (flag, levels) = match &self.shape {
             Shape::Flag(rule) | Shape::Field { rule, .. } => (Some(rule), &[][..]),
             Shape::Levels { levels, .. } => (None, &levels[..]),
-            Shape::Scored(_) | Shape::Named(_) => (None, &[][..]),
+            Shape::Scored(_) | Shape::Named(_) | Shape::Supply => (None, &[][..]),
         };
         flag.into_iter().chain(levels.iter().map(|level| &level.rule)).chain(&self.unless)
     }
@@ -150,7 +153,7 @@ impl TagDefinition {
             }
             Shape::Named(values) => values.iter().map(|named| &*named.value).collect(),
             Shape::Scored(Score::Rfm) => Segment::ALL.iter().map(|segment| segment.as_str()).collect(),
-            Shape::Field { .. } | Shape::Scored(_) => return None,
+            Shape::Field { .. } | Shape::Scored(_) | Shape::Supply => return None,
         })
     }
 
@@ -161,7 +164,7 @@ impl TagDefinition {
 
     pub fn kind(&self) -> Kind {
         match &self.shape {
-            Shape::Flag(_) | Shape::Levels { .. } | Shape::Field { .. } => Kind::Computed,
+            Shape::Flag(_) | Shape::Levels { .. } | Shape::Field { .. } | Shape::Supply => Kind::Computed,
             Shape::Scored(_) => Kind::Model,
             Shape::Named(_) => Kind::Manual,
         }
@@ -197,6 +200,7 @@ impl TagDefinition {
 pub struct Catalogue {
     tags: Vec<TagDefinition>,
     currency: Currency,
+    products: Arc<Products>,
 }
 
 impl Catalogue {
@@ -225,7 +229,7 @@ impl Catalogue {
         }
         if problems.is_empty() {
             match in_order(tags) {
-                Ok(tags) => return Ok(Self { tags, currency }),
+                Ok(tags) => return Ok(Self { tags, currency, products: Arc::default() }),
                 Err(circle) => problems.push(circle),
             }
         }
@@ -256,6 +260,15 @@ impl Catalogue {
 
     pub fn currency(&self) -> Currency {
         self.currency
+    }
+
+    /// With what is known of products: tags are judged by it as by their documents.
+    pub fn knowing(self, products: Arc<Products>) -> Self {
+        Self { products, ..self }
+    }
+
+    pub fn products(&self) -> &Products {
+        &self.products
     }
 }
 

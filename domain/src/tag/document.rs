@@ -8,7 +8,7 @@ use crate::time::{Instant, Span};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-pub(super) const FIELDS: [&str; 13] = [
+pub(super) const FIELDS: [&str; 14] = [
     "key",
     "name",
     "group",
@@ -18,6 +18,7 @@ pub(super) const FIELDS: [&str; 13] = [
     "value_of",
     "scores",
     "values",
+    "supply",
     "hold",
     "settle",
     "unless",
@@ -149,7 +150,7 @@ fn rule(value: &Value, at: &str, problems: &mut Vec<Problem>) -> Option<Rule> {
 }
 
 /// What gives a tag its values: exactly one of these stands in its document.
-pub(super) const SHAPES: [&str; 5] = ["rule", "levels", "value_of", "scores", "values"];
+pub(super) const SHAPES: [&str; 6] = ["rule", "levels", "value_of", "scores", "values", "supply"];
 
 fn shape(fields: &Fields, problems: &mut Vec<Problem>) -> Option<Shape> {
     let given: Vec<&str> = SHAPES.into_iter().filter(|shape| fields.contains_key(*shape)).collect();
@@ -166,6 +167,12 @@ fn shape(fields: &Fields, problems: &mut Vec<Problem>) -> Option<Shape> {
             None
         }
         ["scores"] => scores(&fields["scores"], problems),
+        ["supply"] if fields["supply"] == "due" => Some(Shape::Supply),
+        ["supply"] => {
+            let detail = format!("{} is nothing to know of a supply; there is due", fields["supply"]);
+            problems.push(Problem::new("supply", "unknown_supply", detail));
+            None
+        }
         ["values"] => named_values(&fields["values"], problems),
         [] | [_] => {
             let detail = "give a rule, or levels with a rule each, or scores, or values that people give";

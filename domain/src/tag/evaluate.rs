@@ -2,8 +2,10 @@
 
 use super::definition::{Catalogue, Kind, Shape, TagDefinition};
 use crate::customer::dealings::{Mark, Score};
+use crate::customer::supply::{self, Supply};
 use crate::customer::{AccountKind, Bearer, CustomerFacts, ProfileTimelines};
 use crate::event::own::Settled;
+use crate::product::{self, Products};
 use crate::rule::{
     Comparison, Context, Explained, Field, Lang, Rule, TagTimelines, TagValue, eval, explain, hold,
     leaf_value,
@@ -84,6 +86,8 @@ struct Course {
     hand: Timeline<Hand>,
     /// What runs over the whole book agreed on.
     settled: Timeline<Option<Arc<Settled>>>,
+    /// What was bought, by when a refill is due.
+    supplies: Vec<Supply>,
 }
 
 /// What people said of a tag, over time.
@@ -104,6 +108,10 @@ impl<'c> Evaluation<'c> {
     /// The account counts as what it is now, as if it had never been anything else.
     /// What comes round is followed to two years behind `now`.
     pub fn of(catalogue: &'c Catalogue, facts: &CustomerFacts, bearer: Bearer, now: Instant) -> Self {
+        let products = catalogue.products();
+        let bare =
+            products.any_sensitive().then(|| facts.hiding(|order, sku| products.is_sensitive(order, sku)));
+        let facts = bare.as_ref().unwrap_or(facts);
         let mut this = Self {
             catalogue,
             profile: ProfileTimelines::build(facts, bearer.zone),
@@ -114,7 +122,7 @@ impl<'c> Evaluation<'c> {
             horizon: now.saturating_add(AHEAD),
         };
         for tag in catalogue.tags() {
-            let (value, course) = course(tag, facts, &this.context());
+            let (value, course) = course(tag, facts, catalogue.products(), &this.context());
             this.tags.insert(tag.key.clone(), value);
             this.courses.insert(&tag.key, course);
         }
@@ -204,6 +212,9 @@ impl<'c> Evaluation<'c> {
         }
         let (line, condition) = (&self.tags[&tag.key], course.condition.at(now));
         let Some(value) = line.at(now) else { return numbers };
+        if let Some(supply) = course.supplies.iter().rev().find(|supply| *supply.due.at(now)) {
+            numbers.extend(told(supply));
+        }
         if let Some(settled) = course.settled.at(now) {
             numbers.extend(settled.parts.iter().map(|(name, n)| (name.clone(), json!(n))));
             numbers.insert("as_of".to_owned(), json!(course.settled.since(now)));
@@ -214,7 +225,7 @@ impl<'c> Evaluation<'c> {
                 Some(i) => (Some(&levels[i].rule), i),
                 None => (None, 0),
             },
-            Shape::Scored(_) | Shape::Named(_) => (None, 0),
+            Shape::Scored(_) | Shape::Named(_) | Shape::Supply => (None, 0),
         };
         if let Some(Rule::Profile { field, test: Comparison::Gte(bound) | Comparison::Gt(bound) }) = rule {
             numbers.insert("threshold".to_owned(), json!(field.kind().write(*bound)));
@@ -260,9 +271,10 @@ fn by_hand(at: Instant, until: Option<Instant>) -> Map<String, Value> {
 fn course(
     tag: &TagDefinition,
     facts: &CustomerFacts,
+    products: &Products,
     context: &Context<'_>,
 ) -> (Timeline<Option<TagValue>>, Course) {
-    let mut settled = Timeline::always(None);
+    let (mut settled, mut supplies) = (Timeline::always(None), Vec::new());
     let (value, condition, held, otherwise) = match &tag.shape {
         Shape::Flag(rule) => levels(tag, &[(Arc::from("true"), rule)], None, context),
         Shape::Levels { otherwise, levels: steps } => {
@@ -279,6 +291,11 @@ fn course(
             (line.clone(), line, Vec::new(), None)
         }
         Shape::Named(_) => (Timeline::always(None), Timeline::always(None), Vec::new(), None),
+        Shape::Supply => {
+            supplies = in_order(supply::supplies(&facts.orders(), products));
+            let line = due(&supplies);
+            (line.clone(), line, Vec::new(), None)
+        }
     };
     let hand = hand(tag, facts, context.bearer.account);
     let value = value.zip_with(&hand, |value, hand| match hand {
@@ -286,7 +303,34 @@ fn course(
         Hand::Given { value, .. } => Some(value.clone()),
         Hand::Down { .. } => otherwise.clone(),
     });
-    (value, Course { condition, held, hand, settled })
+    (value, Course { condition, held, hand, settled, supplies })
+}
+
+/// By when a refill is due: of several that are, the last one is told.
+fn in_order(mut supplies: Vec<Supply>) -> Vec<Supply> {
+    supplies.sort_by(|a, b| (a.due_at, &a.sku, &a.order_id).cmp(&(b.due_at, &b.sku, &b.order_id)));
+    supplies
+}
+
+/// The product of which a refill is due, over time.
+fn due(supplies: &[Supply]) -> Timeline<Option<TagValue>> {
+    supplies.iter().fold(Timeline::always(None), |line, supply| {
+        let sku: TagValue = Arc::from(supply.sku.as_str());
+        line.zip_with(&supply.due, |before, due| if *due { Some(sku.clone()) } else { before.clone() })
+    })
+}
+
+fn told(supply: &Supply) -> [(String, Value); 6] {
+    let milli = |n: i64| Value::String(product::decimal(n));
+    [
+        ("order_id", json!(supply.order_id)),
+        ("delivered_at", json!(supply.delivered_at)),
+        ("quantity", milli(supply.quantity_milli)),
+        ("consumption_days", milli(supply.days_milli)),
+        ("days_are", json!(supply.basis.as_str())),
+        ("due_at", json!(supply.due_at)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
 }
 
 /// What runs gave, while the customer lets us personalise: who objects has no tag of a model.

@@ -41,6 +41,7 @@ fn described(field: &str) -> Value {
             json!({ "enum": Field::ALL.iter().filter(fits).map(|field| field.key()).collect::<Vec<_>>() })
         }
         "scores" => json!({ "enum": Score::ALL.iter().map(|score| score.as_str()).collect::<Vec<_>>() }),
+        "supply" => json!({ "const": "due" }),
         "by_hand" => json!({
             "type": "object",
             "properties": { "expires": { "anyOf": [{ "const": "required" }, { "$ref": "#/$defs/duration" }] } },
@@ -89,5 +90,6 @@ fn shapes() -> Vec<Value> {
         shape(&["rule", "value_of"]),
         shape(&["scores"]),
         shape(&["values"]),
+        shape(&["supply"]),
     ]
 }

@@ -3,7 +3,7 @@
 //! The keeper calls [`step`] late or early, often or seldom; what is recorded is the same. Each instant
 //! is judged by the facts received up to it, and only the net change at it is recorded.
 
-use super::definition::{Catalogue, TagDefinition};
+use super::definition::{Catalogue, Shape, TagDefinition};
 use super::evaluate::{Evaluation, TagState};
 use crate::customer::{AccountKind, Bearer, Bearers, CustomerFacts, Profile};
 use crate::event::Event;
@@ -124,6 +124,22 @@ impl Stepped {
         for change in self.changes.iter_mut().filter(|change| change.as_of == kept_at) {
             if change.cause == Cause::Event {
                 change.cause = Cause::Merge;
+            }
+        }
+        self
+    }
+
+    /// What is known of products may have changed since `kept_at`: what differed at once in a tag that looks at them did so for that,
+    /// as if its rule had been published anew.
+    pub fn after_declaring(mut self, kept_at: Option<Instant>, tags: &Catalogue) -> Self {
+        let Some(kept_at) = kept_at else { return self };
+        let looks = |key: &str| {
+            let shape = tags.find(key).map(|tag| &tag.shape);
+            matches!(shape, Some(Shape::Supply | Shape::Field { .. }))
+        };
+        for change in self.changes.iter_mut().filter(|change| change.as_of == kept_at && looks(&change.key)) {
+            if change.cause == Cause::Event {
+                (change.cause, change.historical) = (Cause::Rule, true);
             }
         }
         self

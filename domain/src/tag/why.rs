@@ -53,6 +53,8 @@ impl TagDefinition {
                 (Shape::Levels { .. }, false) => ": no level's condition holds".to_owned(),
                 (Shape::Levels { .. }, true) => "：不满足任何等级的条件".to_owned(),
                 (Shape::Scored(_), false) => ": by the last run over the whole book".to_owned(),
+                (Shape::Supply, false) => ": what was delivered is nearly used up".to_owned(),
+                (Shape::Supply, true) => "：上次购买的商品即将用完".to_owned(),
                 (Shape::Scored(_), true) => "：依据最近一次全量评分".to_owned(),
                 _ => String::new(),
             },
@@ -113,7 +115,7 @@ impl TagDefinition {
             Shape::Scored(Score::Rfm) => {
                 Some(Segment::parse(value).map_or(value, |segment| segment.name(lang)))
             }
-            Shape::Field { .. } | Shape::Scored(_) => Some(value),
+            Shape::Field { .. } | Shape::Scored(_) | Shape::Supply => Some(value),
         }
     }
 
@@ -123,7 +125,7 @@ impl TagDefinition {
             Shape::Levels { levels, .. } => {
                 levels.iter().find(|level| &*level.value == value).map(|level| &level.rule)
             }
-            Shape::Named(_) | Shape::Scored(_) => None,
+            Shape::Named(_) | Shape::Scored(_) | Shape::Supply => None,
         }
     }
 }
@@ -146,6 +148,18 @@ fn numbers(evidence: &Map<String, Value>, zone: Tz, lang: Lang) -> Vec<String> {
             ("frequency", Lang::ZhCn) => "频次 F（1–5）".to_owned(),
             ("monetary", Lang::En) => "monetary (1–5)".to_owned(),
             ("monetary", Lang::ZhCn) => "金额 M（1–5）".to_owned(),
+            ("order_id", Lang::En) => "order".to_owned(),
+            ("order_id", Lang::ZhCn) => "订单".to_owned(),
+            ("delivered_at", Lang::En) => "delivered".to_owned(),
+            ("delivered_at", Lang::ZhCn) => "签收".to_owned(),
+            ("due_at", Lang::En) => "due".to_owned(),
+            ("due_at", Lang::ZhCn) => "到期".to_owned(),
+            ("quantity", Lang::En) => "pieces".to_owned(),
+            ("quantity", Lang::ZhCn) => "件数".to_owned(),
+            ("consumption_days", Lang::En) => "days a piece".to_owned(),
+            ("consumption_days", Lang::ZhCn) => "每件可用天数".to_owned(),
+            ("days_are", Lang::En) => "days are".to_owned(),
+            ("days_are", Lang::ZhCn) => "天数来源".to_owned(),
             ("as_of", Lang::En) => "as of".to_owned(),
             ("as_of", Lang::ZhCn) => "截至".to_owned(),
             ("first_order_id" | "last_order_id", Lang::En) => "order".to_owned(),

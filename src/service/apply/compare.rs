@@ -1,7 +1,7 @@
 //! What a declaration would change in the book: new, changed or unchanged, field by field. Writes nothing.
 
-use super::blocked;
 use super::declared::Declared;
+use super::{blocked, products};
 use crate::service::ServiceError;
 use crate::store::{
     Db, calendars, campaigns, coupon_batches, keeping, rates, shifts, shops, staff, templates,
@@ -73,6 +73,11 @@ pub async fn compare(
             let note = "what was taken in already keeps the rate it was taken in at".to_owned();
             (difference, details, (difference == Difference::Changed).then_some(note))
         }
+        Declared::Products { shop, products } => {
+            let (difference, details) = products::compare(db, shop, products).await?;
+            let note = "everybody is looked at again".to_owned();
+            (difference, details, (difference != Difference::Unchanged).then_some(note))
+        }
         Declared::Blocked(list) => {
             let (difference, details) = blocked::compare(db, list).await?;
             let note =
@@ -133,7 +138,9 @@ async fn find(db: &Db, declared: &Declared) -> Result<Found, ServiceError> {
             let (before, note) = find_campaign(db, &definition.key).await?;
             (before, document.clone(), note)
         }
-        Declared::Shifts(_) | Declared::Rates(_) | Declared::Blocked(_) => (None, Value::Null, None),
+        Declared::Shifts(_) | Declared::Rates(_) | Declared::Blocked(_) | Declared::Products { .. } => {
+            (None, Value::Null, None)
+        }
     };
     Ok(Found { before, after, note })
 }

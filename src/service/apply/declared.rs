@@ -13,6 +13,7 @@ use domain::money::Currency;
 use domain::problem::{Problem, nearest};
 use domain::template::{self, MailTemplate};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// What one document declares, in the order in which they are written: later kinds refer to earlier ones.
 #[derive(Debug, Clone)]
@@ -20,6 +21,11 @@ pub enum Declared {
     Shop(Shop),
     Rates(domain::rates::Declared),
     Blocked(blocked::Declared),
+    /// Of a shop: named, or the book's own.
+    Products {
+        shop: String,
+        products: BTreeMap<String, domain::product::Said>,
+    },
     Calendar {
         key: String,
         document: Value,
@@ -47,8 +53,19 @@ pub enum Declared {
 }
 
 /// The kinds there are, as written.
-pub const KINDS: [&str; 10] =
-    ["shop", "rates", "blocked", "calendar", "staff", "shift", "coupon_batch", "template", "tag", "campaign"];
+pub const KINDS: [&str; 11] = [
+    "shop",
+    "rates",
+    "blocked",
+    "products",
+    "calendar",
+    "staff",
+    "shift",
+    "coupon_batch",
+    "template",
+    "tag",
+    "campaign",
+];
 
 impl Declared {
     pub fn kind(&self) -> &'static str {
@@ -61,13 +78,14 @@ impl Declared {
             Self::Shop(_) => 0,
             Self::Rates(_) => 1,
             Self::Blocked(_) => 2,
-            Self::Calendar { .. } => 3,
-            Self::Staff(_) => 4,
-            Self::Shifts(_) => 5,
-            Self::CouponBatch { .. } => 6,
-            Self::Template { .. } => 7,
-            Self::Tag { .. } => 8,
-            Self::Campaign { .. } => 9,
+            Self::Products { .. } => 3,
+            Self::Calendar { .. } => 4,
+            Self::Staff(_) => 5,
+            Self::Shifts(_) => 6,
+            Self::CouponBatch { .. } => 7,
+            Self::Template { .. } => 8,
+            Self::Tag { .. } => 9,
+            Self::Campaign { .. } => 10,
         }
     }
 
@@ -80,6 +98,13 @@ impl Declared {
                 format!("{} {first}–{last}", rates.currency)
             }
             Self::Blocked(list) => list.key.clone(),
+            Self::Products { shop, products } => {
+                let first = products.keys().next().map_or("", String::as_str);
+                match products.len() {
+                    1 => format!("{shop} {first}"),
+                    n => format!("{shop} {first} and {} more", n - 1),
+                }
+            }
             Self::Calendar { key, .. } | Self::Tag { key, .. } => key.clone(),
             Self::Staff(staff) => staff.key.clone(),
             Self::Shifts(roster) => format!("{} {}–{}", roster.staff.join("+"), roster.from, roster.until),
@@ -108,6 +133,10 @@ fn parse(document: &Document, around: &Surroundings<'_>) -> Result<Declared, Vec
         "shop" => settle(shop(value)).map(Declared::Shop),
         "rates" => settle(domain::rates::parse(value, around.base)).map(Declared::Rates),
         "blocked" => settle(blocked::parse(value)).map(Declared::Blocked),
+        "products" => settle(domain::product::parse(value)).map(|said| Declared::Products {
+            shop: said.shop.unwrap_or_else(|| around.shop.key.clone()),
+            products: said.products,
+        }),
         "calendar" => calendar(value),
         "staff" => settle(staff(value)).map(Declared::Staff),
         "shift" => settle(roster::parse(value, around.shop.zone)).map(Declared::Shifts),

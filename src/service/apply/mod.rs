@@ -6,6 +6,7 @@
 mod blocked;
 mod compare;
 mod declared;
+mod products;
 mod read;
 mod tags;
 mod write;

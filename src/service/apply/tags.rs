@@ -4,12 +4,13 @@
 use super::declared::Declared;
 use super::{Item, Prepared};
 use crate::service::ServiceError;
-use crate::store::{Db, keeping};
+use crate::store::{Db, keeping, products};
 use domain::money::Currency;
 use domain::problem::Problem;
 use domain::tag::{Catalogue, TagDocument};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Every problem the catalogue would have, each located in the document that causes it.
 /// `base` is what the book counts in.
@@ -23,7 +24,8 @@ pub(super) async fn problems(db: &Db, items: &[Item], base: Currency) -> Result<
 /// The catalogue as it would be with what was prepared.
 pub async fn with(db: &Db, prepared: &Prepared) -> Result<Catalogue, ServiceError> {
     let documents = documents(db, &declared(&prepared.items)).await?;
-    Catalogue::parse(&documents, prepared.base).map_err(ServiceError::Invalid)
+    let catalogue = Catalogue::parse(&documents, prepared.base).map_err(ServiceError::Invalid)?;
+    Ok(catalogue.knowing(Arc::new(products::all(db).await?)))
 }
 
 /// The declared tags, by key.

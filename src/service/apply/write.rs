@@ -6,7 +6,8 @@ use crate::service::ServiceError;
 use crate::store::coupon_batches::CouponBatch;
 use crate::store::shifts::ShiftRow;
 use crate::store::{
-    Tx, blocked, calendars, campaigns, coupon_batches, keeping, meta, rates, shifts, shops, staff, templates,
+    Tx, blocked, calendars, campaigns, coupon_batches, keeping, meta, products, rates, shifts, shops, staff,
+    templates,
 };
 use domain::calendar::roster::Roster;
 use domain::campaign::definition::{Definition, Trigger};
@@ -36,6 +37,13 @@ pub async fn write(
         Declared::Shop(shop) => drop(shops::put(tx, shop).await?),
         Declared::Rates(declared) => rates::put(tx, declared).await?,
         Declared::Blocked(list) => blocked::put(tx, list, by.actor, by.at).await?,
+        Declared::Products { shop: key, products } => {
+            let shop = shops::find(tx, key).await?;
+            let shop = shop.ok_or_else(|| ServiceError::NotFound(format!("shop {key}")))?;
+            products::put(tx, shop.id, products, by.at).await?;
+            meta::raise_rule_epoch(tx).await?;
+            keeping::everybody_due(tx, by.at).await?;
+        }
         Declared::Calendar { key, document } => {
             let row = calendars::CalendarRow {
                 key: key.clone(),

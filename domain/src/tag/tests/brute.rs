@@ -128,7 +128,7 @@ fn looked_at(
                     };
                     (0..QUARTERS).map(kept).collect()
                 }
-                Shape::Scored(_) | Shape::Named(_) => vec![None; QUARTERS],
+                Shape::Scored(_) | Shape::Named(_) | Shape::Supply => vec![None; QUARTERS],
             }
         };
         courses.insert(tag.key.clone(), course);

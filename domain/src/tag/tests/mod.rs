@@ -11,6 +11,7 @@ mod schema;
 mod scored;
 mod states;
 mod stepping;
+mod supply;
 mod why;
 
 use super::{Catalogue, Evaluation, TagDocument, TagState};
@@ -22,7 +23,7 @@ use chrono_tz::{Tz, UTC};
 use serde_json::Value;
 
 /// The first five are those that the early tests are about.
-const SHIPPED: [&str; 23] = [
+const SHIPPED: [&str; 24] = [
     include_str!("../../../../config/tags/vip.yaml"),
     include_str!("../../../../config/tags/value_tier.yaml"),
     include_str!("../../../../config/tags/churn_risk.yaml"),
@@ -42,6 +43,7 @@ const SHIPPED: [&str; 23] = [
     include_str!("../../../../config/tags/new_customer.yaml"),
     include_str!("../../../../config/tags/promoter.yaml"),
     include_str!("../../../../config/tags/returning.yaml"),
+    include_str!("../../../../config/tags/replenish_due.yaml"),
     include_str!("../../../../config/tags/rfm_segment.yaml"),
     include_str!("../../../../config/tags/style_affinity.yaml"),
     include_str!("../../../../config/tags/vip_candidate.yaml"),

@@ -2,6 +2,8 @@
 //! monetary value. The one pass over the book there is. It goes page by page and on from where it was; what changes for
 //! somebody is a fact like any other, of the shop's own source, so whatever reads facts need not know of runs.
 
+mod supply;
+
 use super::ingest::{Origin, Slice, Stamp, take_in};
 use super::shop::shop;
 use super::{Book, ServiceError, sources};
@@ -47,6 +49,7 @@ pub async fn do_page(book: &Book, now: Instant, limit: i64) -> Result<u64, Servi
         return Ok(0);
     }
     match (run.kind, run.as_of) {
+        (RunKind::Supply, _) => supply::page(book, run, now, limit).await,
         (RunKind::Amounts, _) => look_at_amounts(book, &run, now).await,
         (RunKind::Rfm, None) => begin_rfm(book, &run, now).await,
         (RunKind::Rfm, Some(as_of)) => rfm_page(book, run, as_of, now, limit).await,
@@ -105,7 +108,8 @@ async fn look_at_amounts(book: &Book, run: &Open, now: Instant) -> Result<u64, S
             }
             runs::schedule(tx, RunKind::Amounts, next).await?;
             let page = Page { to: from, looked_at: buyers, changed: 0, done_at: Some(now) };
-            Ok::<_, ServiceError>(u64::from(runs::advance(tx, id, from, page).await?))
+            runs::advance(tx, id, from, page).await?;
+            Ok::<_, ServiceError>(1)
         })
     });
     write.await
@@ -165,6 +169,9 @@ async fn rfm_page(
     let write = book.store.write(Lane::Work, move |tx| {
         Box::pin(async move {
             clusters::pass(tx).await?;
+            if !runs::is_at(tx, &run).await? {
+                return Ok(0);
+            }
             let page = runs::rfm_page(tx, run.cursor, limit).await?;
             let (given, facts) = judge(&page, &cuts);
             let last = i64::try_from(page.len()).unwrap_or(limit) < limit;
@@ -174,9 +181,7 @@ async fn rfm_page(
                 changed: i64::try_from(facts.len()).unwrap_or(limit),
                 done_at: last.then_some(now),
             };
-            if !runs::advance(tx, run.id, run.cursor, went).await? {
-                return Ok(0);
-            }
+            runs::advance(tx, run.id, run.cursor, went).await?;
             runs::give(tx, RunKind::Rfm, run.id, given).await?;
             say(tx, facts, as_of, now, stamp).await?;
             if last {
