@@ -1,11 +1,12 @@
 //! Customers' ways through campaigns: entering, what is known of each, moving on, ending. What the next
 //! step is, is the domain's; sending is another file's.
 
-use super::in_list::all_in;
+use super::in_list::{all_in, exec_in};
 use super::sql::{Arg, Row, args, json, places, word};
 use super::{Claimed, Db, StoreError, Tx, contact, coupons, touchpoints};
 use chrono_tz::Tz;
 use domain::campaign::definition::Channel;
+use domain::campaign::guard::Entered;
 use domain::campaign::journey::{Happened, Standing, Touch};
 use domain::campaign::state::EnrollmentState;
 use domain::campaign::touch::{Reason, TouchState};
@@ -95,6 +96,29 @@ pub async fn hold_last_entries(
             Ok((whose, row.at("last")?))
         })
         .collect()
+}
+
+/// Entries of these customers since an instant, in whatever state.
+pub async fn entries_since(
+    tx: &Tx,
+    customers: &BTreeSet<CustomerId>,
+    since: Instant,
+) -> Result<HashMap<CustomerId, Vec<Entered>>, StoreError> {
+    let sql =
+        "SELECT id, customer_id, entered_at FROM enrollment WHERE entered_at >= $1 AND customer_id IN ({in})";
+    let mut entries: HashMap<CustomerId, Vec<Entered>> = HashMap::new();
+    for row in all_in(tx, sql, args![since], customers.iter().map(|id| id.arg()).collect()).await? {
+        let entered = Entered { at: row.at("entered_at")?, enrollment: EnrollmentId(row.int("id")?) };
+        entries.entry(CustomerId(row.int("customer_id")?)).or_default().push(entered);
+    }
+    Ok(entries)
+}
+
+/// Ends those of these that go on, before anything of them was planned: they are one too many. Gives how many there were.
+pub async fn stop_loop(tx: &Tx, ids: &[EnrollmentId], now: Instant) -> Result<u64, StoreError> {
+    let sql = "UPDATE enrollment SET state = 'exited', reason = 'loop', ended_at = $1, fence = fence + 1 \
+               WHERE state = 'active' AND entered_at = $1 AND id IN ({in})";
+    exec_in(tx, sql, args![now], ids.iter().map(|id| id.arg()).collect()).await
 }
 
 /// An enrollment with what its next step depends on.

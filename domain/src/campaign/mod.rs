@@ -8,6 +8,7 @@ pub mod definition;
 pub mod entry;
 pub mod explain;
 pub mod gate;
+pub mod guard;
 pub mod journey;
 pub mod occasion_key;
 pub mod parse;

@@ -6,9 +6,10 @@ use crate::service::{Book, ServiceError, definitions, poison};
 use crate::store::definitions::{Open, listening};
 use crate::store::enrollments::NewEnrollment;
 use crate::store::triggers::{self, Queued};
-use crate::store::{Claimed, Lane, StoreError, meta, waiting};
+use crate::store::{Claimed, Lane, StoreError, Tx, customers, enrollments, meta, waiting};
 use chrono_tz::Tz;
 use domain::campaign::definition::{Definition, EventTrigger, Trigger};
+use domain::campaign::guard;
 use domain::campaign::occasion_key::OccasionKey;
 use domain::event::Ticket;
 use domain::ids::{CampaignVersionId, CustomerId};
@@ -68,10 +69,32 @@ async fn carry_out(book: &Book, planned: Vec<Arc<Planned>>, now: Instant) -> Res
                     entries.extend(one.entries.iter().cloned());
                 }
             }
-            let_in(tx, now, entries).await.map(drop)
+            let whose: Vec<CustomerId> = entries.iter().map(|entry| entry.new.customer_id).collect();
+            if let_in(tx, now, entries).await? > 0 {
+                stop_loops(tx, now, &whose).await?;
+            }
+            Ok(())
         })
     });
     unit.await.map_err(|error: StoreError| error.into())
+}
+
+/// Stops entries that are one too many of their customer's local day: campaigns that feed each other. Only what triggers let in can
+/// go round, and what goes round comes through here.
+async fn stop_loops(tx: &Tx, now: Instant, whose: &[CustomerId]) -> Result<(), StoreError> {
+    let whose = customers::zones(tx, whose).await?;
+    let begins = |zone: &Tz| Instant::first_of(now.local_date(*zone), *zone);
+    let Some(earliest) = whose.values().map(begins).min() else { return Ok(()) };
+    let people = whose.keys().copied().collect();
+    for (customer, entries) in enrollments::entries_since(tx, &people, earliest).await? {
+        let day = whose.get(&customer).map_or(earliest, begins);
+        let stopped = enrollments::stop_loop(tx, &guard::too_many(day, entries), now).await?;
+        if stopped > 0 {
+            metrics::counter!("kinkeeper_loops_total").increment(stopped);
+            tracing::error!(customer.id = %customer, stopped, "a customer enters campaigns in a loop and is stopped");
+        }
+    }
+    Ok(())
 }
 
 /// Whom these triggers let in, by trigger. What keeps one from being worked off is added to `broken`.

@@ -68,6 +68,37 @@ stories! {
         ").await;
     }
 
+    async fn who_comes_in_a_twenty_first_time_in_a_day_is_stopped(book: live "2026-12-01 00:00") {
+        book.people("
+            ann | Asia/Shanghai | own | yes | 2026-11-20 12:00 300
+            bea | America/New_York | own | yes | 2026-11-20 12:00 300
+        ").await;
+        // Without a cool-down, as two campaigns are that feed each other.
+        book.declare(&AFTER_TICKETS.replace("reentry: { cool_down: 30d }\n", "")).await;
+        book.approve("after_tickets").await;
+        let entered = async |book: &Handbook, state: &str| {
+            let db = book.book().store.reader();
+            let sql = format!("SELECT i.value || ' ' || e.occasion_key AS entered FROM enrollment e JOIN identifier i \
+                ON i.customer_id = e.customer_id AND i.kind = 'user_id' WHERE {state} ORDER BY e.entered_at, e.id");
+            let statement = sea_orm::Statement::from_string(db.get_database_backend(), sql);
+            let rows = db.query_all_raw(statement).await.expect("read");
+            rows.iter().map(|row| row.try_get_by_index::<String>(0).expect("text")).collect::<Vec<_>>()
+        };
+        let minutes = |n: usize| format!("2026-12-03 {:02}:{:02}", 22 + n / 60, n % 60);
+        for n in 0..23 {
+            book.at(&minutes(n * 5)).settles("ann", &format!("a{n:02}")).settles("bea", &format!("b{n:02}"));
+        }
+        // After midnight in Shanghai; it is still the 3rd in New York.
+        book.at("2026-12-04 00:05").settles("ann", "a30").settles("bea", "b30");
+        book.walk_to("2026-12-04 00:30").await;
+        let stopped = entered(book, "e.state = 'exited' AND e.reason = 'loop'").await;
+        let of = |who: &str| stopped.iter().filter(|line| line.starts_with(who)).map(|line| line.rsplit(':').next().expect("a ticket").to_owned()).collect::<Vec<_>>();
+        assert_eq!(of("ann"), ["a20", "a21", "a22"], "{stopped:?}");
+        assert_eq!(of("bea"), ["b20", "b21", "b22", "b30"], "{stopped:?}");
+        assert_eq!(entered(book, "1 = 1").await.len(), 48);
+        assert_eq!(entered(book, "e.reason = 'loop' AND EXISTS (SELECT 1 FROM touchpoint t WHERE t.enrollment_id = e.id)").await.len(), 0);
+    }
+
     async fn two_planners_let_somebody_in_once(book: live "2026-12-01 00:00") {
         book.people("ann | Asia/Shanghai | own | yes | 2026-11-20 12:00 300").await;
         book.declare(AFTER_TICKETS).await;
