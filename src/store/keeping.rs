@@ -58,7 +58,8 @@ pub async fn standing(
     }
     let new = || Standing::new(shop_zone);
     let wanted = || ids.iter().map(|id| id.arg()).collect::<Vec<_>>();
-    let sql = "SELECT customer_id, fact_rev, rule_epoch, regrouped FROM customer_due WHERE customer_id IN ({in})";
+    let sql =
+        "SELECT customer_id, fact_rev, rule_epoch, regrouped FROM customer_due WHERE customer_id IN ({in})";
     for row in all_in(db, sql, Vec::new(), wanted()).await? {
         let standing = found.entry(CustomerId(row.int("customer_id")?)).or_insert_with(new);
         (standing.fact_rev, standing.regrouped) = (row.int("fact_rev")?, row.flag("regrouped")?);
