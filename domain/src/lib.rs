@@ -25,6 +25,7 @@ pub mod problem;
 pub mod product;
 pub mod quarantine;
 pub mod rates;
+pub mod ratio;
 pub mod retention;
 pub mod rule;
 pub mod tag;

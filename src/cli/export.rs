@@ -2,7 +2,7 @@
 
 use super::failure::Outcome;
 use super::session::Global;
-use crate::service::profiles::{self, ProfileLine};
+use crate::service::profiles;
 use clap::{Args, Subcommand, ValueEnum};
 use domain::ids::CustomerId;
 use std::io::Write;
@@ -48,7 +48,7 @@ impl Export {
         };
         let mut out = std::io::BufWriter::new(std::io::stdout().lock());
         if format == LineFormat::Csv {
-            write_row(&mut out, &header(&tag_keys))?;
+            write_row(&mut out, &profiles::columns(&tag_keys))?;
         }
         let mut after = CustomerId(0);
         loop {
@@ -67,11 +67,6 @@ impl Export {
         }
         Ok(out.flush()?)
     }
-}
-
-fn header(tag_keys: &[String]) -> Vec<String> {
-    let tags = tag_keys.iter().map(|key| format!("tag.{key}"));
-    ProfileLine::COLUMNS.iter().map(|name| (*name).to_owned()).chain(tags).collect()
 }
 
 fn write_row(out: &mut impl Write, fields: &[String]) -> std::io::Result<()> {

@@ -24,6 +24,7 @@ mod look;
 mod openapi;
 mod output;
 mod person;
+mod profile_numbers;
 pub mod profile_text;
 mod quarantine;
 mod reachability;

@@ -2,6 +2,7 @@
 //! shown is decided by the service; here it is only laid out.
 
 use super::output::table;
+use super::profile_numbers::{numbers, tags};
 use crate::service::profile::{JourneyView, ProfileView, TouchView};
 use chrono_tz::Tz;
 use domain::time::Instant;
@@ -13,12 +14,13 @@ pub fn render(view: &ProfileView) -> String {
         head(view, clock),
         warnings(view),
         numbers(view, clock),
-        tags(view),
+        tags(view, clock),
         contacts(view, clock),
         orders(view, clock),
         tickets(view, clock),
         coupons(view, clock),
         journeys(view, clock),
+        next_touches(view, clock),
         touches(view, clock),
         callbacks(view, clock),
     ];
@@ -33,15 +35,15 @@ fn plain(text: &str) -> String {
 
 /// The customer's local time.
 #[derive(Clone, Copy)]
-struct Clock {
+pub(super) struct Clock {
     zone: Tz,
 }
 
 impl Clock {
-    fn at(self, at: Instant) -> String {
+    pub(super) fn at(self, at: Instant) -> String {
         at.local(self.zone).format("%Y-%m-%d %H:%M").to_string()
     }
-    fn on(self, at: Option<Instant>) -> String {
+    pub(super) fn on(self, at: Option<Instant>) -> String {
         at.map_or_else(|| "-".to_owned(), |at| at.local_date(self.zone).to_string())
     }
 }
@@ -93,42 +95,6 @@ fn warnings(view: &ProfileView) -> String {
         format!("? {what}: if this is no consumer, say so with `customer set {} account_kind=…`", view.id)
     }));
     lines.join("\n")
-}
-
-fn numbers(view: &ProfileView, clock: Clock) -> String {
-    let a = &view.aggregates;
-    let Some(kept_at) = a.kept_at else {
-        return "Numbers\n  not counted yet; `kinkeeper drain` does it, a running daemon by itself"
-            .to_owned();
-    };
-    format!(
-        "Numbers, as of {}\n  spend     {} in 365 d, {} ever\n  orders    {} in 365 d, {} ever, on {} days; \
-         first {}, last {}\n  service   {} tickets; complaints: {} in 90 d, {} in 365 d, {} open",
-        clock.at(kept_at),
-        a.spend_365,
-        a.spend_ever,
-        a.orders_365,
-        a.orders_ever,
-        a.order_days,
-        clock.on(a.first_order_at),
-        clock.on(a.last_order_at),
-        a.tickets,
-        a.complaints_90,
-        a.complaints_365,
-        a.open_complaints,
-    )
-}
-
-fn tags(view: &ProfileView) -> String {
-    if view.tags.is_empty() {
-        return String::new();
-    }
-    let lines = view.tags.iter().map(|tag| {
-        let shown = if tag.value == "true" { tag.key.clone() } else { format!("{}={}", tag.key, tag.value) };
-        let why = tag.why.as_ref().map_or(tag.source.as_str(), |why| why.en.as_str());
-        format!("  {shown} (v{})\n      {why}", tag.rule_version)
-    });
-    format!("Tags\n{}", lines.collect::<Vec<_>>().join("\n"))
 }
 
 fn contacts(view: &ProfileView, clock: Clock) -> String {
@@ -201,6 +167,17 @@ fn journeys(view: &ProfileView, clock: Clock) -> String {
         "Journeys under way",
         ["campaign", "entered", "next"],
         view.journeys.iter().map(|j| [j.campaign.clone(), clock.at(j.entered_at), next(j)]),
+    )
+}
+
+fn next_touches(view: &ProfileView, clock: Clock) -> String {
+    section(
+        "Messages to come",
+        ["from", "campaign", "channel", "template", "state"],
+        view.next_touches.iter().map(|t| {
+            let state = t.state.map_or_else(|| "-".to_owned(), |state| state.to_string());
+            [clock.at(t.at), t.campaign.clone(), t.channel.clone(), t.template.clone(), state]
+        }),
     )
 }
 

@@ -1,6 +1,6 @@
 //! All that happened with a customer, as one list for people: what, about what, what it became and why.
 
-use super::profile::MoneyShape;
+use super::aggregates::MoneyShape;
 use super::shop::shop;
 use super::{Book, ServiceError, page};
 use crate::store::timeline::{self, Before, Line};

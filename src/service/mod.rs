@@ -1,6 +1,7 @@
 //! Use cases: load, let the domain decide, save — in one transaction. No HTTP, no terminal, no SQL here.
 
 pub mod access;
+pub mod aggregates;
 pub mod apply;
 pub mod approval;
 pub mod auditing;
@@ -10,6 +11,7 @@ pub mod calibrating;
 pub mod callbacks;
 pub mod campaigns;
 mod catching_up;
+mod cells;
 pub mod consents;
 pub mod correcting;
 pub mod defaults;

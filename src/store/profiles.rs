@@ -26,6 +26,8 @@ pub struct ProfileRow {
     pub order_days: i64,
     pub first_order_at: Option<Instant>,
     pub last_order_at: Option<Instant>,
+    /// The key of that order, with its shop before it.
+    pub last_order_key: Option<String>,
     pub tickets: i64,
     pub complaints_90: i64,
     pub complaints_365: i64,
@@ -74,6 +76,7 @@ fn read(row: &Row) -> Result<ProfileRow, StoreError> {
         order_days: p.order_days,
         first_order_at: p.first_order_at,
         last_order_at: p.last_order_at,
+        last_order_key: p.last_order_id,
         tickets: p.tickets,
         complaints_90: p.complaints_90,
         complaints_365: p.complaints_365,

@@ -35,6 +35,7 @@ mod once;
 mod operating;
 mod products;
 mod profile;
+mod profile_numbers;
 mod publishing;
 mod quarantine;
 mod revealing;

@@ -267,7 +267,7 @@ on_both_databases! {
         for id in [rich, poor] {
             let before = reader.asked();
             view(&house, id).await;
-            assert_eq!(reader.asked() - before, 17, "statements for {id}");
+            assert_eq!(reader.asked() - before, 22, "statements for {id}");
         }
     }
 

@@ -2,9 +2,10 @@
 
 use super::ast::Rule;
 use super::describe::{Lang, clause};
-use super::eval::{Column, Context, Ratio, days_between, eval};
+use super::eval::{Column, Context, days_between, eval};
 use super::field::{Field, FieldKind};
 use crate::money::Money;
+use crate::ratio::rounded;
 use crate::time::Instant;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -88,19 +89,6 @@ pub fn leaf_value(rule: &Rule, context: &Context<'_>, now: Instant) -> Map<Strin
         Rule::All(_) | Rule::Any(_) | Rule::Not(_) => {}
     }
     found
-}
-
-/// A fraction as people write it, rounded half up to `places` places; what is compared is never rounded.
-fn rounded((part, whole): Ratio, scale: i128, places: u32) -> String {
-    let tens = 10i128.pow(places);
-    let exact = 2 * i128::from(part) * scale * tens + i128::from(whole);
-    let n = exact.div_euclid(2 * i128::from(whole));
-    let (sign, digits) = (if n < 0 { "-" } else { "" }, n.unsigned_abs());
-    let tens = tens.unsigned_abs();
-    match places {
-        0 => format!("{sign}{digits}"),
-        places => format!("{sign}{}.{:0width$}", digits / tens, digits % tens, width = places as usize),
-    }
 }
 
 fn field_value(field: Field, context: &Context<'_>, now: Instant, into: &mut Map<String, Value>) {

@@ -35,7 +35,7 @@ impl TagDefinition {
         let zh = lang == Lang::ZhCn;
         let name = self.name.of(lang);
         let since = standing.since.local_date(zone);
-        let mut text = match (self.level(standing.value, lang), zh) {
+        let mut text = match (self.value_name(standing.value, lang), zh) {
             (Some(level), false) => format!("{name} is {level} since {since}"),
             (Some(level), true) => format!("{name}自 {since} 起为「{level}」"),
             (None, false) => format!("{name} since {since}"),
@@ -101,7 +101,7 @@ impl TagDefinition {
     }
 
     /// A value's name, the value itself where it has none; a flag has none.
-    fn level<'a>(&'a self, value: &'a str, lang: Lang) -> Option<&'a str> {
+    pub fn value_name<'a>(&'a self, value: &'a str, lang: Lang) -> Option<&'a str> {
         match &self.shape {
             Shape::Flag(_) => None,
             Shape::Levels { levels, .. } => {

@@ -18,8 +18,8 @@ use domain::time::Instant;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-/// A customer's whole profile: who they are, warnings, aggregates, tags with why, orders, tickets, consents,
-/// coupons, journeys, touches and callbacks. Contact points are masked.
+/// A customer's whole profile: who they are, warnings, aggregates, tags with why and what becomes of them, orders, tickets,
+/// consents, coupons, journeys, touches to come and made, and callbacks. Contact points are masked.
 #[utoipa::path(
     get,
     path = "/api/v1/customers/{id}",
@@ -328,22 +328,50 @@ fn example() -> serde_json::Value {
         "warnings": [{"code": "open_complaint", "text": {"en": "an open complaint since 2026-09-20", "zh-CN": "有 1 起未结客诉（最早自 2026-09-20 起）"}}],
         "identifiers": [{"kind": "user_id", "namespace": "main", "value": "12346"}],
         "contact_points": [{"channel": "email", "masked": "l***@example.com", "class": "real", "usable": true, "primary": true, "suppressed": null}],
-        "aggregates": {
-            "kept_at": "2026-09-24T16:00:00Z",
-            "spend_365": {"amount": "6000.00", "currency": "CNY"},
-            "spend_ever": {"amount": "9120.50", "currency": "CNY"},
-            "orders_365": 4, "orders_ever": 9, "order_days": 8,
-            "first_order_at": "2024-03-02T08:30:00Z", "last_order_at": "2026-08-11T12:05:00Z",
-            "tickets": 2, "complaints_90": 1, "complaints_365": 1, "open_complaints": 1
-        },
-        "tags": [{
-            "key": "value_tier", "value": "gold", "since": "2026-06-18T12:05:00Z", "as_of": "2026-09-24T16:00:00Z",
-            "source": "computed", "rule_version": 1, "evidence": {"spend_365": "6000.00", "threshold": "5000.00"},
-            "why": {
-                "en": "Value tier is Gold since 2026-06-18: net spend in 365 d is at least 5000.00 (net spend in 365 d: 6000.00).",
-                "zh-CN": "客户价值分层自 2026-06-18 起为「金」：365 天净消费不低于 5000.00（365 天净消费：6000.00）。"
-            }
+        "aggregates": example_numbers(),
+        "tags": example_tags(),
+        "absent_tags": [{
+            "key": "churn_risk", "name": {"en": "Churn risk", "zh-CN": "流失风险"}, "group": "churn", "kind": "computed",
+            "waits_for": null, "suppressed_until": null, "next": {"at": "2027-02-06T16:00:00Z", "value": "true"}
         }],
-        "orders": [], "tickets": [], "consents": [], "coupons": [], "journeys": [], "touches": [], "callbacks": []
+        "orders": [], "tickets": [], "consents": [], "coupons": [], "journeys": [], "next_touches": [], "touches": [], "callbacks": []
     })
+}
+
+fn example_numbers() -> serde_json::Value {
+    serde_json::json!({
+        "kept_at": "2026-09-24T16:00:00Z",
+        "spend_365": {"amount": "6000.00", "currency": "CNY"},
+        "spend_ever": {"amount": "9120.50", "currency": "CNY"},
+        "orders_365": 4, "orders_ever": 9, "order_days": 8,
+        "first_order_at": "2024-03-02T08:30:00Z", "last_order_at": "2026-08-11T12:05:00Z",
+        "last_order_id": "A-1009",
+        "avg_order_365": {"mean": {"amount": "1500.00", "currency": "CNY"}, "sum": {"amount": "6000.00", "currency": "CNY"}, "n": 4},
+        "refund_rate_365": {"share": "0.016393", "n": {"amount": "100.00", "currency": "CNY"}, "of": {"amount": "6100.00", "currency": "CNY"}},
+        "coupon_share_365": {"share": "0.25", "n": 1, "of": 4},
+        "many_orders_30": null, "median_gap_days": "30.5", "active_hour": 20, "lines_365": 6,
+        "top_category": {"value": "tea", "share": "0.666667", "n": 4, "of": 6}, "top_style": null, "top_brand": null,
+        "last_products": ["White tea", "Jar"],
+        "tickets": 2, "complaints_90": 1, "complaints_365": 1, "open_complaints": 1, "complaint_closed_at": null,
+        "review_mean": {"mean": "4.333333", "sum": "13", "n": 3},
+        "csat_last": 5, "csat_mean": {"mean": "4.5", "sum": "9", "n": 2}, "nps_last": null, "nps_mean": null,
+        "unhappy_at": null, "recommended_at": null,
+        "last_contacts": {"email": "2026-09-15T02:30:00Z"}, "last_contact_at": "2026-09-15T02:30:00Z",
+        "last_inbound_at": "2026-09-16T01:12:00Z", "preferred_channel": null, "won_back_at": null
+    })
+}
+
+fn example_tags() -> serde_json::Value {
+    serde_json::json!([{
+        "key": "value_tier", "value": "gold",
+        "name": {"en": "Value tier", "zh-CN": "客户价值分层"}, "value_name": {"en": "Gold", "zh-CN": "金"},
+        "group": "value", "kind": "computed", "since": "2026-06-18T12:05:00Z", "as_of": "2026-09-24T16:00:00Z",
+        "source": "computed", "rule_version": 1, "evidence": {"spend_365": "6000.00", "threshold": "5000.00"},
+        "why": {
+            "en": "Value tier is Gold since 2026-06-18: net spend in 365 d is at least 5000.00 (net spend in 365 d: 6000.00).",
+            "zh-CN": "客户价值分层自 2026-06-18 起为「金」：365 天净消费不低于 5000.00（365 天净消费：6000.00）。"
+        },
+        "next": {"at": "2027-05-18T12:05:00Z", "value": "silver"},
+        "by_hand": null, "suppressed_until": null, "held_until": null
+    }])
 }

@@ -2,15 +2,17 @@
 //! number of statements doesn't grow with the customer's history.
 
 mod find;
+mod tags;
 mod view;
 mod warnings;
 
 pub use find::{IdentifierKind, find, resolve};
 pub use view::*;
 
+use super::aggregates::{AggregatesView, own};
 use super::{Book, ServiceError, identity};
 use crate::store::profile_page::{
-    self, ContactLine, CouponLine, Head, JourneyLine, OrderLine, ProfilePage, TagLine,
+    self, ContactLine, CouponLine, Head, JourneyLine, OrderLine, ProfilePage, TouchLine,
 };
 use crate::store::suppressions;
 use crate::store::tickets::TicketRow;
@@ -22,10 +24,9 @@ use domain::insight::Amounts;
 use domain::mask;
 use domain::money::Money;
 use domain::problem::Problem;
-use domain::rule::Lang;
-use domain::tag::{Standing, TagDocument};
 use domain::time::Instant;
 use std::collections::HashMap;
+use tags::Courses;
 
 /// The profile as of the book's clock; `None` if there is no such customer. Who was merged has the profile of whoever
 /// they are now.
@@ -38,7 +39,8 @@ pub async fn profile(book: &Book, id: CustomerId) -> Result<Option<ProfileView>,
     let hashes: Vec<String> =
         page.contacts.iter().map(|c| book.secrets.contact_hash(&c.channel, &c.value)).collect();
     let scopes = suppressions::list_scopes(db, &hashes).await?;
-    let view = view(page, &hashes, &scopes, as_of)?;
+    let courses = tags::courses(book, &page.head, as_of).await?;
+    let view = view(page, &hashes, &scopes, courses, as_of)?;
     Ok(Some(ProfileView { merged_from, ..view }))
 }
 
@@ -46,6 +48,7 @@ fn view(
     page: ProfilePage,
     hashes: &[String],
     scopes: &HashMap<String, String>,
+    courses: Result<Courses, String>,
     as_of: Instant,
 ) -> Result<ProfileView, ServiceError> {
     let contact_points: Vec<ContactPointView> = page
@@ -54,11 +57,19 @@ fn view(
         .zip(hashes)
         .map(|(contact, hash)| contact_point(contact, scopes.get(hash).cloned()))
         .collect();
-    let warnings = warnings::of(&page, &contact_points);
+    let mut warnings = warnings::of(&page, &contact_points);
+    let courses = courses.unwrap_or_else(|why| {
+        tracing::error!(customer.id = %page.head.kept.id, %why, "a customer's facts can't be decided on");
+        warnings.push(warnings::not_decided());
+        Courses::new()
+    });
     let head = page.head;
     let shop = head.shop_key.clone();
-    let tags = page.tags.into_iter().map(|line| tag(line, &head)).collect::<Result<_, _>>()?;
-    let journeys = page.journeys.into_iter().map(journey).collect::<Result<_, _>>()?;
+    let standing = |line| tags::standing(line, &head, &courses, as_of);
+    let tags = page.tags.into_iter().map(standing).collect::<Result<Vec<_>, _>>()?;
+    let journeys = page.journeys.into_iter().map(journey).collect::<Result<Vec<_>, _>>()?;
+    let next_touches = next_touches(&journeys, &page.touches);
+    let aggregates = AggregatesView::of(head.kept.clone(), &shop, head.currency);
     Ok(ProfileView {
         id: head.kept.id,
         merged_from: Vec::new(),
@@ -75,13 +86,15 @@ fn view(
         warnings,
         identifiers: page.identifiers.into_iter().map(identifier).collect(),
         contact_points,
-        aggregates: aggregates(&head),
+        aggregates,
+        absent_tags: tags::absent(courses, &tags, as_of),
         tags,
         orders: page.orders.into_iter().map(|line| order(line, &shop)).collect(),
         tickets: page.tickets.into_iter().map(|line| ticket(line, &head)).collect(),
         consents: page.consents.into_iter().map(consent).collect(),
         coupons: page.coupons.into_iter().map(coupon).collect(),
         journeys,
+        next_touches,
         touches: page.touches.into_iter().map(touch).collect(),
         callbacks: page.callbacks.into_iter().map(callback).collect(),
     })
@@ -124,62 +137,10 @@ fn contact_point(line: &ContactLine, suppressed: Option<String>) -> ContactPoint
     }
 }
 
-fn aggregates(head: &Head) -> AggregatesView {
-    let kept = &head.kept;
-    let money = |minor| Money::new(minor, head.currency);
-    AggregatesView {
-        kept_at: kept.kept_at,
-        spend_365: money(kept.spend_365_minor),
-        spend_ever: money(kept.spend_ever_minor),
-        orders_365: kept.orders_365,
-        orders_ever: kept.orders_ever,
-        order_days: kept.order_days,
-        first_order_at: kept.first_order_at,
-        last_order_at: kept.last_order_at,
-        tickets: kept.tickets,
-        complaints_90: kept.complaints_90,
-        complaints_365: kept.complaints_365,
-        open_complaints: kept.open_complaints,
-    }
-}
-
 /// A stored document that its parser refuses is a broken row: named, never passed over.
 fn broken(place: String, problems: &[Problem]) -> ServiceError {
     let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
     ServiceError::Internal(format!("{place}: {}", told.join("; ")))
-}
-
-fn tag(line: TagLine, head: &Head) -> Result<TagView, ServiceError> {
-    let why = match line.document {
-        None => None,
-        Some(body) => {
-            let document = TagDocument { version: line.rule_version, published_at: None, body };
-            let definition = document.definition().map_err(|problems| {
-                broken(format!("rule_version.document of {} v{}", line.key, line.rule_version), &problems)
-            })?;
-            let standing = Standing { value: &line.value, since: line.since, evidence: &line.evidence };
-            let say = |lang| definition.why(&standing, head.zone, lang);
-            Some(BothLanguages { en: say(Lang::En), zh_cn: say(Lang::ZhCn) })
-        }
-    };
-    Ok(TagView {
-        key: line.key,
-        value: line.value,
-        since: line.since,
-        as_of: line.as_of,
-        source: line.source,
-        rule_version: line.rule_version,
-        evidence: line.evidence,
-        why,
-    })
-}
-
-/// A key as the shop knows it: without the shop before it.
-fn own(key: String, shop: &str) -> String {
-    match key.strip_prefix(shop).and_then(|rest| rest.strip_prefix(':')) {
-        Some(id) => id.to_owned(),
-        None => key,
-    }
 }
 
 fn order(line: OrderLine, shop: &str) -> OrderView {
@@ -263,12 +224,36 @@ fn journey(line: JourneyLine) -> Result<JourneyView, ServiceError> {
 /// The first step from `step` on that does something, at its nominal instant.
 fn next_step(definition: &Definition, step: usize, cause_at: Instant) -> Option<NextStepView> {
     let rest = definition.steps.iter().enumerate().skip(step);
-    let (step, does, what) = rest.into_iter().find_map(|(index, step)| match step {
+    let (step, does, what, channel) = rest.into_iter().find_map(|(index, step)| match step {
         Step::Wait(_) => None,
-        Step::Send(send) => Some((index, "send", send.template.clone())),
-        Step::Callback(callback) => Some((index, "callback", callback.kind.as_str().to_owned())),
+        Step::Send(send) => Some((index, "send", send.template.clone(), send.channels.first())),
+        Step::Callback(callback) => Some((index, "callback", callback.kind.as_str().to_owned(), None)),
     })?;
-    Some(NextStepView { step, does, what, at: definition.nominal_at(cause_at, step) })
+    let channel = channel.map(ToString::to_string);
+    Some(NextStepView { step, does, channel, what, at: definition.nominal_at(cause_at, step) })
+}
+
+/// Touches that wait, and the next ones of journeys that haven't come to them yet.
+fn next_touches(journeys: &[JourneyView], touches: &[TouchLine]) -> Vec<NextTouchView> {
+    let made = touches.iter().filter(|touch| touch.state.is_waiting()).map(|touch| NextTouchView {
+        campaign: touch.campaign.clone(),
+        step: touch.step,
+        channel: touch.channel.clone(),
+        template: touch.template.clone(),
+        at: touch.not_before,
+        state: Some(touch.state),
+    });
+    let unmade = journeys.iter().filter_map(|journey| {
+        let next = journey.next.as_ref()?;
+        let step = i64::try_from(next.step).ok()?;
+        let is_made = touches.iter().any(|t| t.enrollment_id == journey.id && t.step == step);
+        let channel = next.channel.clone().filter(|_| !is_made)?;
+        let (campaign, template) = (journey.campaign.clone(), next.what.clone());
+        Some(NextTouchView { campaign, step, channel, template, at: next.at, state: None })
+    });
+    let mut all: Vec<NextTouchView> = made.chain(unmade).collect();
+    all.sort_by(|a, b| (a.at, &a.campaign, a.step).cmp(&(b.at, &b.campaign, b.step)));
+    all
 }
 
 fn touch(line: profile_page::TouchLine) -> TouchView {
@@ -326,12 +311,5 @@ mod tests {
         assert_eq!(state(100, 99, None), OrderState::PartlyRefunded);
         assert_eq!(state(100, 100, None), OrderState::Refunded);
         assert_eq!(state(100, 0, Some(Instant::from_micros(1))), OrderState::Cancelled);
-    }
-
-    #[test]
-    fn a_key_loses_its_own_shop_only() {
-        assert_eq!(own("main:A-7".to_owned(), "main"), "A-7");
-        assert_eq!(own("main2:A-7".to_owned(), "main"), "main2:A-7");
-        assert_eq!(own("A:7".to_owned(), "main"), "A:7");
     }
 }

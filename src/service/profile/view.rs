@@ -1,6 +1,7 @@
 //! A customer's profile as people and programs see it: the shape of the answer, nothing else. Contact points
 //! stand masked in it; codes of coupons don't stand in it at all.
 
+use crate::service::aggregates::{AggregatesView, MoneyShape};
 use domain::campaign::touch::{Reason, TouchState};
 use domain::ids::{CallbackId, CouponId, CustomerId, EnrollmentId, TouchpointId};
 use domain::money::Money;
@@ -8,16 +9,6 @@ use domain::time::Instant;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-
-/// How money is written: `{"amount": "12.50", "currency": "CNY"}`.
-#[derive(Debug, ToSchema)]
-pub struct MoneyShape {
-    /// A plain decimal; may be negative.
-    #[schema(example = "12.50")]
-    pub amount: String,
-    #[schema(example = "CNY")]
-    pub currency: String,
-}
 
 /// A text in both languages of the house.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -60,7 +51,10 @@ pub struct ProfileView {
     pub identifiers: Vec<IdentifierView>,
     pub contact_points: Vec<ContactPointView>,
     pub aggregates: AggregatesView,
+    /// Those that stand, by key.
     pub tags: Vec<TagView>,
+    /// Those that don't stand, but wait for scores, were taken away by people, or come by themselves.
+    pub absent_tags: Vec<AbsentTagView>,
     /// The last ten, latest first.
     pub orders: Vec<OrderView>,
     /// Open ones first, then the latest closed.
@@ -70,6 +64,8 @@ pub struct ProfileView {
     pub coupons: Vec<CouponView>,
     /// Journeys that go on.
     pub journeys: Vec<JourneyView>,
+    /// What will be sent if nothing new comes, the soonest first; the gate may still hold or skip it.
+    pub next_touches: Vec<NextTouchView>,
     /// The last twenty contacts and decisions not to make one, latest first.
     pub touches: Vec<TouchView>,
     /// Open ones first, then the latest ended.
@@ -78,7 +74,7 @@ pub struct ProfileView {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct WarningView {
-    /// open_complaint | opted_out | suppressed | erased
+    /// open_complaint | opted_out | suppressed | erased | not_decided
     pub code: &'static str,
     pub text: BothLanguages,
 }
@@ -134,42 +130,30 @@ pub struct ContactPointView {
     pub suppressed: Option<String>,
 }
 
-/// Aggregates as last kept; they hold until the next fact or flip, which the keeper sees to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct AggregatesView {
-    /// `null` until the keeper came by for the first time; the numbers are 0 then.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub kept_at: Option<Instant>,
-    #[schema(value_type = MoneyShape)]
-    pub spend_365: Money,
-    #[schema(value_type = MoneyShape)]
-    pub spend_ever: Money,
-    pub orders_365: i64,
-    pub orders_ever: i64,
-    /// Local days with a counted order.
-    pub order_days: i64,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub first_order_at: Option<Instant>,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub last_order_at: Option<Instant>,
-    pub tickets: i64,
-    pub complaints_90: i64,
-    pub complaints_365: i64,
-    pub open_complaints: i64,
-}
-
+/// A tag that stands.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct TagView {
     #[schema(example = "value_tier")]
     pub key: String,
     #[schema(example = "gold")]
     pub value: String,
+    /// What people call the tag; as the next three `null` for what no published document defines.
+    pub name: Option<BothLanguages>,
+    /// What people call the value; `null` for a tag that is there or not.
+    pub value_name: Option<BothLanguages>,
+    /// What it is about: value, churn, service, …
+    #[schema(example = "value")]
+    pub group: Option<String>,
+    /// computed: a rule decides; model: runs over the whole book; manual: people
+    #[schema(example = "computed")]
+    pub kind: Option<&'static str>,
     /// When the value truly began.
     #[schema(value_type = String, format = DateTime)]
     pub since: Instant,
     /// Until when it was last judged.
     #[schema(value_type = String, format = DateTime)]
     pub as_of: Instant,
+    /// Who decided this value: computed | model | manual
     pub source: String,
     pub rule_version: i64,
     /// The numbers behind it, by name.
@@ -177,6 +161,58 @@ pub struct TagView {
     pub evidence: Value,
     /// Why, as a sentence; `null` for what no rule decided.
     pub why: Option<BothLanguages>,
+    /// When it changes if no new fact comes, and to what; `null` if it never does. At the profile's `as_of` where the facts
+    /// say otherwise already and the keeper has yet to come by.
+    pub next: Option<NextValueView>,
+    /// Pinned: people gave this value, whatever the rule says.
+    pub by_hand: Option<ByHandView>,
+    /// People took away what its rule gives, until then.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub suppressed_until: Option<Instant>,
+    /// Its condition has ended; the hold keeps it until then.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub held_until: Option<Instant>,
+}
+
+/// What a tag changes to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct NextValueView {
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Instant,
+    /// `null`: the tag ends.
+    #[schema(example = "silver")]
+    pub value: Option<String>,
+}
+
+/// What people said of a tag.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ByHandView {
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Instant,
+    /// It expires then; `null`: when somebody takes it away.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Instant>,
+}
+
+/// A tag they don't have, of which more is known than that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AbsentTagView {
+    #[schema(example = "lapsed")]
+    pub key: String,
+    pub name: BothLanguages,
+    #[schema(example = "churn")]
+    pub group: Option<String>,
+    /// computed | model | manual
+    #[schema(example = "computed")]
+    pub kind: &'static str,
+    /// Why it can't have any value yet.
+    #[schema(example = "no churn scores yet")]
+    pub waits_for: Option<String>,
+    /// People took it away; until then its rule doesn't give it back.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub suppressed_until: Option<Instant>,
+    /// When it comes if no new fact does.
+    pub next: Option<NextValueView>,
 }
 
 /// What became of an order.
@@ -281,11 +317,30 @@ pub struct NextStepView {
     pub step: usize,
     /// send | callback
     pub does: &'static str,
+    /// The channel tried first; `null` for a callback.
+    pub channel: Option<String>,
     /// The template to be sent, or the kind of callback.
     pub what: String,
     /// When the campaign wants it, however late it is.
     #[schema(value_type = String, format = DateTime)]
     pub at: Instant,
+}
+
+/// A message still to be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct NextTouchView {
+    /// Key of the campaign.
+    pub campaign: String,
+    /// Its place in the campaign's steps, from 0.
+    pub step: i64,
+    pub channel: String,
+    pub template: String,
+    /// Not before then.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Instant,
+    /// planned | deferred | queued; `null` where its journey hasn't come to it yet.
+    #[schema(value_type = Option<String>)]
+    pub state: Option<TouchState>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]

@@ -17,6 +17,14 @@ fn warning(code: &'static str, en: String, zh_cn: String) -> WarningView {
     WarningView { code, text: BothLanguages { en, zh_cn } }
 }
 
+/// Their facts can't be read or decided on.
+pub(super) fn not_decided() -> WarningView {
+    let en = "their facts can't be worked on: numbers and tags are of an earlier time, and what comes next isn't known; \
+              `kinkeeper doctor` says more";
+    let zh = "该客户的事件无法处理：数据和标签为此前的结果，后续变化未知；详见 `kinkeeper doctor`";
+    warning("not_decided", en.to_owned(), zh.to_owned())
+}
+
 fn erased(page: &ProfilePage) -> Option<WarningView> {
     let on = page.head.erased_at?.local_date(page.head.zone);
     let (en, zh) = (format!("erased on {on}; contact nobody"), format!("已于 {on} 抹除个人信息，请勿联系"));

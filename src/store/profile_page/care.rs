@@ -97,6 +97,8 @@ pub(super) async fn journeys(db: &Db, id: CustomerId, limit: i64) -> Result<Vec<
 pub struct TouchLine {
     pub id: TouchpointId,
     pub campaign: String,
+    /// The journey it belongs to.
+    pub enrollment_id: EnrollmentId,
     pub step: i64,
     pub channel: String,
     pub purpose: String,
@@ -108,6 +110,7 @@ pub struct TouchLine {
     pub handed_at: Option<Instant>,
     pub ended_at: Option<Instant>,
     pub created_at: Instant,
+    pub not_before: Instant,
     /// Until then it may go out.
     pub expires_at: Instant,
 }
@@ -115,7 +118,7 @@ pub struct TouchLine {
 /// The latest touches, decided or waiting, the latest decision first.
 pub(super) async fn touches(db: &Db, id: CustomerId, limit: i64) -> Result<Vec<TouchLine>, StoreError> {
     let sql = "SELECT t.id, c.key AS campaign, t.step, t.channel, t.purpose, t.template_key, t.state, t.reason, \
-               t.local_date, t.handed_at, t.ended_at, t.created_at, t.expires_at \
+               t.local_date, t.handed_at, t.ended_at, t.created_at, t.not_before, t.expires_at, t.enrollment_id \
                FROM touchpoint t JOIN campaign c ON c.id = t.campaign_id WHERE t.customer_id = $1 \
                ORDER BY COALESCE(t.handed_at, t.ended_at, t.created_at) DESC, t.id DESC LIMIT $2";
     let rows = db.all(sql, args![id, limit]).await?;
@@ -126,6 +129,7 @@ pub(super) async fn touches(db: &Db, id: CustomerId, limit: i64) -> Result<Vec<T
             Ok(TouchLine {
                 id: TouchpointId(touch),
                 campaign: row.text("campaign")?,
+                enrollment_id: EnrollmentId(row.int("enrollment_id")?),
                 step: row.int("step")?,
                 channel: row.text("channel")?,
                 purpose: row.text("purpose")?,
@@ -138,6 +142,7 @@ pub(super) async fn touches(db: &Db, id: CustomerId, limit: i64) -> Result<Vec<T
                 handed_at: row.opt_at("handed_at")?,
                 ended_at: row.opt_at("ended_at")?,
                 created_at: row.at("created_at")?,
+                not_before: row.at("not_before")?,
                 expires_at: row.at("expires_at")?,
             })
         })
