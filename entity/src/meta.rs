@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-/// One row a fact about the book: clock_kind (real | virtual), go_live_at, rule_epoch, change_seq, machine_high_water.
+/// One row a fact about the book: clock_kind (real | virtual), go_live_at, rule_epoch, change_seq, machine_high_water, …
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "meta")]
 pub struct Model {

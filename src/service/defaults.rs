@@ -5,7 +5,7 @@ use super::apply::{self, Input};
 use super::{Book, ServiceError};
 use crate::settings::ShopSettings;
 use crate::store::shops::{self, Shop};
-use crate::store::{Db, Lane, Tx, clock, keeping, meta, sources};
+use crate::store::{Db, Lane, Tx, clock, epoch, keeping, meta, sources};
 use domain::time::Instant;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -122,9 +122,7 @@ async fn publish(tx: &Tx, tags: Vec<Value>, at: Instant) -> Result<(), ServiceEr
         let key = tag["key"].as_str().unwrap_or_default();
         keeping::publish_rule(tx, key, tag, &apply::document_hash(tag), at).await?;
     }
-    meta::raise_rule_epoch(tx).await?;
-    keeping::everybody_due(tx, at).await?;
-    Ok(())
+    Ok(epoch::raise(tx, at).await?)
 }
 
 fn inputs(shop: &Shop) -> Vec<Input> {

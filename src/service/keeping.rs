@@ -8,7 +8,7 @@ use super::{Book, ServiceError};
 use crate::store::keeping::{Kept, Standing, Trigger};
 use crate::store::shops::Shop;
 use crate::store::{
-    Claimed, Db, Lane, StoreError, definitions, facts, keeping, meta, people, products, waiting,
+    Claimed, Db, Lane, StoreError, definitions, epoch, facts, keeping, meta, people, products, waiting,
 };
 use domain::customer::{Bearers, Profile, Told};
 use domain::event::{Event, Fact};
@@ -19,6 +19,9 @@ use domain::time::Instant;
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
+
+/// Most customers marked in one transaction, and due at once for the sake of a rule.
+const MOST_MARKED: i64 = 1_000;
 
 /// When the keeper is due next.
 pub async fn next_due(book: &Book) -> Result<Option<Instant>, ServiceError> {
@@ -31,11 +34,13 @@ pub async fn keep_due(book: &Book, now: Instant, limit: i64) -> Result<u64, Serv
 }
 
 /// Keeps up to so many batches of customers due at `now`: while one is saved the next is read and decided, and they are saved one after
-/// the other, in the order in which they were claimed. Gives how many customers were claimed.
+/// the other, in the order in which they were claimed. Where nobody is due any more, those are marked whom a published rule
+/// concerns. Gives how many customers were claimed.
 pub async fn keep_batches(book: &Book, now: Instant, limit: i64, batches: u32) -> Result<u64, ServiceError> {
     let (mut taken, mut ready) = (0, None);
+    let page = limit.saturating_mul(i64::from(batches)).min(MOST_MARKED);
     for _ in 0..batches {
-        let claimed = book.store.claim(waiting::CUSTOMERS, now, &book.lease, limit).await?;
+        let claimed = claim(book, now, limit, page).await?;
         if claimed.is_empty() {
             break;
         }
@@ -50,6 +55,21 @@ pub async fn keep_batches(book: &Book, now: Instant, limit: i64, batches: u32) -
     }
     save(book, now, ready).await?;
     Ok(taken)
+}
+
+/// Leases the next customers who are due. Those who have new facts come first: only where nobody is due is a page of those
+/// marked who wait to be kept by other rules.
+async fn claim(book: &Book, now: Instant, limit: i64, page: i64) -> Result<Vec<Claimed>, ServiceError> {
+    loop {
+        let claimed = book.store.claim(waiting::CUSTOMERS, now, &book.lease, limit).await?;
+        if !claimed.is_empty() || !epoch::is_marking(book.store.reader(), now).await? {
+            return Ok(claimed);
+        }
+        let marked = book.store.write(Lane::Work, move |tx| Box::pin(epoch::mark_page(tx, now, page))).await;
+        if !marked.map_err(|e: StoreError| e)? {
+            return Ok(claimed);
+        }
+    }
 }
 
 /// A batch that is decided and not saved yet.

@@ -1,6 +1,7 @@
 //! What started campaigns, or could have: changes of tags, events, slots, and what still waits for the planner.
 //! Read for explanations only; whether a cause lets anybody in is the domain's to say.
 
+use super::epoch::UNMARKED;
 use super::in_list::all_in;
 use super::sql::{Arg, Row, args, json};
 use super::tickets::{self, TicketRow};
@@ -141,8 +142,10 @@ pub async fn changing(
     last: CustomerId,
     until: Instant,
 ) -> Result<HashSet<CustomerId>, StoreError> {
-    let sql =
-        "SELECT customer_id FROM customer_due WHERE customer_id > $1 AND customer_id <= $2 AND due_at <= $3";
-    let rows = db.all(sql, args![first, last, until]).await?;
+    let sql = format!(
+        "SELECT customer_id FROM customer_due WHERE customer_id > $1 AND customer_id <= $2 \
+         AND (due_at <= $3 OR ({UNMARKED}))"
+    );
+    let rows = db.all(&sql, args![first, last, until]).await?;
     rows.iter().map(|row| Ok(CustomerId(row.int("customer_id")?))).collect()
 }

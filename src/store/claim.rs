@@ -15,6 +15,8 @@ pub struct Claimable {
     pub due: &'static str,
     /// SQL condition on the rows that wait.
     pub waiting: &'static str,
+    /// The SQL of an instant (`due`) since which, or from which on, more rows come to be due.
+    pub beside: Option<&'static str>,
 }
 
 impl Claimable {
@@ -25,7 +27,7 @@ impl Claimable {
 
     /// The SQL of the keys that are due at `$3`, by lease free at `$4`, earliest first and `$5` at the most.
     pub fn due_rows_sql(&self) -> String {
-        let Self { table, key, due, waiting } = self;
+        let Self { table, key, due, waiting, .. } = self;
         format!(
             "SELECT {key} FROM {table} WHERE {waiting} AND {due} <= $3 \
              AND (leased_until IS NULL OR leased_until <= $4) ORDER BY {due}, {key} LIMIT $5"
@@ -37,24 +39,41 @@ impl Claimable {
 pub mod waiting {
     use super::Claimable;
 
-    pub const CUSTOMERS: Claimable =
-        Claimable { table: "customer_due", key: "customer_id", due: "due_at", waiting: "failed IS NULL" };
-    pub const TRIGGERS: Claimable =
-        Claimable { table: "trigger_queue", key: "id", due: "due_at", waiting: "failed IS NULL" };
+    pub const CUSTOMERS: Claimable = Claimable {
+        table: "customer_due",
+        key: "customer_id",
+        due: "due_at",
+        waiting: "failed IS NULL",
+        beside: Some(crate::store::epoch::MARKING_SINCE),
+    };
+    pub const TRIGGERS: Claimable = Claimable {
+        table: "trigger_queue",
+        key: "id",
+        due: "due_at",
+        waiting: "failed IS NULL",
+        beside: None,
+    };
     pub const OCCURRENCES: Claimable = Claimable {
         table: "occurrence",
         key: "id",
         due: "due_at",
         waiting: "state IN ('scheduled', 'open')",
+        beside: None,
     };
-    pub const ENROLLMENTS: Claimable =
-        Claimable { table: "enrollment", key: "id", due: "wake_at", waiting: "state = 'active'" };
+    pub const ENROLLMENTS: Claimable = Claimable {
+        table: "enrollment",
+        key: "id",
+        due: "wake_at",
+        waiting: "state = 'active'",
+        beside: None,
+    };
     /// `sending` is not among them: what was begun is never begun again.
     pub const TOUCHPOINTS: Claimable = Claimable {
         table: "touchpoint",
         key: "id",
         due: "not_before",
         waiting: "state IN ('planned', 'deferred', 'queued')",
+        beside: None,
     };
 
     pub const ALL: [Claimable; 5] = [CUSTOMERS, TRIGGERS, OCCURRENCES, ENROLLMENTS, TOUCHPOINTS];
@@ -108,8 +127,9 @@ fn earliest_sql(queues: &[Claimable]) -> String {
 
 /// The SQL of one instant a row: when each of `queues` is due next.
 pub(super) fn dues_sql(queues: &[Claimable]) -> String {
-    let one = |Claimable { table, due, waiting, .. }: &Claimable| {
-        format!("SELECT MIN({due}) AS due FROM {table} WHERE {waiting}")
+    let one = |Claimable { table, due, waiting, beside, .. }: &Claimable| {
+        let beside = beside.map_or_else(String::new, |sql| format!(" UNION ALL {sql}"));
+        format!("SELECT MIN({due}) AS due FROM {table} WHERE {waiting}{beside}")
     };
     queues.iter().map(one).collect::<Vec<_>>().join(" UNION ALL ")
 }

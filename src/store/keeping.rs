@@ -120,8 +120,8 @@ pub struct Trigger {
     pub payload: serde_json::Value,
 }
 
-/// Saves a batch and gives back the leases. A customer whose facts changed meanwhile, or whose lease was
-/// lost, is left as it was and stays due. Gives the number of customers saved.
+/// Saves a batch and gives back the leases. A customer whose facts changed meanwhile, whose lease was lost, or who was
+/// kept by rules that no longer hold is left as it was and stays due. Gives the number of customers saved.
 pub async fn save(tx: &Tx, now: Instant, kept: Vec<Kept>) -> Result<u64, StoreError> {
     let accepted = settle(tx, &kept).await?;
     let kept: Vec<Kept> = kept.into_iter().filter(|k| accepted.contains(&k.claimed.key)).collect();
@@ -152,7 +152,7 @@ fn triggers_of(kept: &[Kept]) -> Vec<(CustomerId, Trigger)> {
     kept.iter().flat_map(of).collect()
 }
 
-/// Stores the next due times where fence and fact_rev are still what was read; gives those customers.
+/// Stores the next due times where fence, fact_rev and the rules' epoch are still what was read; gives those customers.
 async fn settle(tx: &Tx, kept: &[Kept]) -> Result<HashSet<i64>, StoreError> {
     let customers = kept.iter().map(|k| CustomerId(k.claimed.key)).collect();
     super::wakes::lock(tx, &customers).await?;
@@ -169,7 +169,8 @@ async fn settle(tx: &Tx, kept: &[Kept]) -> Result<HashSet<i64>, StoreError> {
         "WITH kept (id, fence, rev, due, epoch) AS ({table}) \
          UPDATE customer_due SET due_at = kept.due, rule_epoch = kept.epoch, regrouped = 0, leased_until = NULL, \
          lease_owner = NULL FROM kept WHERE customer_due.customer_id = kept.id AND customer_due.fence = kept.fence \
-         AND customer_due.fact_rev = kept.rev RETURNING customer_due.customer_id AS customer_id"
+         AND customer_due.fact_rev = kept.rev AND kept.epoch = \
+         COALESCE((SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'rule_epoch'), 0) RETURNING customer_due.customer_id AS customer_id"
     );
     let accepted: HashSet<i64> =
         tx.all(&sql, values).await?.iter().map(|row| row.int("customer_id")).collect::<Result<_, _>>()?;
@@ -313,11 +314,6 @@ pub async fn write_triggers(
         .collect();
     tx.insert_many("trigger_queue", &columns, rows, "").await?;
     Ok(())
-}
-
-/// Makes every customer due at `now`: a rule was published. Gives how many there are.
-pub async fn everybody_due(tx: &Tx, now: Instant) -> Result<u64, StoreError> {
-    tx.exec("UPDATE customer_due SET due_at = $1 WHERE due_at > $1", args![now]).await
 }
 
 /// One published definition of a tag.

@@ -114,7 +114,7 @@ pub async fn rule_epoch(db: &Db) -> Result<i64, StoreError> {
     get(db, key::RULE_EPOCH).await?.map_or(Ok(0), |text| number(key::RULE_EPOCH, &text))
 }
 
-pub async fn raise_rule_epoch(tx: &Tx) -> Result<i64, StoreError> {
+pub(super) async fn raise_rule_epoch(tx: &Tx) -> Result<i64, StoreError> {
     raise(tx, key::RULE_EPOCH).await
 }
 

@@ -29,6 +29,7 @@ pub mod customers;
 pub mod definitions;
 pub mod dispatch;
 pub mod enrollments;
+pub mod epoch;
 pub mod erasure;
 mod error;
 pub mod facts;

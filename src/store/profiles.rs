@@ -1,6 +1,7 @@
 //! Reading profiles with their tags: one customer, or the whole book page by page. Writing them is the
 //! keeper's.
 
+use super::epoch::{MARKING_SINCE, UNMARKED};
 use super::sql::{Row, args, json, places, word};
 use super::{Db, StoreError, aggregates};
 use domain::customer::AccountKind;
@@ -130,12 +131,16 @@ pub async fn tags_of(
     Ok(tags)
 }
 
-/// How many customers are due at `now`: their aggregates may be behind.
+/// How many customers are due at `now`, or will be once they are marked: their aggregates may be behind.
 pub async fn count_due(db: &Db, now: Instant) -> Result<i64, StoreError> {
-    // Each half has its index.
-    let sql = "SELECT (SELECT COUNT(*) FROM customer_due WHERE failed IS NULL AND due_at <= $1) \
-               + (SELECT COUNT(*) FROM customer_due WHERE failed IS NOT NULL AND due_at <= $1)";
-    Ok(db.number(sql, args![now]).await?.unwrap_or(0))
+    // Each half has its index; the rest is looked for only while there may be any.
+    let sql = format!(
+        "SELECT (SELECT COUNT(*) FROM customer_due WHERE failed IS NULL AND due_at <= $1) \
+         + (SELECT COUNT(*) FROM customer_due WHERE failed IS NOT NULL AND due_at <= $1) \
+         + CASE WHEN EXISTS ({MARKING_SINCE}) \
+           THEN (SELECT COUNT(*) FROM customer_due WHERE due_at > $1 AND {UNMARKED}) ELSE 0 END"
+    );
+    Ok(db.number(&sql, args![now]).await?.unwrap_or(0))
 }
 
 /// The customers behind `after` about whom anything can change before `until`, even if nothing new comes.
@@ -145,9 +150,11 @@ pub async fn due_before(
     after: CustomerId,
     limit: i64,
 ) -> Result<Vec<CustomerId>, StoreError> {
-    let sql = "SELECT customer_id AS id FROM customer_due WHERE due_at < $1 AND customer_id > $2 AND failed IS NULL \
-               ORDER BY customer_id LIMIT $3";
-    db.all(sql, args![until, after, limit]).await?.iter().map(|row| row.int("id").map(CustomerId)).collect()
+    let sql = format!(
+        "SELECT customer_id AS id FROM customer_due WHERE (due_at < $1 OR ({UNMARKED})) AND customer_id > $2 \
+         AND failed IS NULL ORDER BY customer_id LIMIT $3"
+    );
+    db.all(&sql, args![until, after, limit]).await?.iter().map(|row| row.int("id").map(CustomerId)).collect()
 }
 
 /// The shop's own ids of these customers (`user_id`), the oldest where a merge left several.

@@ -25,6 +25,8 @@ pub struct Stands {
     /// Set aside: it can't be kept.
     pub set_aside: bool,
     pub fact_rev: i64,
+    /// Of the rules it was last kept by; `None` as with `due_at`.
+    pub rule_epoch: Option<i64>,
     /// What was computed, by key.
     pub tags: BTreeMap<String, StandingTag>,
     /// The value that each key's ledger ends with.
@@ -44,7 +46,8 @@ pub struct StandingTag {
 pub async fn page(db: &Db, shop_zone: Tz, after: CustomerId, limit: i64) -> Result<Vec<Stands>, StoreError> {
     let sql = format!(
         "SELECT c.id, c.zone, c.registered_at, q.birthday, p.kept_at, {}, COALESCE(p.account_kind, c.account_kind) AS \
-         account_kind, d.due_at, COALESCE(d.fact_rev, 0) AS fact_rev, d.failed \
+         account_kind, d.due_at, COALESCE(d.fact_rev, 0) AS fact_rev, \
+         d.rule_epoch, d.failed \
          FROM customer c LEFT JOIN profile p ON p.customer_id = c.id \
          LEFT JOIN customer_personal q ON q.customer_id = c.id LEFT JOIN customer_due d ON d.customer_id = c.id \
          WHERE c.id > $1 AND c.merged_into IS NULL AND (d.customer_id IS NOT NULL OR p.customer_id IS NOT NULL \
@@ -63,6 +66,7 @@ pub async fn page(db: &Db, shop_zone: Tz, after: CustomerId, limit: i64) -> Resu
             due_at: row.opt_at("due_at")?,
             set_aside: row.opt_text("failed")?.is_some(),
             fact_rev: row.int("fact_rev")?,
+            rule_epoch: row.opt_int("rule_epoch")?,
             tags: BTreeMap::new(),
             ledger: BTreeMap::new(),
         });

@@ -6,7 +6,7 @@ use crate::service::ServiceError;
 use crate::store::coupon_batches::CouponBatch;
 use crate::store::shifts::ShiftRow;
 use crate::store::{
-    Tx, blocked, calendars, campaigns, coupon_batches, keeping, meta, products, rates, shifts, shops, staff,
+    Tx, blocked, calendars, campaigns, coupon_batches, epoch, keeping, products, rates, shifts, shops, staff,
     templates,
 };
 use domain::calendar::roster::Roster;
@@ -41,8 +41,7 @@ pub async fn write(
             let shop = shops::find(tx, key).await?;
             let shop = shop.ok_or_else(|| ServiceError::NotFound(format!("shop {key}")))?;
             products::put(tx, shop.id, products, by.at).await?;
-            meta::raise_rule_epoch(tx).await?;
-            keeping::everybody_due(tx, by.at).await?;
+            epoch::raise(tx, by.at).await?;
         }
         Declared::Calendar { key, document } => {
             let row = calendars::CalendarRow {
@@ -86,8 +85,7 @@ pub async fn write(
         }
         Declared::Tag { key, document } => {
             keeping::publish_rule(tx, key, document, &document_hash(document), by.at).await?;
-            meta::raise_rule_epoch(tx).await?;
-            keeping::everybody_due(tx, by.at).await?;
+            epoch::raise(tx, by.at).await?;
         }
         Declared::Campaign { definition, document } => write_campaign(tx, definition, document, by).await?,
     }

@@ -40,7 +40,9 @@ pub(in crate::service) async fn page(
     let customers = stand.len() as u64;
     let (mut found, mut not_compared, mut wrong) = (Vec::new(), 0, Vec::new());
     for stands in stand {
-        if stands.set_aside || stands.due_at.is_some_and(|due| due <= now) {
+        let is_due = stands.due_at.is_some_and(|due| due <= now);
+        let by_earlier_rules = stands.rule_epoch.is_some_and(|epoch| epoch < rule_epoch);
+        if stands.set_aside || is_due || by_earlier_rules {
             not_compared += 1;
             continue;
         }

@@ -4,7 +4,7 @@ use super::next_run;
 use crate::service::{Book, ServiceError};
 use crate::store::products::{self, Bought, Gaps, Paces};
 use crate::store::runs::{self, Open, Page};
-use crate::store::{Lane, keeping, meta};
+use crate::store::{Lane, epoch};
 use domain::insight::{RunKind, days_a_piece, pace};
 use domain::time::Instant;
 use std::collections::BTreeMap;
@@ -65,8 +65,7 @@ async fn end(tx: &crate::store::Tx, run: i64, now: Instant) -> Result<i64, Servi
     let changed = keys.filter(|key| days(&before, key) != days(&paces, key)).count();
     products::set_paces(tx, run, paces).await?;
     if changed > 0 {
-        meta::raise_rule_epoch(tx).await?;
-        keeping::everybody_due(tx, now).await?;
+        epoch::raise(tx, now).await?;
     }
     Ok(i64::try_from(changed).unwrap_or(i64::MAX))
 }

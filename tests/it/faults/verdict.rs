@@ -46,7 +46,8 @@ impl Verdict {
     /// Waits until nobody is due, and no dead worker's lease is left.
     pub async fn settled(&self) {
         let behind = "SELECT CAST(customer_id AS TEXT) FROM customer_due \
-                      WHERE leased_until IS NOT NULL OR due_at <= (SELECT now_at FROM clock)";
+                      WHERE leased_until IS NOT NULL OR due_at <= (SELECT now_at FROM clock) \
+                      UNION ALL SELECT key FROM meta WHERE key = 'mark_at'";
         wait_until("everybody's profile to be kept", async || self.texts(behind).await.is_empty()).await;
     }
 
