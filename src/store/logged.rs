@@ -43,6 +43,14 @@ pub(super) async fn of_customers(
     {
         return Ok(events);
     }
+    one_by_one(db, customers, until).await
+}
+
+async fn one_by_one(
+    db: &Db,
+    customers: &[CustomerId],
+    until: Instant,
+) -> Result<Vec<(CustomerId, Logged)>, StoreError> {
     let sql = format!(
         "SELECT customer_id, {COLUMNS} AS properties FROM event \
          WHERE received_at <= $1 AND effective = 1 AND customer_id IN ({{in}})"
@@ -173,5 +181,168 @@ impl Logged {
         let word = |name: &str| properties.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let granted = properties.get("granted").and_then(Value::as_bool).unwrap_or_default();
         Ok(Fact::ConsentChanged { channel: word("channel"), purpose: word("purpose"), granted })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use migration::MigratorTrait;
+    use proptest::prelude::*;
+    use proptest::test_runner::{Config, TestRunner};
+    use sea_orm::{ConnectOptions, ConnectionTrait, Database, Statement};
+    use tokio::runtime::Runtime;
+
+    const UNTIL: i64 = 1_000;
+    const CUSTOMERS: i64 = 12;
+
+    /// What stands in a row of the log, whatever it means.
+    #[derive(Debug, Clone)]
+    struct Stored {
+        customer: i64,
+        instants: (i64, i64),
+        flags: (i64, i64),
+        kind: String,
+        message_id: String,
+        keys: (Option<String>, Option<String>),
+        amount_minor: Option<i64>,
+        fact: Option<String>,
+        properties: String,
+    }
+
+    /// Anything, and often what JSON spells otherwise.
+    fn text() -> impl Strategy<Value = String> {
+        let awkward = prop::sample::select(
+            "\"\\/\'\0\u{1}\u{8}\t\n\r\u{1f}\u{7f}\u{85}\u{2028}\u{feff}\u{fffd}\u{10ffff}{}[],:客😀e\u{301}"
+                .chars()
+                .collect::<Vec<_>>(),
+        );
+        prop::collection::vec(prop_oneof![awkward, any::<char>(), prop::char::range(' ', '~')], 0..24)
+            .prop_map(String::from_iter)
+    }
+
+    /// JSON of such texts.
+    fn document() -> impl Strategy<Value = String> {
+        (text(), text(), any::<i64>(), prop::option::of(any::<bool>())).prop_map(
+            |(key, said, number, flag)| {
+                serde_json::json!({ key: { "said": said, "number": number, "flag": flag } }).to_string()
+            },
+        )
+    }
+
+    fn number() -> impl Strategy<Value = i64> {
+        prop_oneof![
+            -5..5_i64,
+            any::<i64>(),
+            prop::sample::select(vec![i64::MIN, -(1 << 53) - 1, (1 << 53) + 1, i64::MAX]),
+        ]
+    }
+
+    fn kind() -> impl Strategy<Value = String> {
+        let names = domain::event::KNOWN.iter().copied();
+        let names =
+            names.chain(["Identify", "Consent Changed", "Ticket Opened", "Ticket Résolved", "ticket opened"]);
+        prop_oneof![4 => prop::sample::select(names.map(str::to_owned).collect::<Vec<_>>()), 1 => text()]
+    }
+
+    fn stored() -> impl Strategy<Value = Stored> {
+        let received = prop_oneof![3 => UNTIL - 2..=UNTIL + 1, 1 => number()];
+        let said = (
+            prop::option::of(number()),
+            prop::option::of(prop_oneof![document(), text()]),
+            prop_oneof![document(), text()],
+        );
+        let keys = (prop::option::of(text()), prop::option::of(text()));
+        (
+            1..=CUSTOMERS,
+            (number(), received),
+            (prop::sample::select(vec![0, 1, 1, 1]), 0..2_i64),
+            kind(),
+            text(),
+            keys,
+            said,
+        )
+            .prop_map(
+                |(customer, instants, flags, kind, message_id, keys, (amount_minor, fact, properties))| {
+                    Stored {
+                        customer,
+                        instants,
+                        flags,
+                        kind,
+                        message_id,
+                        keys,
+                        amount_minor,
+                        fact,
+                        properties,
+                    }
+                },
+            )
+    }
+
+    async fn log() -> Db {
+        let mut options = ConnectOptions::new("sqlite::memory:");
+        // Each connection would be a book of its own.
+        options.max_connections(1).min_connections(1);
+        let connection = Database::connect(options).await.expect("a book in memory");
+        migration::Migrator::up(&connection, None).await.expect("today's schema");
+        Db::pool(connection)
+    }
+
+    async fn put(db: &Db, book: &[Stored]) {
+        db.execute_unprepared("DELETE FROM event").await.expect("emptied");
+        let sql = "INSERT INTO event (customer_id, origin_customer_id, source_id, occurred_at, received_at, effective, \
+                   historical, kind, message_id, order_key, ref_key, amount_minor, fact, properties) \
+                   VALUES ($1, $1, 1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+        for row in book.iter().cloned() {
+            let ((occurred_at, received_at), (effective, historical)) = (row.instants, row.flags);
+            let args = args![
+                row.customer,
+                occurred_at,
+                received_at,
+                effective,
+                historical,
+                row.kind,
+                row.message_id,
+                row.keys.0,
+                row.keys.1,
+                row.amount_minor,
+                row.fact,
+                row.properties
+            ];
+            db.execute_raw(Statement::from_sql_and_values(db.backend(), sql, args)).await.expect("logged");
+        }
+    }
+
+    fn in_order(mut found: Vec<(CustomerId, Logged)>) -> Vec<(CustomerId, Logged)> {
+        found.sort_by_key(|(customer, event)| (*customer, event.id));
+        found
+    }
+
+    #[test]
+    fn a_book_reads_the_same_packed_and_row_by_row() {
+        let runtime = Runtime::new().expect("a runtime");
+        let db = runtime.block_on(log());
+        let mut runner =
+            TestRunner::new(Config { cases: 150, failure_persistence: None, ..Config::default() });
+        let book = prop::collection::vec(stored(), 0..60);
+        let asked = prop::collection::btree_set(1..=CUSTOMERS + 1, 1..=12);
+        let seen = std::cell::Cell::new(0);
+        let same = runner.run(&(book, asked), |(book, asked)| {
+            let asked: Vec<CustomerId> = asked.into_iter().map(CustomerId).collect();
+            let until = Instant::from_micros(UNTIL);
+            let (packed, single) = runtime.block_on(async {
+                put(&db, &book).await;
+                (packed(&db, &asked, until).await, one_by_one(&db, &asked, until).await.expect("read"))
+            });
+            let wanted = |row: &&Stored| {
+                row.flags.0 == 1 && row.instants.1 <= UNTIL && asked.contains(&CustomerId(row.customer))
+            };
+            prop_assert_eq!(single.len(), book.iter().filter(wanted).count());
+            seen.set(seen.get() + single.len());
+            prop_assert_eq!(packed.map(in_order), Some(in_order(single)));
+            Ok(())
+        });
+        same.unwrap_or_else(|e| panic!("{e}"));
+        assert!(seen.get() > 500, "only {} events were compared", seen.get());
     }
 }
