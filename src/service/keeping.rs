@@ -165,7 +165,8 @@ async fn decide_each(
     // Before the facts: what arrives from here on makes the result void, and the customer stays due.
     let standing = keeping::standing(db, &ids, with.shop.zone).await?;
     points.pass(Point::KeeperStandingRead).await.map_err(StoreError::Unavailable)?;
-    let events = facts::events_of(db, &ids, with.until).await?;
+    // Those received since the turn began too: they were counted, so somebody has to come back for them.
+    let events = facts::events_of(db, &ids, Instant::MAX).await?;
     points.pass(Point::KeeperFactsRead).await.map_err(StoreError::Unavailable)?;
     let learned: Vec<CustomerId> = events
         .iter()
@@ -236,8 +237,13 @@ pub(super) fn keep(
         gone: gone(before.tags.iter().map(|tag| &tag.key), &stepped.current),
         tags: stepped.current,
         changes: stepped.changes,
-        next_due: stepped.next_due,
+        next_due: stepped.next_due.into_iter().chain(first_after(events, with.until)).min(),
     }
+}
+
+/// When the first fact was received that this look is too early for.
+fn first_after(events: &[Event], until: Instant) -> Option<Instant> {
+    events.iter().map(|event| event.received_at).filter(|at| *at > until).min()
 }
 
 /// Of the tags that stood, those that hold no longer.

@@ -4,6 +4,7 @@
 //! done twice is held by unique keys, fences and checked row counts.
 
 use super::sql::args;
+use super::wakes::AFTER_IMPORT;
 use super::{Store, StoreError, Tx};
 use domain::time::{Instant, MachineInstant, Span};
 
@@ -117,7 +118,7 @@ impl Store {
     /// The earliest instant at which anything of `queues` is due.
     pub async fn earliest_due(&self, queues: &[Claimable]) -> Result<Option<Instant>, StoreError> {
         let due = self.reader().number(&earliest_sql(queues), vec![]).await?.map(Instant::from_micros);
-        Ok(due.filter(|due| *due < Instant::MAX))
+        Ok(due.filter(|due| *due < AFTER_IMPORT))
     }
 }
 

@@ -6,6 +6,7 @@
 use super::claim::{Claimable, dues_sql, waiting};
 use super::meta::ClockKind;
 use super::sql::args;
+use super::wakes::AFTER_IMPORT;
 use super::{Db, Lane, MachineTime, Store, StoreError, Tx};
 use domain::time::{Instant, MachineInstant};
 
@@ -143,7 +144,7 @@ async fn waiting_work(tx: &Tx, machine: MachineInstant) -> Result<Option<Waiting
     if row.int("busy")? == 1 {
         return Ok(None);
     }
-    Ok(Some(Waiting { earliest: row.opt_at("earliest")?.filter(|due| *due < Instant::MAX) }))
+    Ok(Some(Waiting { earliest: row.opt_at("earliest")?.filter(|due| *due < AFTER_IMPORT) }))
 }
 
 fn min(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {

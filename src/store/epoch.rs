@@ -56,9 +56,10 @@ pub async fn mark_page(tx: &Tx, now: Instant, most: i64) -> Result<bool, StoreEr
         rows.iter().map(|row| row.int("customer_id").map(CustomerId)).collect::<Result<_, _>>()?;
     // Who is being saved is looked at after that: until it is committed they seem to be due still.
     wakes::lock(tx, &page.iter().copied().collect()).await?;
-    let sql = "UPDATE customer_due SET due_at = $1 WHERE due_at > $1 AND rule_epoch < \
+    // Who waits for the end of an import is due then, under these rules.
+    let sql = "UPDATE customer_due SET due_at = $1 WHERE due_at > $1 AND due_at <> $2 AND rule_epoch < \
                (SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'rule_epoch') AND customer_id IN ({in})";
-    exec_in(tx, sql, args![now], page.iter().map(|id| id.arg()).collect()).await?;
+    exec_in(tx, sql, args![now, wakes::AFTER_IMPORT], page.iter().map(|id| id.arg()).collect()).await?;
     match page.last() {
         Some(last) if page.len() as i64 == room => advance(tx, after, *last).await?,
         _ => drop(tx.exec("DELETE FROM meta WHERE key IN ('mark_after', 'mark_at')", vec![]).await?),

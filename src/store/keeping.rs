@@ -3,6 +3,7 @@
 
 use super::in_list::{all_in, as_table, exec_in};
 use super::sql::{Arg, args, json, word};
+use super::wakes::AFTER_IMPORT;
 use super::{Claimed, Db, StoreError, Tx, aggregates, customers};
 use chrono_tz::Tz;
 use domain::customer::{AccountKind, Bearer, Profile};
@@ -152,7 +153,8 @@ fn triggers_of(kept: &[Kept]) -> Vec<(CustomerId, Trigger)> {
     kept.iter().flat_map(of).collect()
 }
 
-/// Stores the next due times where fence, fact_rev and the rules' epoch are still what was read; gives those customers.
+/// Stores the next due times where fence, fact_rev and the rules' epoch are still what was read, and no import came in between; gives
+/// those customers.
 async fn settle(tx: &Tx, kept: &[Kept]) -> Result<HashSet<i64>, StoreError> {
     let customers = kept.iter().map(|k| CustomerId(k.claimed.key)).collect();
     super::wakes::lock(tx, &customers).await?;
@@ -164,13 +166,16 @@ async fn settle(tx: &Tx, kept: &[Kept]) -> Result<HashSet<i64>, StoreError> {
     if rows.is_empty() {
         return Ok(HashSet::new());
     }
-    let (table, values) = as_table(tx, 1, &rows);
+    let (table, mut values) = as_table(tx, 1, &rows);
+    values.push(AFTER_IMPORT.arg());
     let sql = format!(
         "WITH kept (id, fence, rev, due, epoch) AS ({table}) \
          UPDATE customer_due SET due_at = kept.due, rule_epoch = kept.epoch, regrouped = 0, leased_until = NULL, \
          lease_owner = NULL FROM kept WHERE customer_due.customer_id = kept.id AND customer_due.fence = kept.fence \
          AND customer_due.fact_rev = kept.rev AND kept.epoch = \
-         COALESCE((SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'rule_epoch'), 0) RETURNING customer_due.customer_id AS customer_id"
+         COALESCE((SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'rule_epoch'), 0) AND customer_due.due_at <> ${} \
+         RETURNING customer_due.customer_id AS customer_id",
+        values.len()
     );
     let accepted: HashSet<i64> =
         tx.all(&sql, values).await?.iter().map(|row| row.int("customer_id")).collect::<Result<_, _>>()?;

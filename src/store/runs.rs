@@ -50,11 +50,17 @@ fn open(row: &Row) -> Result<Open, StoreError> {
     })
 }
 
-/// Has a run of this kind come due then, unless one is already.
-pub async fn schedule(tx: &Tx, kind: RunKind, due_at: Instant) -> Result<(), StoreError> {
-    let row = args![kind.as_str(), kind.version(), due_at];
+/// Has a run of each kind come due then of which none is open.
+pub async fn schedule(tx: &Tx, due_at: Instant) -> Result<(), StoreError> {
+    let open = tx.all("SELECT kind FROM run WHERE done_at IS NULL", vec![]).await?;
+    let open: Vec<String> = open.iter().map(|row| row.text("kind")).collect::<Result<_, _>>()?;
+    let rows = RunKind::ALL
+        .iter()
+        .filter(|kind| !open.iter().any(|open| open == kind.as_str()))
+        .map(|kind| args![kind.as_str(), kind.version(), due_at])
+        .collect();
     let columns = ["kind", "version", "due_at"];
-    tx.insert_many("run", &columns, vec![row], "ON CONFLICT (kind, due_at) DO NOTHING").await.map(drop)
+    tx.insert_many("run", &columns, rows, "ON CONFLICT (kind, due_at) DO NOTHING").await.map(drop)
 }
 
 /// Begins a run; false if somebody else did.

@@ -8,6 +8,9 @@ use domain::ids::{CustomerId, SourceId};
 use domain::time::Instant;
 use std::collections::{BTreeSet, HashSet};
 
+/// When somebody is due who waits for the end of an import: as if never, and told from never.
+pub const AFTER_IMPORT: Instant = Instant::from_micros(i64::MAX - 1);
+
 /// When customers with new facts are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
@@ -31,7 +34,7 @@ pub async fn set_due(
             received_at,
             "CASE WHEN excluded.due_at < customer_due.due_at THEN excluded.due_at ELSE customer_due.due_at END",
         ),
-        Due::AfterImport => (Instant::MAX, "excluded.due_at"),
+        Due::AfterImport => (AFTER_IMPORT, "excluded.due_at"),
     };
     let rows = customers.iter().map(|id| args![*id, due_at, 1_i64, epoch, 0_i64]).collect();
     let columns = ["customer_id", "due_at", "fact_rev", "rule_epoch", "fence"];

@@ -4,12 +4,14 @@
 use crate::support::care::Care;
 use crate::support::on_both_databases;
 use domain::ids::CustomerId;
+use domain::time::{Instant, Span};
 use futures::future::BoxFuture;
 use kinkeeper::service::ingest::{self, Batch};
 use kinkeeper::service::points::Point;
 use kinkeeper::service::rebuild::{self, Mode};
 use kinkeeper::service::self_check::{self, Checked, SAMPLE};
 use kinkeeper::service::{Book, keeping};
+use kinkeeper::store::wakes::AFTER_IMPORT;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -109,6 +111,112 @@ on_both_databases! {
             }
         }
         assert_eq!(n, 3 * Point::ALL.len());
+    }
+
+    async fn what_is_received_after_the_keeper_looked_at_the_clock_is_looked_at_next(database) {
+        let care = Care::in_onboarding(database, &[]).await;
+        let book = care.house.app.book.clone();
+        let source = crate::support::book::source_of_facts(&care.house.app).await;
+        for (n, point) in [Point::KeeperClaimed, Point::KeeperRulesRead, Point::KeeperStandingRead].into_iter().enumerate() {
+            let later = book.now().await.expect("the time") + Span::seconds(1);
+            care.house.send(vec![order(&format!("before-{n}"), 100, 10)]).await;
+            let (inside, passed) = (book.clone(), AtomicBool::new(false));
+            book.points.visited_by(move |at| -> BoxFuture<'static, Result<(), String>> {
+                if at != point || passed.swap(true, Ordering::SeqCst) {
+                    return Box::pin(async { Ok(()) });
+                }
+                let store = inside.store.clone();
+                // As by a real clock, which goes on while the keeper is at work.
+                let events = vec![order(&format!("after-{n}"), 3_000, 11)];
+                let batch = Batch { source, received_at: Some(later), historical: false, events };
+                Box::pin(async move { ingest::accept(&store, batch).await.map(drop).map_err(|e| e.to_string()) })
+            });
+            keep(&care).await;
+            book.points.leave();
+            care.set_now(later).await;
+            keep(&care).await;
+            let profile = care.house.lines("SELECT orders_365 FROM profile").await;
+            assert_eq!(profile, [(2 * (n + 1)).to_string()], "{}", point.as_str());
+            let well = self_check::look(&book, CustomerId(0), SAMPLE).await.expect("looked");
+            assert_eq!((well.customers, well.drift), (1, vec![]), "{}", point.as_str());
+        }
+        // Had nobody come back, the check would tell.
+        let batch = Batch { source, received_at: None, historical: false, events: vec![order("left", 1, 12)] };
+        care.set_now(book.now().await.expect("the time") + Span::seconds(1)).await;
+        ingest::accept(&book.store, batch).await.expect("taken in");
+        care.exec("UPDATE customer_due SET due_at = $1", [Instant::MAX.micros()]).await;
+        let drift = self_check::look(&book, CustomerId(0), SAMPLE).await.expect("looked").drift;
+        assert!(drift.iter().any(|line| line.contains("nobody is to look at them")), "{drift:?}");
+    }
+
+    async fn a_rule_published_while_customers_are_held_reaches_them(database) {
+        let care = Arc::new(Care::in_onboarding(database, &[]).await);
+        let book = care.house.app.book.clone();
+        let postgres = care.house.database.url().starts_with("postgres");
+        let tier = include_str!("../../config/tags/value_tier.yaml");
+        for (n, point) in Point::ALL.iter().enumerate() {
+            care.house.send(vec![order(&format!("o-{n}"), 3_000, 10)]).await;
+            let text = format!("kind: tag\n{}", tier.replace("Value tier", &format!("Value tier {n}")));
+            assert!(text.contains(&format!("Value tier {n}")), "the tag's name is in its document");
+            let (passed, begun) = (AtomicBool::new(false), Arc::new(Mutex::new(Vec::<JoinHandle<()>>::new())));
+            let (publisher, tasks, point) = (care.clone(), begun.clone(), *point);
+            book.points.visited_by(move |at| -> BoxFuture<'static, Result<(), String>> {
+                if at != point || passed.swap(true, Ordering::SeqCst) {
+                    return Box::pin(async { Ok(()) });
+                }
+                let (publisher, text, tasks) = (publisher.clone(), text.clone(), tasks.clone());
+                Box::pin(async move {
+                    let task = tokio::spawn(async move { publisher.apply(&text).await });
+                    if at == Point::KeeperSaved || (at == Point::KeeperSaving && !postgres) {
+                        tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+                    } else {
+                        task.await.map_err(|e| e.to_string())?;
+                    }
+                    Ok(())
+                })
+            });
+            keep(&care).await;
+            let tasks: Vec<_> = begun.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
+            for task in tasks {
+                task.await.expect("published");
+            }
+            book.points.leave();
+            keep(&care).await;
+            let old = "SELECT key, rule_version FROM tag_current t WHERE key = 'value_tier' AND rule_version <> \
+                       (SELECT MAX(version) FROM rule_version r WHERE r.key = t.key)";
+            assert_eq!(care.house.lines(old).await, Vec::<String>::new(), "{}", point.as_str());
+            let versions = care.house.lines("SELECT MAX(version) AS v FROM rule_version WHERE key = 'value_tier'").await;
+            assert_eq!(versions, [(n + 2).to_string()], "{}", point.as_str());
+        }
+    }
+
+    async fn who_waits_for_an_import_waits_through_the_keeper_and_a_publication(database) {
+        let care = Arc::new(Care::in_onboarding(database, &[]).await);
+        let book = care.house.app.book.clone();
+        care.house.send(vec![order("one", 100, 10)]).await;
+        let (slice, passed) = (care.clone(), AtomicBool::new(false));
+        book.points.visited_by(move |at| -> BoxFuture<'static, Result<(), String>> {
+            if at != Point::KeeperClaimed || passed.swap(true, Ordering::SeqCst) {
+                return Box::pin(async { Ok(()) });
+            }
+            let care = slice.clone();
+            // A slice of an import comes in.
+            let sql = "UPDATE customer_due SET due_at = $1, fact_rev = fact_rev + 1";
+            Box::pin(async move {
+                care.exec(sql, [AFTER_IMPORT.micros()]).await;
+                Ok(())
+            })
+        });
+        keep(&care).await;
+        book.points.leave();
+        let due = || care.house.lines("SELECT due_at FROM customer_due");
+        let waits = [AFTER_IMPORT.micros().to_string()];
+        assert_eq!(due().await, waits);
+        assert_eq!(care.house.lines("SELECT COUNT(*) AS n FROM profile").await, ["0"]);
+        care.apply(&format!("kind: tag\n{}", include_str!("../../config/tags/value_tier.yaml").replace("Value tier", "Worth"))).await;
+        assert_eq!(due().await, waits);
+        let early = self_check::look(&book, CustomerId(0), SAMPLE).await.expect("looked");
+        assert_eq!((early.customers, early.drift), (0, vec![]));
     }
 
     async fn the_self_check_finds_what_a_wrong_step_left(database) {

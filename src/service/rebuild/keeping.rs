@@ -6,6 +6,7 @@ use super::Mode;
 use crate::store::keeping::Kept;
 use crate::store::projections::Difference;
 use crate::store::restate::{self, Corrected, Stands};
+use crate::store::wakes::AFTER_IMPORT;
 use crate::store::{Claimed, Lane, facts, meta};
 use domain::customer::Profile;
 use domain::event::Event;
@@ -40,7 +41,7 @@ pub(in crate::service) async fn page(
     let customers = stand.len() as u64;
     let (mut found, mut not_compared, mut wrong) = (Vec::new(), 0, Vec::new());
     for stands in stand {
-        let is_due = stands.due_at.is_some_and(|due| due <= now);
+        let is_due = stands.due_at.is_some_and(|due| due <= now || due == AFTER_IMPORT);
         let by_earlier_rules = stands.rule_epoch.is_some_and(|epoch| epoch < rule_epoch);
         if stands.set_aside || is_due || by_earlier_rules {
             not_compared += 1;
@@ -48,7 +49,12 @@ pub(in crate::service) async fn page(
         }
         let events = events.remove(&stands.id).unwrap_or_default();
         let as_of = stands.kept.as_ref().map_or(now, |(at, _)| *at);
+        let all = events.len();
         let known: Vec<Event> = events.into_iter().filter(|event| event.received_at <= as_of).collect();
+        if known.len() < all {
+            let detail = "facts have come in since, and nobody is to look at them".to_owned();
+            found.push(Difference { table: "customer_due", key: stands.id.to_string(), detail });
+        }
         let stepped =
             step(&catalogue, &known, stands.bearer, Some(as_of), &current(&stands), go_live_at, as_of);
         let differing = differences(&stands, &stepped);

@@ -61,9 +61,7 @@ async fn schedule(book: &Book, now: Instant) -> Result<(), ServiceError> {
     let due_at = next_run(book, now).await?;
     let write = book.store.write(Lane::Work, move |tx| {
         Box::pin(async move {
-            for kind in RunKind::ALL {
-                runs::schedule(tx, *kind, due_at).await?;
-            }
+            runs::schedule(tx, due_at).await?;
             Ok::<_, ServiceError>(())
         })
     });
@@ -106,9 +104,9 @@ async fn look_at_amounts(book: &Book, run: &Open, now: Instant) -> Result<u64, S
             if !runs::begin(tx, id, now, &amounts).await? {
                 return Ok(0);
             }
-            runs::schedule(tx, RunKind::Amounts, next).await?;
             let page = Page { to: from, looked_at: buyers, changed: 0, done_at: Some(now) };
             runs::advance(tx, id, from, page).await?;
+            runs::schedule(tx, next).await?;
             Ok::<_, ServiceError>(1)
         })
     });
@@ -185,7 +183,7 @@ async fn rfm_page(
             runs::give(tx, RunKind::Rfm, run.id, given).await?;
             say(tx, facts, as_of, now, stamp).await?;
             if last {
-                runs::schedule(tx, RunKind::Rfm, next).await?;
+                runs::schedule(tx, next).await?;
             }
             Ok::<_, ServiceError>(1)
         })

@@ -5,7 +5,7 @@ use crate::service::{Book, ServiceError};
 use crate::store::products::{self, Bought, Gaps, Paces};
 use crate::store::runs::{self, Open, Page};
 use crate::store::{Lane, epoch};
-use domain::insight::{RunKind, days_a_piece, pace};
+use domain::insight::{days_a_piece, pace};
 use domain::time::Instant;
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ pub(super) async fn page(book: &Book, run: Open, now: Instant, limit: i64) -> Re
             let changed = if last { end(tx, run.id, now).await? } else { 0 };
             runs::advance(tx, run.id, run.cursor, went(changed)).await?;
             if last {
-                runs::schedule(tx, RunKind::Supply, next).await?;
+                runs::schedule(tx, next).await?;
             }
             Ok::<_, ServiceError>(1)
         })

@@ -15,11 +15,12 @@ stories! {
             "churn_risk since 2026-12-07 00:00",
             "complaint_history=none since 2025-01-01 00:00",
             "returning since 2026-06-10 12:00",
+            "rfm_segment=important_win_back since 2026-12-07 04:00",
             "value_tier=diamond since 2026-01-10 12:00",
             "vip since 2026-01-10 12:00",
         ]).await;
         // 9,999.99 is one fen short.
-        assert_eq!(book.tags("vito").await[3..], [
+        assert_eq!(book.tags("vito").await[4..], [
             "value_tier=gold since 2026-01-10 12:00",
             "vip_candidate since 2026-01-10 12:00",
         ]);
@@ -33,13 +34,13 @@ stories! {
 
         // The great order leaves the year on 2027-01-10, the tier is held for 30 d more, to its last microsecond.
         book.walk_to("2027-02-09 11:59:59.999999").await;
-        assert_eq!(book.tags("vera").await[3..], [
+        assert_eq!(book.tags("vera").await[4..], [
             "value_tier=diamond since 2026-01-10 12:00",
             "vip since 2026-01-10 12:00",
         ]);
         book.walk_to("2027-02-09 12:00").await;
-        assert_eq!(book.tags("vera").await[3..], ["value_tier=regular since 2027-02-09 12:00"]);
-        assert_eq!(book.tags("vito").await[3..], ["value_tier=regular since 2027-02-09 12:00"]);
+        assert_eq!(book.tags("vera").await[4..], ["value_tier=regular since 2027-02-09 12:00"]);
+        assert_eq!(book.tags("vito").await[4..], ["value_tier=regular since 2027-02-09 12:00"]);
         book.lived("vera", winback).await;
     }
 

@@ -21,6 +21,7 @@ stories! {
         book.has_tags("lin", &[
             "churn_risk since 2026-12-07 00:00",
             "complaint_history=none since 2025-01-01 00:00",
+            "rfm_segment=ordinary_win_back since 2026-12-07 04:00",
             "value_tier=regular since 2026-06-10 12:00",
         ]).await;
         book.lived("lin", "
@@ -36,6 +37,8 @@ stories! {
         book.has_tags("lin", &[
             "complaint_history=none since 2025-01-01 00:00",
             "returning since 2026-12-09 15:00",
+            // The first run after the order said so, and the second too.
+            "rfm_segment=ordinary_develop since 2026-12-21 04:00",
             "value_tier=regular since 2026-06-10 12:00",
         ]).await;
         book.lived("bao", "

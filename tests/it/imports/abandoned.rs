@@ -4,9 +4,10 @@
 use super::{Files, import, run};
 use crate::support::book::{START, both_databases};
 use crate::support::retail::Retail;
-use domain::time::{Instant, Span};
+use domain::time::Span;
 use kinkeeper::service::import::{Kind, Progress, Request, end_abandoned, list_unfinished};
 use kinkeeper::store::imports::Counts;
+use kinkeeper::store::wakes::AFTER_IMPORT;
 use std::path::{Path, PathBuf};
 
 /// Ends with the first piece.
@@ -43,7 +44,7 @@ fn orders(files: &Files, name: &str, rows: u32) -> PathBuf {
 }
 
 async fn waiting(retail: &Retail) -> i64 {
-    let sql = format!("SELECT COUNT(*) AS n FROM customer_due WHERE due_at = {}", Instant::MAX.micros());
+    let sql = format!("SELECT COUNT(*) AS n FROM customer_due WHERE due_at = {}", AFTER_IMPORT.micros());
     retail.number(&sql).await
 }
 
