@@ -33,6 +33,7 @@ mod m20261122_000025_aggregates;
 mod m20261122_000026_due_order;
 mod m20261122_000029_runs;
 mod m20261122_000030_products;
+mod m20261122_000031_turns;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -66,6 +67,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000026_due_order::Migration),
             Box::new(m20261122_000029_runs::Migration),
             Box::new(m20261122_000030_products::Migration),
+            Box::new(m20261122_000031_turns::Migration),
         ]
     }
 }

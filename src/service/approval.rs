@@ -1,6 +1,6 @@
 //! What keeps a campaign from being approved. Each obstacle names its place in the document and the remedy.
 
-use super::{Book, ServiceError, keeping};
+use super::{Book, ServiceError, rules};
 use crate::store::{coupon_batches, shops, templates};
 use domain::campaign::definition::{Audience, Definition, Trigger};
 use domain::problem::{Problem, nearest};
@@ -50,7 +50,7 @@ pub async fn obstacles(book: &Book, definition: &Definition) -> Result<Vec<Probl
 
 /// A campaign that listens to a tag nobody has would wait for ever.
 async fn unknown_tags(book: &Book, definition: &Definition) -> Result<Vec<Problem>, ServiceError> {
-    let catalogue = keeping::catalogue(book).await?;
+    let catalogue = rules::catalogue(book).await?;
     let mut named = Vec::new();
     if let Trigger::Tag(tag) = &definition.trigger {
         named.push(("trigger.tag.key", tag.key.clone()));

@@ -3,19 +3,16 @@
 use super::definitions::DefinitionCache;
 use super::once::Once;
 use super::points::Points;
+use super::rules::RuleCache;
 use super::secrets::Secrets;
 use super::{ServiceError, StaffingMemory};
 use crate::settings::{AccessSettings, RetentionSettings, RunSettings};
 use crate::store::{Lane, Lease, Store, StoreError, Tx, clock};
 use domain::entropy::Entropy;
-use domain::tag::Catalogue;
 use domain::time::{Instant, MachineInstant};
 use futures::future::BoxFuture;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
-
-/// Parsed definitions and the epoch they were read under.
-pub type RuleCache = Arc<Mutex<Option<(i64, Arc<Catalogue>)>>>;
+use std::sync::Arc;
 
 #[derive(Clone)]
 pub struct Book {
@@ -30,7 +27,7 @@ pub struct Book {
     pub data_dir: PathBuf,
     /// Where mails are kept as files, if they are.
     pub mail_dir: PathBuf,
-    /// The tags' definitions as last read, by rule epoch.
+    /// The tags' definitions as last read.
     pub rules: RuleCache,
     /// Campaign versions as last read.
     pub definitions: DefinitionCache,

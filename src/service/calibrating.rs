@@ -1,7 +1,7 @@
 //! Thresholds of an ordered tag from shares of active buyers: what is proposed, and what it would come to. Publishes nothing.
 
-use super::{Book, ServiceError, keeping, tags};
-use crate::store::{Db, calibration, keeping as rules, profiles};
+use super::{Book, ServiceError, rules, tags};
+use crate::store::{Db, calibration, profiles, rules as published};
 use domain::problem::Problem;
 use domain::rule::Field;
 use domain::tag::calibrate::{self, Wanted};
@@ -48,7 +48,7 @@ pub struct Step {
 /// Proposes for each `level=share%` the threshold by which so large a share of active buyers has this level or a higher.
 pub async fn propose(book: &Book, key: &str, shares: &[String]) -> Result<Proposal, ServiceError> {
     let (db, at) = (book.store.reader(), book.now().await?);
-    let catalogue = keeping::catalogue(book).await?;
+    let catalogue = rules::catalogue(book).await?;
     let tag = tags::named(&catalogue, key)?;
     let field = calibrate::field(tag).map_err(|problem| ServiceError::Invalid(vec![problem]))?;
     if !calibration::FIELDS.contains(&field) {
@@ -68,7 +68,7 @@ pub async fn propose(book: &Book, key: &str, shares: &[String]) -> Result<Propos
     };
     let cut = Cut { field, levels, catalogue: &catalogue, active_buyers };
     let least = cut.thresholds(db, &wanted).await?;
-    let document = rules::rules(db).await?.into_iter().find(|rule| rule.key == key);
+    let document = published::newest(db).await?.into_iter().find(|rule| rule.key == key);
     let document = document.ok_or_else(|| ServiceError::NotFound(format!("the document of {key}")))?.document;
     let new =
         |wanted: &Wanted| (wanted.level, calibrate::rule(field, least[wanted.level], catalogue.currency()));

@@ -3,17 +3,15 @@
 //! written down first, by what was known then, so that a keeper who came late writes what a punctual one would have. It
 //! works within the transaction of the change, which makes them due.
 
-use super::ServiceError;
-use super::keeping::{With, keep, read_catalogue};
+use super::keeping::{With, keep, oldest};
 use super::poison::{Apart, decide_apart, read_apart};
+use super::rules::{Rules, unreadable};
 use crate::store::keeping::{self, Kept, Standing};
 use crate::store::{Claimed, Db, StoreError, Tx, definitions, facts, meta, people, shops, wakes};
 use domain::customer::{Bearers, CustomerFacts, ProfileTimelines};
 use domain::ids::CustomerId;
-use domain::problem::together;
 use domain::time::{Instant, Span};
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 /// Keeps these customers up to `at`, that instant not included: what happens at it is one step with the change. Who
 /// can't be kept is left as they are.
@@ -31,9 +29,9 @@ pub(super) async fn catch_up(
     if standing.is_empty() {
         return Ok(());
     }
+    let rules = Rules::read(tx, shop.currency).await.map_err(unreadable)?;
     let with = With {
-        rule_epoch: meta::rule_epoch(tx).await?,
-        catalogue: Arc::new(read_catalogue(tx, shop.currency).await.map_err(unreadable)?),
+        rule_epoch: rules.epoch,
         go_live_at: meta::go_live_at(tx).await?,
         listened: definitions::listened(tx, "tag").await?,
         shop,
@@ -41,7 +39,8 @@ pub(super) async fn catch_up(
     };
     let mut ids: Vec<CustomerId> = standing.keys().copied().collect();
     ids.sort_unstable();
-    let Apart { sound, mut broken } = read_apart(&ids, |ids| decide(tx, &with, &standing, ids)).await?;
+    let Apart { sound, mut broken } =
+        read_apart(&ids, |ids| decide(tx, &with, &rules, &standing, ids)).await?;
     let mut kept = Vec::with_capacity(sound.len());
     for (customer, decided) in sound {
         match decided {
@@ -84,10 +83,12 @@ fn nobody(customer: CustomerId, before: &Standing, at: Instant) -> Kept {
 async fn decide(
     db: &Db,
     with: &With,
+    rules: &Rules,
     standing: &HashMap<CustomerId, Standing>,
     ids: Vec<CustomerId>,
 ) -> Result<Vec<(CustomerId, Result<Kept, String>)>, StoreError> {
     let events = facts::events_of(db, &ids, with.until).await?;
+    let rules = rules.clone().since(db, oldest(standing, &events)).await?;
     let mut told = people::told(db, &ids).await?;
     let mut decided = Vec::with_capacity(ids.len());
     for id in ids {
@@ -100,20 +101,7 @@ async fn decide(
         let told = told.remove(&id).unwrap_or_default();
         let bearers = Bearers::by_word(before.bearer.account, with.shop.zone, told);
         let claimed = Claimed { key: id.0, due_at: with.until, fence: 0 };
-        decided.push((id, decide_apart(|| keep(with, claimed, before, bearers, events))));
+        decided.push((id, decide_apart(|| keep(with, &rules, claimed, before, bearers, events))));
     }
     Ok(decided)
-}
-
-/// What was published could be read when it was.
-fn unreadable(error: ServiceError) -> StoreError {
-    match error {
-        ServiceError::Invalid(problems) => StoreError::Corrupt {
-            table: "rule_version".to_owned(),
-            column: "document".to_owned(),
-            row: "newest of each key".to_owned(),
-            detail: together(&problems),
-        },
-        other => StoreError::Unavailable(other.to_string()),
-    }
 }

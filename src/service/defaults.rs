@@ -5,7 +5,7 @@ use super::apply::{self, Input};
 use super::{Book, ServiceError};
 use crate::settings::ShopSettings;
 use crate::store::shops::{self, Shop};
-use crate::store::{Db, Lane, Tx, clock, epoch, keeping, meta, sources};
+use crate::store::{Db, Lane, Tx, clock, epoch, meta, rules, sources};
 use domain::time::Instant;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -109,7 +109,7 @@ fn tags() -> Result<Vec<Value>, ServiceError> {
 
 /// Those of the shipped tags that the book has no definition of.
 async fn missing(db: &Db, tags: &[Value]) -> Result<Vec<Value>, ServiceError> {
-    let known: HashSet<String> = keeping::rules(db).await?.into_iter().map(|rule| rule.key).collect();
+    let known: HashSet<String> = rules::newest(db).await?.into_iter().map(|rule| rule.key).collect();
     let is_known = |tag: &Value| tag["key"].as_str().is_some_and(|key| known.contains(key));
     Ok(tags.iter().filter(|tag| !is_known(tag)).cloned().collect())
 }
@@ -118,11 +118,12 @@ async fn publish(tx: &Tx, tags: Vec<Value>, at: Instant) -> Result<(), ServiceEr
     if tags.is_empty() {
         return Ok(());
     }
+    let epoch = epoch::raise(tx, at).await?;
     for tag in &tags {
         let key = tag["key"].as_str().unwrap_or_default();
-        keeping::publish_rule(tx, key, tag, &apply::document_hash(tag), at).await?;
+        rules::publish(tx, key, tag, &apply::document_hash(tag), (epoch, at)).await?;
     }
-    Ok(epoch::raise(tx, at).await?)
+    Ok(())
 }
 
 fn inputs(shop: &Shop) -> Vec<Input> {

@@ -2,7 +2,7 @@
 //! comes. Only those are looked at about whom anything can change by then. Nothing is written.
 
 use super::poison::{Apart, decide_apart, read_apart};
-use super::{Book, ServiceError, keeping, shop};
+use super::{Book, ServiceError, rules, shop};
 use crate::store::keeping::{Standing, standing};
 use crate::store::{Db, StoreError, facts, profiles};
 use chrono_tz::Tz;
@@ -63,7 +63,7 @@ impl Flips {
 /// What flips after the book's present instant and before this one.
 pub async fn before(book: &Book, before: Instant) -> Result<Flips, ServiceError> {
     let (db, from) = (book.store.reader(), book.now().await?);
-    let catalogue = keeping::catalogue(book).await?;
+    let catalogue = rules::catalogue(book).await?;
     let zone = shop::shop(book).await?.zone;
     let span = Span { catalogue: &catalogue, zone, from, before };
     let mut flips = Flips { from, before, looked_at: 0, not_decided: 0, values: Vec::new() };

@@ -1,24 +1,22 @@
 //! Keeping the book right: for customers who are due, fold the facts, decide the tags, save it all in one
 //! transaction with what it starts.
 
-use super::points::{Point, Points};
+use super::points::Point;
 use super::poison::{Apart, decide_apart, read_apart};
+use super::rules::{self, Oldest, Rules};
 use super::shop::shop;
 use super::{Book, ServiceError};
 use crate::store::keeping::{Kept, Standing, Trigger};
 use crate::store::shops::Shop;
-use crate::store::{
-    Claimed, Db, Lane, StoreError, definitions, epoch, facts, keeping, meta, people, products, waiting,
-};
+use crate::store::{Claimed, Lane, StoreError, definitions, epoch, facts, keeping, meta, people, waiting};
 use domain::customer::{Bearers, Profile, Told};
 use domain::event::{Event, Fact};
 use domain::ids::CustomerId;
-use domain::money::Currency;
-use domain::tag::{Catalogue, TagChange, TagDocument, TagState, step};
+use domain::tag::{Meanwhile, Rulebook, Stand, TagChange, TagState, step};
 use domain::time::Instant;
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 /// Most customers marked in one transaction, and due at once for the sake of a rule.
 const MOST_MARKED: i64 = 1_000;
@@ -82,9 +80,9 @@ struct Batch {
 async fn decide(book: &Book, now: Instant, claimed: Vec<Claimed>) -> Result<Batch, ServiceError> {
     point(book, Point::KeeperClaimed).await?;
     let db = book.store.reader();
+    let rules = rules::rules(book).await?;
     let with = Arc::new(With {
-        rule_epoch: meta::rule_epoch(db).await?,
-        catalogue: catalogue(book).await?,
+        rule_epoch: rules.epoch,
         go_live_at: meta::go_live_at(db).await?,
         listened: definitions::listened(db, "tag").await?,
         shop: shop(book).await?,
@@ -92,7 +90,7 @@ async fn decide(book: &Book, now: Instant, claimed: Vec<Claimed>) -> Result<Batc
     });
     point(book, Point::KeeperRulesRead).await?;
     let Apart { sound, broken } =
-        read_apart(&claimed, |claimed| decide_each(db, &book.points, with.clone(), claimed)).await?;
+        read_apart(&claimed, |claimed| decide_each(book, &rules, with.clone(), claimed)).await?;
     let mut batch = Batch { kept: Vec::with_capacity(sound.len()), broken };
     for (claimed, decided) in sound {
         match decided {
@@ -133,7 +131,6 @@ async fn point(book: &Book, point: Point) -> Result<(), ServiceError> {
 /// What a batch is kept with.
 pub(super) struct With {
     pub rule_epoch: i64,
-    pub catalogue: Arc<Catalogue>,
     pub go_live_at: Option<Instant>,
     pub listened: HashSet<String>,
     pub shop: Shop,
@@ -153,14 +150,17 @@ struct Known {
     events: HashMap<CustomerId, Vec<Event>>,
     /// Of whom something was said since they were last kept.
     told: HashMap<CustomerId, Vec<Told>>,
+    /// The rules since the first of them was kept.
+    rules: Arc<Rulebook>,
 }
 
 async fn decide_each(
-    db: &Db,
-    points: &Points,
+    book: &Book,
+    rules: &Rules,
     with: Arc<With>,
     claimed: Vec<Claimed>,
 ) -> Result<Decided, StoreError> {
+    let (db, points) = (book.store.reader(), &book.points);
     let ids: Vec<CustomerId> = claimed.iter().map(|c| CustomerId(c.key)).collect();
     // Before the facts: what arrives from here on makes the result void, and the customer stays due.
     let standing = keeping::standing(db, &ids, with.shop.zone).await?;
@@ -174,7 +174,8 @@ async fn decide_each(
         .map(|(id, _)| *id)
         .collect();
     let told = people::told(db, &learned).await?;
-    let known = Arc::new(Known { standing, events, told });
+    let rules = rules::since(book, rules.clone(), oldest(&standing, &events)).await?;
+    let known = Arc::new(Known { standing, events, told, rules });
     // Beside the threads that answer people: deciding about hundreds takes them longer than anybody is let wait.
     let shares = claimed.chunks(A_THREADS_SHARE).map(|share| {
         let (with, known, share) = (with.clone(), known.clone(), share.to_vec());
@@ -197,7 +198,24 @@ fn decide_one(with: &With, known: &Known, claimed: Claimed) -> Kept {
         Some(told) => Bearers::by_word(before.bearer.account, with.shop.zone, told.clone()),
         None => before.bearer.into(),
     };
-    keep(with, claimed, &before, bearers, known.events.get(&id).map_or(&[][..], Vec::as_slice))
+    let events = known.events.get(&id).map_or(&[][..], Vec::as_slice);
+    keep(with, &known.rules, claimed, &before, bearers, events)
+}
+
+/// The oldest rules that any of them were kept by last.
+pub(super) fn oldest(
+    standing: &HashMap<CustomerId, Standing>,
+    events: &HashMap<CustomerId, Vec<Event>>,
+) -> Oldest {
+    let mut oldest = Oldest::default();
+    for before in standing.values().filter(|before| before.kept_at.is_some()) {
+        oldest.kept(before.rule_epoch);
+    }
+    let never = |id: &CustomerId| standing.get(id).is_none_or(|before| before.kept_at.is_none());
+    for (_, events) in events.iter().filter(|(id, _)| never(id)) {
+        events.iter().for_each(|event| oldest.began(event.received_at));
+    }
+    oldest
 }
 
 /// Whether anything was said of the person themselves since they were last kept (or, never kept, since their first
@@ -210,23 +228,23 @@ fn was_told(events: &[Event], kept_at: Option<Instant>) -> bool {
 /// What keeping one customer comes to.
 pub(super) fn keep(
     with: &With,
+    rules: &Rulebook,
     claimed: Claimed,
     before: &Standing,
     bearers: Bearers,
     events: &[Event],
 ) -> Kept {
     let account = before.bearer.account;
-    let mut stepped =
-        step(&with.catalogue, events, bearers, before.kept_at, &before.tags, with.go_live_at, with.until);
-    if before.kept_as.is_some_and(|kind| kind != account) {
-        stepped = stepped.after_naming(before.kept_at, account, &with.catalogue);
-    }
-    if before.rule_epoch != with.rule_epoch {
-        stepped = stepped.after_declaring(before.kept_at, &with.catalogue);
-    }
-    if before.regrouped {
-        stepped = stepped.after_regrouping(before.kept_at);
-    }
+    let stand = Stand {
+        kept_at: before.kept_at,
+        epoch: before.rule_epoch,
+        tags: &before.tags,
+        meanwhile: Meanwhile {
+            named: before.kept_as.filter(|kind| *kind != account).map(|_| account),
+            regrouped: before.regrouped,
+        },
+    };
+    let stepped = step(rules, events, bearers, stand, with.go_live_at, with.until);
     Kept {
         claimed,
         fact_rev: before.fact_rev,
@@ -277,35 +295,4 @@ fn triggers(
             }),
         })
         .collect()
-}
-
-/// The published definitions of all tags; read again only when the rule epoch has risen.
-pub async fn catalogue(book: &Book) -> Result<Arc<Catalogue>, ServiceError> {
-    let db = book.store.reader();
-    let epoch = meta::rule_epoch(db).await?;
-    if let Some((read_at, catalogue)) = &*book.rules.lock().unwrap_or_else(PoisonError::into_inner)
-        && *read_at == epoch
-    {
-        return Ok(catalogue.clone());
-    }
-    let currency = shop(book).await?.currency;
-    let catalogue = Arc::new(read_catalogue(db, currency).await?);
-    *book.rules.lock().unwrap_or_else(PoisonError::into_inner) = Some((epoch, catalogue.clone()));
-    Ok(catalogue)
-}
-
-/// The published definitions of all tags, read anew.
-pub(super) async fn read_catalogue(db: &Db, currency: Currency) -> Result<Catalogue, ServiceError> {
-    let rules = keeping::rules(db).await?;
-    // What the book was born with has always been there: nothing is backfill on its account.
-    let born = keeping::first_published_at(db).await?;
-    let document = |rule: keeping::PublishedRule| TagDocument {
-        version: rule.version,
-        published_at: (rule.version > 1 || born.is_some_and(|born| born < rule.published_at))
-            .then_some(rule.published_at),
-        body: rule.document,
-    };
-    let documents: Vec<TagDocument> = rules.into_iter().map(document).collect();
-    let catalogue = Catalogue::parse(&documents, currency).map_err(ServiceError::Invalid)?;
-    Ok(catalogue.knowing(Arc::new(products::all(db).await?)))
 }

@@ -2,7 +2,7 @@
 //! rest, so a merge keeps it, a rebuild comes to the same, and erasing takes it.
 
 use super::ingest::{Origin, Slice, Stamp, take_in};
-use super::{Book, ServiceError, keeping, reasons, sources, tags};
+use super::{Book, ServiceError, reasons, rules, sources, tags};
 use crate::store::{Tx, audit, clusters, customers, meta, shops};
 use domain::event::own::{Own, TagRemoval};
 use domain::ids::CustomerId;
@@ -60,7 +60,7 @@ pub async fn give(
     given: Given,
     (actor, hand): (&str, Hand),
 ) -> Result<Marked, ServiceError> {
-    let catalogue = keeping::catalogue(book).await?;
+    let catalogue = rules::catalogue(book).await?;
     let tag = by_hand(&catalogue, &given.tag, hand)?;
     let value = value_of(tag, given.value.as_deref())?;
     let expires = tag.by_hand.map_or(Expires::Never, |hand| hand.expires);
@@ -85,7 +85,7 @@ pub async fn take(
     (key, reason): (&str, &str),
     (actor, hand): (&str, Hand),
 ) -> Result<Marked, ServiceError> {
-    let catalogue = keeping::catalogue(book).await?;
+    let catalogue = rules::catalogue(book).await?;
     let tag = by_hand(&catalogue, key, hand)?;
     let (key, ruled) = (tag.key.clone(), tag.kind() != Kind::Manual);
     let mark = Mark {

@@ -51,6 +51,7 @@ pub mod rebuild;
 pub mod report;
 pub mod retention;
 pub mod revealing;
+pub mod rules;
 pub mod running;
 pub mod search;
 pub mod secrets;

@@ -3,7 +3,7 @@
 
 use super::aggregates::AggregatesView;
 use super::cells::neutral;
-use super::{Book, ServiceError, keeping};
+use super::{Book, ServiceError, rules};
 use crate::store::profiles::{self, ProfileRow, TagRow};
 use crate::store::shops::ShopRow;
 use crate::store::{Lane, StoreError, audit, shops};
@@ -114,7 +114,7 @@ pub async fn own_ids(
 /// Every tag of the catalogue, and any other that somebody still has: the CSV's columns.
 pub async fn tag_keys(book: &Book) -> Result<Vec<String>, ServiceError> {
     let held = profiles::tag_keys(book.store.reader()).await?;
-    let catalogue = keeping::catalogue(book).await?;
+    let catalogue = rules::catalogue(book).await?;
     let keys: BTreeSet<String> =
         held.into_iter().chain(catalogue.tags().iter().map(|tag| tag.key.clone())).collect();
     Ok(keys.into_iter().collect())

@@ -3,7 +3,7 @@
 
 use super::apply::{self, Change, Difference, Input, Prepared};
 use super::poison::{Apart, decide_apart, read_apart};
-use super::{Book, ServiceError, keeping, shop};
+use super::{Book, ServiceError, rules, shop};
 use crate::store::keeping::{Standing, standing};
 use crate::store::{Db, StoreError, facts, profiles};
 use chrono_tz::Tz;
@@ -154,7 +154,7 @@ async fn drafted(book: &Book, prepared: Prepared) -> Result<Draft, ServiceError>
     if !others.is_empty() {
         return Err(ServiceError::Invalid(others));
     }
-    let before = keeping::catalogue(book).await?;
+    let before = rules::catalogue(book).await?;
     let after = apply::catalogue_with(book.store.reader(), &prepared).await?;
     Ok(Draft { prepared, before, after })
 }

@@ -3,7 +3,7 @@
 //! stands in the book, and where a case has nobody, nobody is shown.
 
 use super::shop::{Shop, shop};
-use super::{Book, ServiceError, keeping};
+use super::{Book, ServiceError, rules};
 use crate::store::showcase::{self as store, Entry, Found, Reversal};
 use crate::store::{Db, profiles};
 use domain::ids::CustomerId;
@@ -61,7 +61,7 @@ pub fn language(locale: &str) -> Lang {
 /// All cases as of the book's present instant, in the shop's language.
 pub async fn cases(book: &Book) -> Result<Vec<Shown>, ServiceError> {
     let (db, now, shop) = (book.store.reader(), book.now().await?, shop(book).await?);
-    let catalogue = keeping::catalogue(book).await?;
+    let catalogue = rules::catalogue(book).await?;
     let teller = Teller { lang: language(&shop.locale), shop: &shop, catalogue: &catalogue };
     let levels = catalogue.find("value_tier").and_then(|tag| tag.values()).unwrap_or_default();
     let midnight = Instant::first_of(now.local_date(shop.zone), shop.zone);
@@ -83,7 +83,7 @@ pub async fn cases(book: &Book) -> Result<Vec<Shown>, ServiceError> {
 /// One customer with this value of a tag, with why; who spent most in 365 d.
 pub async fn having(book: &Book, key: &str, value: &str) -> Result<Option<Example>, ServiceError> {
     let (db, shop) = (book.store.reader(), shop(book).await?);
-    let catalogue = keeping::catalogue(book).await?;
+    let catalogue = rules::catalogue(book).await?;
     let teller = Teller { lang: language(&shop.locale), shop: &shop, catalogue: &catalogue };
     let Some(found) = store::having(db, key, value).await? else { return Ok(None) };
     teller.example(db, found.first, key).await.map(Some)

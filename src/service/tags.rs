@@ -1,6 +1,6 @@
 //! Which tags there are, and how many customers have them.
 
-use super::{Book, ServiceError, keeping};
+use super::{Book, ServiceError, rules};
 use crate::store::{profiles, runs};
 use domain::problem::nearest;
 use domain::rule::{Lang, describe};
@@ -73,7 +73,7 @@ pub(super) async fn waits_for(book: &Book, tag: &TagDefinition) -> Result<Option
 
 /// Every tag, by key.
 pub async fn list(book: &Book) -> Result<Vec<TagLine>, ServiceError> {
-    let catalogue = keeping::catalogue(book).await?;
+    let catalogue = rules::catalogue(book).await?;
     let mut counts = profiles::tag_counts(book.store.reader()).await?;
     let mut lines = Vec::new();
     for tag in catalogue.tags() {

@@ -17,16 +17,19 @@ pub(super) const UNMARKED: &str = "customer_id > (SELECT CAST(value AS BIGINT) F
      AND rule_epoch < (SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'rule_epoch')";
 
 /// Raises the epoch: from `at` on everybody is kept by other rules than before. Whoever is being marked for an earlier
-/// change is for this one too, from the first customer on. Costs the same however large the book is.
-pub async fn raise(tx: &Tx, at: Instant) -> Result<(), StoreError> {
-    meta::raise_rule_epoch(tx).await?;
+/// change is for this one too, from the first customer on. Costs the same however large the book is. Gives the new epoch; whoever else
+/// raises it waits for the end of this transaction.
+pub async fn raise(tx: &Tx, at: Instant) -> Result<i64, StoreError> {
+    let epoch = meta::raise_rule_epoch(tx).await?;
+    tx.exec("INSERT INTO rule_turn (epoch, at) VALUES ($1, $2)", args![epoch, at]).await?;
     // Who comes into an empty book is kept by the new rules anyway.
     let sql = "INSERT INTO meta (key, value) \
                SELECT m.key, m.value FROM (SELECT 'mark_after' AS key, '0' AS value \
                  UNION ALL SELECT 'mark_at', CAST($1 AS TEXT)) m \
                WHERE EXISTS (SELECT 1 FROM customer_due) ORDER BY m.key \
                ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-    tx.exec(sql, args![at.micros().to_string()]).await.map(drop)
+    tx.exec(sql, args![at.micros().to_string()]).await?;
+    Ok(epoch)
 }
 
 /// Whether customers wait at `now` to be marked.

@@ -2,7 +2,7 @@
 //! the ledger of tag changes. Set-based: the number of statements doesn't grow with the batch.
 
 use super::in_list::{all_in, as_table, exec_in};
-use super::sql::{Arg, args, json, word};
+use super::sql::{Arg, args, word};
 use super::wakes::AFTER_IMPORT;
 use super::{Claimed, Db, StoreError, Tx, aggregates, customers};
 use chrono_tz::Tz;
@@ -139,9 +139,16 @@ pub async fn save_caught_up(tx: &Tx, at: Instant, kept: Vec<Kept>) -> Result<(),
     write_profiles(tx, at, &kept).await?;
     write_tags(tx, at, &kept).await?;
     write_history(tx, at, &kept).await?;
-    let ids = kept.iter().map(|k| Value::BigInt(Some(k.claimed.key))).collect();
+    let ids = |kept: &mut dyn Iterator<Item = &Kept>| {
+        kept.map(|k| Value::BigInt(Some(k.claimed.key))).collect::<Vec<_>>()
+    };
     let sql = "UPDATE customer_due SET regrouped = 0 WHERE regrouped = 1 AND customer_id IN ({in})";
-    exec_in(tx, sql, vec![], ids).await?;
+    exec_in(tx, sql, vec![], ids(&mut kept.iter())).await?;
+    // What was published until now is behind them.
+    if let Some(epoch) = kept.iter().map(|k| k.rule_epoch).max().filter(|epoch| *epoch > 0) {
+        let sql = "UPDATE customer_due SET rule_epoch = $1 WHERE rule_epoch < $1 AND customer_id IN ({in})";
+        exec_in(tx, sql, args![epoch], ids(&mut kept.iter().filter(|k| k.rule_epoch == epoch))).await?;
+    }
     write_triggers(tx, at, triggers_of(&kept)).await
 }
 
@@ -319,50 +326,4 @@ pub async fn write_triggers(
         .collect();
     tx.insert_many("trigger_queue", &columns, rows, "").await?;
     Ok(())
-}
-
-/// One published definition of a tag.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PublishedRule {
-    pub key: String,
-    pub version: i64,
-    pub published_at: Instant,
-    pub document: serde_json::Value,
-}
-
-/// When the first definitions were published: with the book.
-pub async fn first_published_at(db: &Db) -> Result<Option<Instant>, StoreError> {
-    let sql = "SELECT MIN(published_at) FROM rule_version";
-    Ok(db.number(sql, vec![]).await?.map(Instant::from_micros))
-}
-
-/// The newest version of every tag's definition.
-pub async fn rules(db: &Db) -> Result<Vec<PublishedRule>, StoreError> {
-    let sql = "SELECT r.id, r.key, r.version, r.document, r.published_at FROM rule_version r \
-               WHERE r.version = (SELECT MAX(v.version) FROM rule_version v WHERE v.key = r.key) ORDER BY r.key";
-    db.all(sql, vec![])
-        .await?
-        .iter()
-        .map(|row| {
-            Ok(PublishedRule {
-                key: row.text("key")?,
-                version: row.int("version")?,
-                published_at: row.at("published_at")?,
-                document: json("rule_version", "document", row.int("id")?, &row.text("document")?)?,
-            })
-        })
-        .collect()
-}
-
-/// Publishes a definition as the next version of its key.
-pub async fn publish_rule(
-    tx: &Tx,
-    key: &str,
-    document: &serde_json::Value,
-    document_hash: &str,
-    now: Instant,
-) -> Result<(), StoreError> {
-    let sql = "INSERT INTO rule_version (key, version, document, document_hash, published_at) \
-               SELECT $1, COALESCE(MAX(version), 0) + 1, $2, $3, $4 FROM rule_version WHERE key = $1";
-    tx.exec(sql, args![key, document.to_string(), document_hash, now]).await.map(drop)
 }

@@ -65,6 +65,7 @@ pub mod resolution;
 pub mod restate;
 pub mod restore;
 pub mod retention;
+pub mod rules;
 pub mod runs;
 pub mod send_gate;
 pub mod set_aside;

@@ -329,6 +329,7 @@ pub const TABLES: &[Table] = &[
     ),
     table("product", &[(Plain, "id days_milli sensitive changed_at"), (Shop, "shop_id sku name")]),
     table("product_pace", &[(Plain, "days pairs run_id"), (Shop, "shop_id sku")]),
+    table("product_was", &[(Plain, "what until_epoch days_milli sensitive"), (Shop, "shop_id sku")]),
     table(
         "profile",
         &[
@@ -380,7 +381,8 @@ pub const TABLES: &[Table] = &[
             (FOLDED_ANEW, "product_id sku version_id"),
         ],
     ),
-    table("rule_version", &[(Plain, "id version published_at"), (Shop, "key document document_hash")]),
+    table("rule_turn", &[(Plain, "epoch at")]),
+    table("rule_version", &[(Plain, "id version published_at epoch"), (Shop, "key document document_hash")]),
     table("run", &[(Plain, "id kind version due_at as_of cuts cursor_id looked_at changed done_at")]),
     table("score", &[(Plain, "kind run_id said settled"), (Number, "customer_id")]),
     table("shift", &[(Plain, "id starts_at ends_at"), (Shop, "staff_id")]),

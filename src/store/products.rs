@@ -5,12 +5,73 @@ use super::sql::{Arg, Row, args};
 use super::{Db, StoreError, Tx};
 use domain::ids::{CustomerId, ShopId};
 use domain::product::{Product, Products, Said};
-use domain::time::Instant;
+use domain::time::{Instant, Span};
 use std::collections::BTreeMap;
+
+/// Who says something of a product.
+const SAID: &str = "said";
+const PACE: &str = "pace";
+
+/// What is known of products, by shop and SKU.
+type Known = BTreeMap<(String, String), Product>;
 
 /// Everything that is known of products.
 pub async fn all(db: &Db) -> Result<Products, StoreError> {
-    let mut known: BTreeMap<(String, String), Product> = BTreeMap::new();
+    Ok(products(&known(db).await?))
+}
+
+/// What was known of products in each of these epochs, as far as it was another than now: none for those in which it was the same.
+pub async fn as_of(
+    db: &Db,
+    epochs: impl IntoIterator<Item = i64>,
+) -> Result<BTreeMap<i64, Products>, StoreError> {
+    let mut epochs: Vec<i64> = epochs.into_iter().collect();
+    epochs.sort_unstable();
+    let Some(first) = epochs.first() else { return Ok(BTreeMap::new()) };
+    let sql = "SELECT s.key AS shop_key, w.sku, w.what, w.until_epoch, w.days_milli, w.sensitive FROM product_was w \
+               JOIN shop s ON s.id = w.shop_id WHERE w.until_epoch > $1 ORDER BY w.until_epoch DESC";
+    let changes = db.all(sql, args![*first]).await?;
+    let mut found = BTreeMap::new();
+    if changes.is_empty() {
+        return Ok(found);
+    }
+    // Undone one after the other, the latest first, they tell backwards what was known.
+    let (mut known, mut undone) = (known(db).await?, 0);
+    for epoch in epochs.into_iter().rev() {
+        while let Some(change) = changes.get(undone) {
+            if change.int("until_epoch")? <= epoch {
+                break;
+            }
+            undo(&mut known, change)?;
+            undone += 1;
+        }
+        if undone > 0 {
+            found.insert(epoch, products(&known));
+        }
+    }
+    Ok(found)
+}
+
+fn undo(known: &mut Known, change: &Row) -> Result<(), StoreError> {
+    let product = known.entry((change.text("shop_key")?, change.text("sku")?)).or_default();
+    let days_milli = change.opt_int("days_milli")?;
+    match change.text("what")?.as_str() {
+        SAID => (product.days_milli, product.sensitive) = (days_milli, change.flag("sensitive")?),
+        _ => product.usual_days_milli = days_milli,
+    }
+    Ok(())
+}
+
+fn products(known: &Known) -> Products {
+    let mut products = Products::default();
+    for ((shop, sku), product) in known {
+        products.insert(shop, sku, product.clone());
+    }
+    products
+}
+
+async fn known(db: &Db) -> Result<Known, StoreError> {
+    let mut known = Known::new();
     let key = |row: &Row| Ok::<_, StoreError>((row.text("shop_key")?, row.text("sku")?));
     let sql = "SELECT s.key AS shop_key, p.sku, p.days_milli, p.sensitive FROM product p JOIN shop s ON s.id = p.shop_id";
     for row in db.all(sql, vec![]).await? {
@@ -21,11 +82,7 @@ pub async fn all(db: &Db) -> Result<Products, StoreError> {
     for row in db.all(sql, vec![]).await? {
         known.entry(key(&row)?).or_default().usual_days_milli = Some(row.int("days")?.saturating_mul(1_000));
     }
-    let mut products = Products::default();
-    for ((shop, sku), product) in known {
-        products.insert(&shop, &sku, product);
-    }
-    Ok(products)
+    Ok(known)
 }
 
 /// What the shop says of these products, as far as it does.
@@ -45,13 +102,25 @@ pub async fn said_of(
     rows.iter().map(said).collect()
 }
 
-/// Writes what the shop says of products over what it said of them before.
+/// Writes what the shop says of products over what it said of them before, which held until this epoch.
 pub async fn put(
     tx: &Tx,
     shop: ShopId,
     products: &BTreeMap<String, Said>,
-    at: Instant,
+    (epoch, at): (i64, Instant),
 ) -> Result<(), StoreError> {
+    let sql = "SELECT sku, days_milli, sensitive FROM product WHERE shop_id = $1 AND sku IN ({in})";
+    let skus = products.keys().map(Arg::arg).collect();
+    let mut before: BTreeMap<String, (Option<i64>, bool)> =
+        products.keys().map(|sku| (sku.clone(), (None, false))).collect();
+    for row in all_in(tx, sql, args![shop], skus).await? {
+        before.insert(row.text("sku")?, (row.opt_int("days_milli")?, row.flag("sensitive")?));
+    }
+    before.retain(|sku, was| products.get(sku).is_none_or(|said| (said.days_milli, said.sensitive) != *was));
+    let was = |(sku, (days, sensitive)): (String, (Option<i64>, bool))| {
+        args![shop, sku, SAID, epoch, days, sensitive]
+    };
+    write_down(tx, before.into_iter().map(was).collect(), at).await?;
     let row = |(sku, said): (&String, &Said)| {
         args![shop, sku.clone(), said.name.clone(), said.days_milli, said.sensitive, at]
     };
@@ -59,6 +128,17 @@ pub async fn put(
     let tail = "ON CONFLICT (shop_id, sku) DO UPDATE SET name = excluded.name, days_milli = excluded.days_milli, \
                 sensitive = excluded.sensitive, changed_at = excluded.changed_at";
     tx.insert_many("product", &columns, products.iter().map(row).collect(), tail).await.map(drop)
+}
+
+/// For how long what was known of products is kept, for a keeper who is behind.
+const KEPT: Span = Span::days(90);
+
+/// Keeps what was known of products until now, and no longer what has long been so.
+async fn write_down(tx: &Tx, was: Vec<Vec<sea_orm::Value>>, at: Instant) -> Result<(), StoreError> {
+    let columns = ["shop_id", "sku", "what", "until_epoch", "days_milli", "sensitive"];
+    tx.insert_many("product_was", &columns, was, "").await?;
+    let sql = "DELETE FROM product_was WHERE until_epoch < (SELECT MAX(epoch) FROM rule_turn WHERE at < $1)";
+    tx.exec(sql, args![at - KEPT]).await.map(drop)
 }
 
 /// A counted order's pieces of one product.
@@ -142,4 +222,16 @@ pub async fn set_paces(tx: &Tx, run: i64, paces: Paces) -> Result<(), StoreError
     let columns = ["shop_id", "sku", "days", "pairs", "run_id"];
     tx.insert_many("product_pace", &columns, paces.into_iter().map(row).collect(), "").await?;
     tx.exec("DELETE FROM refill_gap WHERE run_id = $1", args![run]).await.map(drop)
+}
+
+/// Keeps how many days a piece of each product lasted until this epoch came; `None`: nobody knew.
+pub async fn paces_were(
+    tx: &Tx,
+    were: Vec<((i64, String), Option<i64>)>,
+    (epoch, at): (i64, Instant),
+) -> Result<(), StoreError> {
+    let was = |((shop, sku), days): ((i64, String), Option<i64>)| {
+        args![shop, sku, PACE, epoch, days.map(|days| days.saturating_mul(1_000)), false]
+    };
+    write_down(tx, were.into_iter().map(was).collect(), at).await
 }

@@ -270,6 +270,11 @@ impl Catalogue {
     pub fn products(&self) -> &Products {
         &self.products
     }
+
+    /// The same, for a catalogue that knows as much.
+    pub fn known_products(&self) -> Arc<Products> {
+        self.products.clone()
+    }
 }
 
 fn check_references(tags: &[TagDefinition], problems: &mut Vec<Problem>) {

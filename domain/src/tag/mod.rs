@@ -6,6 +6,7 @@ pub mod calibrate;
 mod definition;
 mod document;
 mod evaluate;
+mod rulebook;
 mod schema;
 mod step;
 mod why;
@@ -15,8 +16,9 @@ pub use definition::{
 };
 pub use document::TagDocument;
 pub use evaluate::{Evaluation, Source, TagState, evaluate};
+pub use rulebook::{Rulebook, Turn};
 pub use schema::schema;
-pub use step::{Cause, CurrentTag, Stepped, TagChange, step};
+pub use step::{Cause, CurrentTag, Meanwhile, Stand, Stepped, TagChange, step};
 pub use why::Standing;
 
 #[cfg(test)]

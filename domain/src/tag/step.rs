@@ -3,8 +3,9 @@
 //! The keeper calls [`step`] late or early, often or seldom; what is recorded is the same. Each instant
 //! is judged by the facts received up to it, and only the net change at it is recorded.
 
-use super::definition::{Catalogue, Shape, TagDefinition};
+use super::definition::{Catalogue, TagDefinition};
 use super::evaluate::{Evaluation, TagState};
+use super::rulebook::{Place, Rulebook};
 use crate::customer::{AccountKind, Bearer, Bearers, CustomerFacts, Profile};
 use crate::event::Event;
 use crate::time::Instant;
@@ -67,19 +68,51 @@ pub struct Stepped {
     pub next_due: Option<Instant>,
 }
 
-/// Walks one customer from `kept_at` (excluded; `None`: from the first received fact on) to `now`
-/// (included).
+/// Where a walk goes on from.
+#[derive(Debug, Clone, Copy)]
+pub struct Stand<'a> {
+    /// `None`: never kept.
+    pub kept_at: Option<Instant>,
+    /// The epoch of the rules they were kept by; of no account where they never were.
+    pub epoch: i64,
+    /// What the book has as of then.
+    pub tags: &'a [CurrentTag],
+    pub meanwhile: Meanwhile,
+}
+
+/// What befell a customer beside facts at the instant up to which they were kept, after they were: what differs at once does so for that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Meanwhile {
+    /// People said that the account is of this kind.
+    pub named: Option<AccountKind>,
+    /// They became one with another, or two again.
+    pub regrouped: bool,
+}
+
+impl Stand<'_> {
+    /// Nobody ever looked at them.
+    pub const NEVER: Stand<'static> =
+        Stand { kept_at: None, epoch: 0, tags: &[], meanwhile: Meanwhile { named: None, regrouped: false } };
+}
+
+impl<'a> Stand<'a> {
+    /// Kept up to then, under the rules of this epoch, with these tags; nothing befell them since.
+    pub fn kept(at: Instant, epoch: i64, tags: &'a [CurrentTag]) -> Self {
+        Self { kept_at: Some(at), epoch, tags, meanwhile: Meanwhile::default() }
+    }
+}
+
+/// Walks one customer from where they stand (that instant excluded; never kept: from the first received fact on) to `now`
+/// (included). Each instant is judged by the rules that held then and by what was known of the customer then.
 ///
-/// `current` is what the book has as of `kept_at`. What differs from it at once (a fact that was committed
-/// after the former run although received before, a merge) is recorded as of `kept_at`. `go_live_at: None`
-/// means onboarding: everything is historical. Events received after `now` are not looked at. Each instant is judged
-/// by what was known of the customer then.
+/// What differs at once from what stands (a fact that was committed after the former run although received before) is
+/// recorded as of the instant up to which they were kept. `go_live_at: None` means onboarding: everything is historical.
+/// Events received after `now` are not looked at.
 pub fn step(
-    catalogue: &Catalogue,
+    rules: &Rulebook,
     events: &[Event],
     bearers: impl Into<Bearers>,
-    kept_at: Option<Instant>,
-    current: &[CurrentTag],
+    stand: Stand<'_>,
     go_live_at: Option<Instant>,
     now: Instant,
 ) -> Stepped {
@@ -88,24 +121,28 @@ pub fn step(
     for event in events.iter().filter(|event| event.received_at <= now) {
         arrivals.entry(event.received_at).or_default().push(event);
     }
-    let start = kept_at.or(arrivals.keys().next().copied()).map_or(now, |start| start.min(now));
+    let start = stand.kept_at.or(arrivals.keys().next().copied()).map_or(now, |start| start.min(now));
     let later = arrivals.split_off(&start);
-    let mut stops: Vec<(Instant, Vec<&Event>)> = later.into_iter().collect();
-    if stops.first().is_none_or(|(at, _)| *at > start) {
-        stops.insert(0, (start, Vec::new()));
-    }
-
+    let place = stand.kept_at.map_or(Place::Instant(start), |_| Place::Epoch(stand.epoch));
+    let (first, turns) = rules.ahead_of(place, start, now);
     let mut facts = CustomerFacts::fold(arrivals.into_values().flatten());
-    let mut walk = Walk::new(catalogue, current, kept_at.map(|_| start), go_live_at, now);
+    let mut walk = Walk::new(stand, go_live_at, now);
     let mut before: Option<Evaluation<'_>> = None;
-    let ends: Vec<Option<Instant>> = stops.iter().skip(1).map(|(at, _)| Some(*at)).chain([None]).collect();
-    for ((at, fresh), end) in stops.into_iter().zip(ends) {
+    for Stop { at, end, fresh, catalogue, former } in stops(start, later, first, turns) {
         let (bare, bearer) = (History::of(&facts, &fresh), bearers.at(at));
         fresh.iter().for_each(|event| facts.add(event));
         let after = Evaluation::of(catalogue, &facts, bearer, now);
-        let backfill = bare.evaluate(catalogue, bearer, now);
-        walk.arrive(&after, before.as_ref(), &backfill, at);
-        walk.pass(&after, at, end.unwrap_or(Instant::MAX));
+        // Where nothing came but the rules, what was known before is what the former ones say.
+        let quiet = before.is_some() && fresh.is_empty();
+        let unturned = former.filter(|_| !quiet).map(|former| Evaluation::of(former, &facts, bearer, now));
+        let arrival = Arrival {
+            at,
+            before: before.as_ref(),
+            backfill: bare.evaluate(catalogue, bearer, now),
+            unturned: unturned.as_ref().or(before.as_ref().filter(|_| quiet && former.is_some())),
+        };
+        walk.arrive(catalogue, &after, &arrival);
+        walk.pass(catalogue, &after, at, end.unwrap_or(Instant::MAX));
         before = Some(after);
     }
     let end = before.expect("there is at least the stop at the start");
@@ -117,47 +154,49 @@ pub fn step(
     }
 }
 
-impl Stepped {
-    /// The customer was merged or parted at some time since `kept_at`: what differed at once did so for that.
-    pub fn after_regrouping(mut self, kept_at: Option<Instant>) -> Self {
-        let Some(kept_at) = kept_at else { return self };
-        for change in self.changes.iter_mut().filter(|change| change.as_of == kept_at) {
-            if change.cause == Cause::Event {
-                change.cause = Cause::Merge;
-            }
-        }
-        self
-    }
+/// An instant at which something came, and the stretch behind it.
+struct Stop<'w> {
+    at: Instant,
+    /// When the next stop is.
+    end: Option<Instant>,
+    fresh: Vec<&'w Event>,
+    /// What holds from here on.
+    catalogue: &'w Catalogue,
+    /// What held before, where something was published here.
+    former: Option<&'w Catalogue>,
+}
 
-    /// What is known of products may have changed since `kept_at`: what differed at once in a tag that looks at them did so for that,
-    /// as if its rule had been published anew.
-    pub fn after_declaring(mut self, kept_at: Option<Instant>, tags: &Catalogue) -> Self {
-        let Some(kept_at) = kept_at else { return self };
-        let looks = |key: &str| {
-            let shape = tags.find(key).map(|tag| &tag.shape);
-            matches!(shape, Some(Shape::Supply | Shape::Field { .. }))
-        };
-        for change in self.changes.iter_mut().filter(|change| change.as_of == kept_at && looks(&change.key)) {
-            if change.cause == Cause::Event {
-                (change.cause, change.historical) = (Cause::Rule, true);
-            }
+/// Every stop of a walk, the start always one.
+fn stops<'w>(
+    start: Instant,
+    arrivals: BTreeMap<Instant, Vec<&'w Event>>,
+    first: &'w Catalogue,
+    turns: Vec<(Instant, &'w Catalogue)>,
+) -> Vec<Stop<'w>> {
+    let turns: BTreeMap<Instant, &Catalogue> = turns.into_iter().collect();
+    let instants: BTreeSet<Instant> = arrivals.keys().chain(turns.keys()).copied().chain([start]).collect();
+    let mut arrivals = arrivals;
+    let mut holds = first;
+    let mut stops: Vec<Stop<'w>> = Vec::with_capacity(instants.len());
+    for at in instants {
+        let former = turns.get(&at).map(|turned| std::mem::replace(&mut holds, turned));
+        if let Some(last) = stops.last_mut() {
+            last.end = Some(at);
         }
-        self
+        let fresh = arrivals.remove(&at).unwrap_or_default();
+        stops.push(Stop { at, end: None, fresh, catalogue: holds, former });
     }
+    stops
+}
 
-    /// People said since `kept_at` that the account is of this kind: what tiers differed at once did so for that,
-    /// and say so.
-    pub fn after_naming(mut self, kept_at: Option<Instant>, account: AccountKind, tiers: &Catalogue) -> Self {
-        let Some(kept_at) = kept_at else { return self };
-        let is_tier = |key: &str| tiers.find(key).is_some_and(TagDefinition::is_tier);
-        for change in self.changes.iter_mut().filter(|c| c.as_of == kept_at && is_tier(&c.key)) {
-            if change.cause == Cause::Event {
-                change.cause = Cause::Manual;
-                change.evidence["account_kind"] = json!(account);
-            }
-        }
-        self
-    }
+/// What came at an instant, for telling why a value is another.
+struct Arrival<'e> {
+    at: Instant,
+    /// What was known before; `None` at the start.
+    before: Option<&'e Evaluation<'e>>,
+    backfill: Backfill<'e>,
+    /// By the rules that held before, where others were published.
+    unturned: Option<&'e Evaluation<'e>>,
 }
 
 /// Which of the facts that came at one instant were backfilled.
@@ -211,35 +250,36 @@ fn value_at<'e>(evaluation: &'e Evaluation<'_>, key: &str, at: Instant) -> Optio
     evaluation.value(key).and_then(|line| line.at(at).as_deref())
 }
 
-struct Walk<'c> {
-    catalogue: &'c Catalogue,
+struct Walk<'w> {
+    stand: Stand<'w>,
     have: BTreeMap<String, CurrentTag>,
-    /// When the book was last kept; `None` on a first run.
-    kept_at: Option<Instant>,
     go_live_at: Option<Instant>,
     now: Instant,
     changes: Vec<TagChange>,
 }
 
-impl<'c> Walk<'c> {
-    fn new(
-        catalogue: &'c Catalogue,
-        current: &[CurrentTag],
-        kept_at: Option<Instant>,
-        go_live_at: Option<Instant>,
-        now: Instant,
-    ) -> Self {
-        let have = current.iter().map(|tag| (tag.key.clone(), tag.clone())).collect();
-        let mut walk = Self { catalogue, have, kept_at, go_live_at, now, changes: Vec::new() };
-        walk.drop_undefined();
-        walk
+/// Why a value may be another, as far as it is known before looking at it.
+#[derive(Debug, Clone, Copy)]
+struct Why {
+    cause: Cause,
+    historical: bool,
+    named: Option<AccountKind>,
+}
+
+impl Why {
+    const TIME: Self = Self { cause: Cause::Time, historical: false, named: None };
+}
+
+impl<'w> Walk<'w> {
+    fn new(stand: Stand<'w>, go_live_at: Option<Instant>, now: Instant) -> Self {
+        let have = stand.tags.iter().map(|tag| (tag.key.clone(), tag.clone())).collect();
+        Self { stand, have, go_live_at, now, changes: Vec::new() }
     }
 
     /// Tags whose definition is gone go with it.
-    fn drop_undefined(&mut self) {
-        let at = self.kept_at.unwrap_or(self.now);
+    fn drop_undefined(&mut self, catalogue: &Catalogue, at: Instant) {
         let gone: Vec<String> =
-            self.have.keys().filter(|key| self.catalogue.find(key).is_none()).cloned().collect();
+            self.have.keys().filter(|key| catalogue.find(key).is_none()).cloned().collect();
         for tag in gone.into_iter().filter_map(|key| self.have.remove(&key)) {
             self.changes.extend(tag.value.map(|from| TagChange {
                 key: tag.key,
@@ -255,59 +295,51 @@ impl<'c> Walk<'c> {
         }
     }
 
-    /// Facts came in at `at`: records what differs.
-    fn arrive(
-        &mut self,
-        after: &Evaluation<'_>,
-        before: Option<&Evaluation<'_>>,
-        backfill: &Backfill<'_>,
-        at: Instant,
-    ) {
-        for tag in self.catalogue.tags() {
-            let passed = before.is_some_and(|b| value_at(b, &tag.key, at) == value_at(after, &tag.key, at));
-            let cause = if passed { Cause::Time } else { Cause::Event };
-            let historical = !passed && backfill.brought(&tag.key, after, at);
-            self.settle(tag, after, at, cause, historical);
+    /// Something came: records what differs.
+    fn arrive(&mut self, catalogue: &Catalogue, after: &Evaluation<'_>, arrival: &Arrival<'_>) {
+        self.drop_undefined(catalogue, arrival.at);
+        for tag in catalogue.tags() {
+            let why = self.why(tag, after, arrival);
+            self.settle(tag, after, arrival.at, why);
         }
     }
 
-    /// Time passed from `from` to before `end`, and at most to now: records flips and rules coming into force.
-    fn pass(&mut self, evaluation: &Evaluation<'_>, from: Instant, end: Instant) {
-        let within = |at: &Instant| *at > from && *at < end && *at <= self.now;
-        let mut stops: BTreeSet<Instant> = BTreeSet::new();
-        for tag in self.catalogue.tags() {
-            stops.extend(tag.published_at.filter(within));
-            let line = evaluation.value(&tag.key).into_iter();
-            stops.extend(line.flat_map(|line| line.changes()).map(|(at, _)| at).filter(within));
+    fn why(&self, tag: &TagDefinition, after: &Evaluation<'_>, arrival: &Arrival<'_>) -> Why {
+        let at = arrival.at;
+        let value = value_at(after, &tag.key, at);
+        let differs = |other: &Evaluation<'_>| value_at(other, &tag.key, at) != value;
+        if arrival.before.is_some_and(|before| !differs(before)) {
+            return Why::TIME;
         }
-        for at in stops {
-            for tag in self.catalogue.tags() {
-                self.settle(tag, evaluation, at, Cause::Time, false);
+        let published = self.have.get(&tag.key).is_some_and(|have| have.rule_version != tag.version);
+        if arrival.unturned.map_or(published, differs) {
+            let historical = after.state(tag, at).since < at;
+            return Why { cause: Cause::Rule, historical, named: None };
+        }
+        let Meanwhile { named, regrouped } = self.stand.meanwhile;
+        let at_once = arrival.before.is_none() && self.stand.kept_at.is_some();
+        let (cause, named) = match named.filter(|_| tag.is_tier()) {
+            Some(kind) if at_once => (Cause::Manual, Some(kind)),
+            _ if at_once && regrouped => (Cause::Merge, None),
+            _ => (Cause::Event, None),
+        };
+        Why { cause, historical: arrival.backfill.brought(&tag.key, after, at), named }
+    }
+
+    /// Time passed from `from` to before `end`, and at most to now: records flips.
+    fn pass(&mut self, catalogue: &Catalogue, evaluation: &Evaluation<'_>, from: Instant, end: Instant) {
+        let within = |at: &Instant| *at > from && *at < end && *at <= self.now;
+        let lines = catalogue.tags().iter().filter_map(|tag| evaluation.value(&tag.key));
+        let flips: BTreeSet<Instant> =
+            lines.flat_map(|line| line.changes()).map(|(at, _)| at).filter(within).collect();
+        for at in flips {
+            for tag in catalogue.tags() {
+                self.settle(tag, evaluation, at, Why::TIME);
             }
         }
     }
 
-    /// Whether the customer's tag was last decided by an earlier version.
-    fn is_outdated(&self, tag: &TagDefinition) -> bool {
-        match self.have.get(&tag.key) {
-            Some(have) => have.rule_version != tag.version,
-            None => self.kept_at.is_some() && tag.published_at > self.kept_at,
-        }
-    }
-
-    fn settle(
-        &mut self,
-        tag: &TagDefinition,
-        evaluation: &Evaluation<'_>,
-        at: Instant,
-        cause: Cause,
-        backfilled: bool,
-    ) {
-        let outdated = self.is_outdated(tag);
-        // A version published within the walk counts from its publication on.
-        if outdated && tag.published_at.is_some_and(|published| at < published && published <= self.now) {
-            return;
-        }
+    fn settle(&mut self, tag: &TagDefinition, evaluation: &Evaluation<'_>, at: Instant, why: Why) {
         let from = self.have.get(&tag.key).and_then(|have| have.value.clone());
         let value = value_at(evaluation, &tag.key, at);
         if from.as_deref() != value {
@@ -316,16 +348,20 @@ impl<'c> Walk<'c> {
             let historical = self.go_live_at.is_none()
                 || too_early(self.go_live_at)
                 || too_early(tag.published_at)
-                || backfilled;
+                || why.historical;
+            let mut evidence = state.evidence;
+            if let Some(kind) = why.named {
+                evidence["account_kind"] = json!(kind);
+            }
             self.changes.push(TagChange {
                 key: state.key,
                 from,
                 to: state.value,
                 since: state.since,
                 as_of: at,
-                cause: if outdated { Cause::Rule } else { cause },
+                cause: why.cause,
                 historical,
-                evidence: state.evidence,
+                evidence,
                 rule_version: tag.version,
             });
         }

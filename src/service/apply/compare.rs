@@ -3,9 +3,7 @@
 use super::declared::Declared;
 use super::{blocked, products};
 use crate::service::ServiceError;
-use crate::store::{
-    Db, calendars, campaigns, coupon_batches, keeping, rates, shifts, shops, staff, templates,
-};
+use crate::store::{Db, calendars, campaigns, coupon_batches, rates, rules, shifts, shops, staff, templates};
 use domain::problem::Problem;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -130,7 +128,7 @@ async fn find(db: &Db, declared: &Declared) -> Result<Found, ServiceError> {
             (before.map(|row| row.document), document.clone(), None)
         }
         Declared::Tag { key, document } => {
-            let before = keeping::rules(db).await?.into_iter().find(|rule| rule.key == *key);
+            let before = rules::newest(db).await?.into_iter().find(|rule| rule.key == *key);
             let note = "everybody is looked at again under the new definition".to_owned();
             (before.map(|rule| rule.document), document.clone(), Some(note))
         }

@@ -4,7 +4,7 @@
 use super::declared::Declared;
 use super::{Item, Prepared};
 use crate::service::ServiceError;
-use crate::store::{Db, keeping, products};
+use crate::store::{Db, products, rules};
 use domain::money::Currency;
 use domain::problem::Problem;
 use domain::tag::{Catalogue, TagDocument};
@@ -44,7 +44,7 @@ async fn documents(
     db: &Db,
     declared: &BTreeMap<&str, (&Item, &Value)>,
 ) -> Result<Vec<TagDocument>, ServiceError> {
-    let mut documents: Vec<TagDocument> = keeping::rules(db)
+    let mut documents: Vec<TagDocument> = rules::newest(db)
         .await?
         .into_iter()
         .filter(|rule| !declared.contains_key(rule.key.as_str()))

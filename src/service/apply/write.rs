@@ -6,7 +6,7 @@ use crate::service::ServiceError;
 use crate::store::coupon_batches::CouponBatch;
 use crate::store::shifts::ShiftRow;
 use crate::store::{
-    Tx, blocked, calendars, campaigns, coupon_batches, epoch, keeping, products, rates, shifts, shops, staff,
+    Tx, blocked, calendars, campaigns, coupon_batches, epoch, products, rates, rules, shifts, shops, staff,
     templates,
 };
 use domain::calendar::roster::Roster;
@@ -40,8 +40,8 @@ pub async fn write(
         Declared::Products { shop: key, products } => {
             let shop = shops::find(tx, key).await?;
             let shop = shop.ok_or_else(|| ServiceError::NotFound(format!("shop {key}")))?;
-            products::put(tx, shop.id, products, by.at).await?;
-            epoch::raise(tx, by.at).await?;
+            let epoch = epoch::raise(tx, by.at).await?;
+            products::put(tx, shop.id, products, (epoch, by.at)).await?;
         }
         Declared::Calendar { key, document } => {
             let row = calendars::CalendarRow {
@@ -84,8 +84,8 @@ pub async fn write(
             templates::insert(tx, row).await?;
         }
         Declared::Tag { key, document } => {
-            keeping::publish_rule(tx, key, document, &document_hash(document), by.at).await?;
-            epoch::raise(tx, by.at).await?;
+            let epoch = epoch::raise(tx, by.at).await?;
+            rules::publish(tx, key, document, &document_hash(document), (epoch, by.at)).await?;
         }
         Declared::Campaign { definition, document } => write_campaign(tx, definition, document, by).await?,
     }

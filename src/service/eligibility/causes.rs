@@ -2,7 +2,7 @@
 
 use super::Person;
 use crate::service::shop::Shop;
-use crate::service::{Book, ServiceError, keeping, planning};
+use crate::service::{Book, ServiceError, planning, rules};
 use crate::store::campaigns::CampaignRow;
 use crate::store::causes::{self, SlotLine, TagStep};
 use crate::store::{customers, facts, tickets};
@@ -98,7 +98,7 @@ pub async fn expected(
     people: &[Person],
     now: Instant,
 ) -> Result<HashMap<CustomerId, Instant>, ServiceError> {
-    let catalogue = keeping::catalogue(book).await?;
+    let catalogue = rules::catalogue(book).await?;
     let ids: Vec<CustomerId> = people.iter().map(|person| person.id).collect();
     let events = facts::events_of(book.store.reader(), &ids, now).await?;
     let bearers = customers::bearers(book.store.reader(), &ids, shop.zone).await?;

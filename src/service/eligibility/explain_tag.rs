@@ -1,6 +1,6 @@
 //! Why a customer has a tag, or doesn't.
 
-use crate::service::{Book, ServiceError, keeping, tags};
+use crate::service::{Book, ServiceError, rules, tags};
 use crate::store::{customers, facts};
 use domain::customer::CustomerFacts;
 use domain::ids::CustomerId;
@@ -36,7 +36,7 @@ pub async fn explain_tag(
     key: &str,
 ) -> Result<TagExplanation, ServiceError> {
     let db = book.store.reader();
-    let catalogue = keeping::catalogue(book).await?;
+    let catalogue = rules::catalogue(book).await?;
     let tag = tags::named(&catalogue, key)?;
     let missing = || ServiceError::NotFound(format!("the customer {customer}"));
     let zone = customers::zones(db, &[customer]).await?.remove(&customer).ok_or_else(missing)?;

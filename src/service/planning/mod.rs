@@ -9,7 +9,7 @@ pub use occurrences::{coming_slots, live_in};
 pub use triggers::tag_key;
 
 use super::shop::shop;
-use super::{Book, ServiceError, keeping, poison};
+use super::{Book, ServiceError, poison, rules};
 use crate::store::enrollments::{self, NewEnrollment};
 use crate::store::{Store, StoreError, Tx, clusters, customers, facts, waiting};
 use chrono_tz::Tz;
@@ -65,7 +65,7 @@ async fn judge(
         return Ok(Judged { inside, ..Judged::default() });
     };
     let rule = rule::parse(tree).map_err(ServiceError::Invalid)?;
-    let catalogue = keeping::catalogue(book).await?;
+    let catalogue = rules::catalogue(book).await?;
     let shop = shop(book).await?;
     let db = book.store.reader();
     let ids: Vec<CustomerId> = people.iter().map(|(id, _)| *id).collect();

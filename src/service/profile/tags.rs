@@ -5,7 +5,7 @@
 use super::view::{AbsentTagView, BothLanguages, ByHandView, NextValueView, TagView};
 use super::{Book, ServiceError, broken};
 use crate::service::poison::decide_apart;
-use crate::service::{keeping, tags};
+use crate::service::{rules, tags};
 use crate::store::profile_page::{Head, TagLine};
 use crate::store::{StoreError, customers, facts};
 use domain::customer::CustomerFacts;
@@ -40,7 +40,7 @@ pub(super) async fn courses(
     if head.kept.kept_at.is_none() || head.erased_at.is_some() {
         return Ok(Ok(Courses::new()));
     }
-    let catalogue = keeping::catalogue(book).await?;
+    let catalogue = rules::catalogue(book).await?;
     let Some(bearer) = customers::bearers(db, &[id], head.zone).await?.remove(&id) else {
         return Ok(Ok(Courses::new()));
     };

@@ -1,7 +1,7 @@
 //! Profiles, current tags and due times as of when each customer was last kept: what the rules say of the facts
 //! received up to then, against what stands.
 
-use super::super::{Book, ServiceError, keeping, shop};
+use super::super::{Book, ServiceError, keeping, rules, shop};
 use super::Mode;
 use crate::store::keeping::Kept;
 use crate::store::projections::Difference;
@@ -11,7 +11,7 @@ use crate::store::{Claimed, Lane, facts, meta};
 use domain::customer::Profile;
 use domain::event::Event;
 use domain::ids::CustomerId;
-use domain::tag::{CurrentTag, Stepped, TagState, step};
+use domain::tag::{CurrentTag, Rulebook, Stand, Stepped, TagState, step};
 use domain::time::Instant;
 use std::collections::BTreeMap;
 
@@ -32,10 +32,11 @@ pub(in crate::service) async fn page(
 ) -> Result<Option<Page>, ServiceError> {
     let db = book.store.reader();
     let now = book.now().await?;
-    let (catalogue, shop) = (keeping::catalogue(book).await?, shop::shop(book).await?);
+    let (rules, shop) = (rules::rules(book).await?, shop::shop(book).await?);
+    let rulebook = Rulebook::from(rules.catalogue.clone());
     let stand = restate::page(db, shop.zone, after, limit).await?;
     let Some(last) = stand.last().map(|stands| stands.id) else { return Ok(None) };
-    let (go_live_at, rule_epoch) = (meta::go_live_at(db).await?, meta::rule_epoch(db).await?);
+    let (go_live_at, rule_epoch) = (meta::go_live_at(db).await?, rules.epoch);
     let ids: Vec<CustomerId> = stand.iter().map(|stands| stands.id).collect();
     let mut events = facts::events_of(db, &ids, now).await?;
     let customers = stand.len() as u64;
@@ -55,8 +56,9 @@ pub(in crate::service) async fn page(
             let detail = "facts have come in since, and nobody is to look at them".to_owned();
             found.push(Difference { table: "customer_due", key: stands.id.to_string(), detail });
         }
-        let stepped =
-            step(&catalogue, &known, stands.bearer, Some(as_of), &current(&stands), go_live_at, as_of);
+        let tags = current(&stands);
+        let stand = Stand::kept(as_of, rules.epoch, &tags);
+        let stepped = step(&rulebook, &known, stands.bearer, stand, go_live_at, as_of);
         let differing = differences(&stands, &stepped);
         if !differing.is_empty() {
             found.extend(differing);

@@ -62,10 +62,15 @@ async fn end(tx: &crate::store::Tx, run: i64, now: Instant) -> Result<i64, Servi
     let before = products::paces(tx).await?;
     let days = |paces: &Paces, key: &(i64, String)| paces.get(key).map(|(days, _)| *days);
     let keys = before.keys().chain(paces.keys().filter(|key| !before.contains_key(*key)));
-    let changed = keys.filter(|key| days(&before, key) != days(&paces, key)).count();
+    let were: Vec<_> = keys
+        .filter(|key| days(&before, key) != days(&paces, key))
+        .map(|key| (key.clone(), days(&before, key)))
+        .collect();
+    let changed = i64::try_from(were.len()).unwrap_or(i64::MAX);
     products::set_paces(tx, run, paces).await?;
     if changed > 0 {
-        epoch::raise(tx, now).await?;
+        let epoch = epoch::raise(tx, now).await?;
+        products::paces_were(tx, were, (epoch, now)).await?;
     }
-    Ok(i64::try_from(changed).unwrap_or(i64::MAX))
+    Ok(changed)
 }

@@ -1,5 +1,5 @@
 //! A keeper that slept for twenty days writes what a punctual one does, whatever comes meanwhile: facts, what is told of
-//! the person themselves, merges and partings, kinds of account, corrections, imports and their taking back.
+//! the person themselves, merges and partings, kinds of account, corrections, imports and their taking back, rules and products.
 
 use super::laws::Draw;
 use super::{identify, order, track, who};
@@ -22,7 +22,7 @@ const DAYS: i64 = 200;
 /// What happens to a book at an instant.
 #[derive(Debug, Clone)]
 enum Deed {
-    Say(Value),
+    Say(Vec<Value>),
     Name(usize, &'static str),
     Merge(usize, usize),
     Part(usize),
@@ -30,6 +30,10 @@ enum Deed {
     Mark(usize),
     Import(String, Vec<Value>),
     TakeBack,
+    /// From which spend on somebody is a diamond, as a new version of the tier.
+    Publish(&'static str),
+    /// What the shop says of tea, as a `products` document's fields.
+    Declare(&'static str),
 }
 
 fn first() -> Instant {
@@ -67,6 +71,18 @@ fn fact(draw: &mut Draw, n: i64, now: Instant) -> Value {
     event
 }
 
+/// Tea that somebody bought up to thirty days ago, and that it arrived.
+fn refill(draw: &mut Draw, n: i64, now: Instant) -> Vec<Value> {
+    let user = pick(draw, USERS);
+    let at = (now - Span::days(i64::try_from(draw.below(30)).expect("small"))).to_rfc3339();
+    let id = format!("tea{n}");
+    let mut bought = order(user, &id, &at, "100");
+    bought["properties"]["products"] = json!([{"sku": "tea", "quantity": 1, "category": "drinks"}]);
+    let mut arrived = track(user, "Order Delivered", &at, json!({"order_id": id}));
+    (bought["messageId"], arrived["messageId"]) = (json!(format!("b{n}")), json!(format!("d{n}")));
+    vec![bought, arrived]
+}
+
 /// What is told of somebody, up to forty days after it was said.
 fn word(draw: &mut Draw, n: i64, now: Instant) -> Value {
     let traits = match draw.below(3) {
@@ -91,14 +107,14 @@ fn story(seed: u64) -> Vec<(Instant, Deed)> {
     for n in 0..DAYS * 24 / 10 {
         let now = first() + Span::hours(10 * n) + Span::minutes(7) + Span::micros(n + 1);
         let (a, b) = (pick(&mut draw, [0, 1, 2, 3]), pick(&mut draw, [0, 1, 2, 3]));
-        let deed = match draw.below(24) {
+        let deed = match draw.below(30) {
             // Before the seven days are over in which it can be.
             _ if imported.is_some_and(|then| n > then + 11) => {
                 imported = None;
                 Deed::TakeBack
             }
-            0..=8 => Deed::Say(fact(&mut draw, n, now)),
-            9..=12 => Deed::Say(word(&mut draw, n, now)),
+            0..=8 => Deed::Say(vec![fact(&mut draw, n, now)]),
+            9..=12 => Deed::Say(vec![word(&mut draw, n, now)]),
             13 => Deed::Name(a, pick(&mut draw, ["consumer", "reseller", "staff"])),
             14 | 15 if into[a] != into[b] => {
                 let (kept, gone) = (into[a], into[b]);
@@ -120,11 +136,24 @@ fn story(seed: u64) -> Vec<(Instant, Deed)> {
                 lines.push(word(&mut draw, 9_000 + n, now));
                 Deed::Import(format!("{n}.jsonl"), lines)
             }
+            22..=24 => Deed::Say(refill(&mut draw, n, now)),
+            25 => Deed::Publish(pick(&mut draw, ["10000.00", "6000.00", "5100.00"])),
+            26 | 27 => Deed::Declare(pick(
+                &mut draw,
+                ["consumption_days: 20", "consumption_days: 30", "consumption_days: 20, sensitive: true"],
+            )),
             _ => continue,
         };
         deeds.push((now, deed));
     }
     deeds
+}
+
+/// The shipped tier, but for where a diamond begins.
+fn tier(spend: &str) -> String {
+    let shipped = include_str!("../../../config/tags/value_tier.yaml");
+    assert!(shipped.contains("10000.00"), "{shipped}");
+    format!("kind: tag\n{}", shipped.replace("10000.00", spend))
 }
 
 /// A book with the four of them.
@@ -156,7 +185,7 @@ impl Told {
         let (house, ids) = (&self.care.house, &self.ids);
         let book = &house.app.book;
         match deed.clone() {
-            Deed::Say(event) => house.send(vec![event]).await,
+            Deed::Say(events) => house.send(events).await,
             Deed::Name(one, kind) => {
                 drop(set_account_kind(book, ids[one], kind, "test").await.expect("named"))
             }
@@ -181,6 +210,10 @@ impl Told {
                 let report =
                     import::run(&book.store, "retail", &request, &mut Unwatched).await.expect("imported");
                 assert_eq!(report.refused, []);
+            }
+            Deed::Publish(spend) => self.care.apply(&tier(spend)).await,
+            Deed::Declare(what) => {
+                self.care.apply(&format!("kind: products\nproducts:\n  - {{sku: tea, {what}}}\n")).await;
             }
             Deed::TakeBack => {
                 let last = self.care.number("SELECT MAX(import_id) FROM event").await;
@@ -264,7 +297,7 @@ on_both_databases! {
         let mut database = Some(database);
         for seed in 1..=number("KINKEEPER_SLEPT_STORIES", 1) {
             let story = story(seed);
-            let kinds = ["Say", "Name", "Merge", "Part", "Correct", "Mark", "Import", "TakeBack"];
+            let kinds = ["Say", "Name", "Merge", "Part", "Correct", "Mark", "Import", "TakeBack", "Publish", "Declare"];
             let told = format!("{story:?}");
             assert!(kinds.iter().all(|kind| told.contains(&format!(" {kind}"))), "story {seed} leaves something out");
             let slept = match database.take() {

@@ -4,7 +4,7 @@ use super::{parse, shipped};
 use crate::customer::fixture::*;
 use crate::customer::{AccountKind, Bearer, CustomerFacts};
 use crate::event::Event;
-use crate::tag::{Cause, CurrentTag, Evaluation, Stepped, TagState, step};
+use crate::tag::{Cause, CurrentTag, Evaluation, Meanwhile, Stand, Stepped, TagState, step};
 use crate::time::Instant;
 use chrono_tz::UTC;
 use proptest::prelude::*;
@@ -58,21 +58,16 @@ fn current_of(stepped: &Stepped) -> Vec<CurrentTag> {
 
 #[test]
 fn what_changes_by_naming_an_account_says_so() {
-    let (catalogue, events) = (shipped(), [order("A", 50_000_00, day(0))]);
-    let walk = |account, kept: Option<Instant>, current: &[CurrentTag], now| {
-        step(
-            &catalogue,
-            &events,
-            Bearer { account, ..Bearer::consumer(UTC) },
-            kept,
-            current,
-            Some(day(0)),
-            now,
-        )
-        .after_naming(kept, account, &catalogue)
+    let (rules, events) = (shipped().into(), [order("A", 50_000_00, day(0))]);
+    let walk = |account, stand: Stand<'_>, now| {
+        let bearer = Bearer { account, ..Bearer::consumer(UTC) };
+        step(&rules, &events, bearer, stand, Some(day(0)), now)
     };
-    let first = walk(AccountKind::Consumer, None, &[], day(20));
-    let named = walk(AccountKind::Reseller, Some(day(20)), &current_of(&first), day(21));
+    let first = walk(AccountKind::Consumer, Stand::NEVER, day(20));
+    let current = current_of(&first);
+    let meanwhile = Meanwhile { named: Some(AccountKind::Reseller), regrouped: false };
+    let stand = Stand { meanwhile, ..Stand::kept(day(20), 1, &current) };
+    let named = walk(AccountKind::Reseller, stand, day(21));
     let told: Vec<_> = named
         .changes
         .iter()
@@ -85,7 +80,10 @@ fn what_changes_by_naming_an_account_says_so() {
             ("vip", None, day(20), Cause::Manual, json!("reseller")),
         ]
     );
-    let back = walk(AccountKind::Consumer, Some(day(21)), &current_of(&named), day(22));
+    let current = current_of(&named);
+    let meanwhile = Meanwhile { named: Some(AccountKind::Consumer), regrouped: false };
+    let stand = Stand { meanwhile, ..Stand::kept(day(21), 1, &current) };
+    let back = walk(AccountKind::Consumer, stand, day(22));
     let told: Vec<_> =
         back.changes.iter().map(|c| (c.to.as_deref(), c.cause, &c.evidence["account_kind"])).collect();
     let consumer = json!("consumer");

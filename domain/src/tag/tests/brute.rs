@@ -2,7 +2,7 @@
 //! `rule::brute`, holds by walking backwards. And a state is the same by whatever way its facts came in.
 
 use super::shipped;
-use super::stepping::current_of;
+use super::stepping::{current_of, stood};
 use crate::customer::aggregates_tests::story;
 use crate::customer::fixture::*;
 use crate::customer::{AccountKind, Bearer, Birthday, CustomerFacts, Profile, ProfileTimelines};
@@ -196,12 +196,12 @@ proptest! {
             .zip(late.iter().cycle())
             .map(|(event, days)| received(event.clone(), event.occurred_at + Span::days(*days)))
             .collect();
-        let end = quarter(QUARTERS);
+        let (end, rules) = (quarter(QUARTERS), catalogue.clone().into());
         looks.sort_unstable();
         let (mut kept_at, mut current, mut ledger) = (None, Vec::new(), BTreeMap::<String, Option<String>>::new());
         let mut states: Vec<TagState> = Vec::new();
         for now in looks.into_iter().map(quarter).chain([end]) {
-            let stepped = step(&catalogue, &events, bearer, kept_at, &current, None, now);
+            let stepped = step(&rules, &events, bearer, stood(kept_at, &current), None, now);
             for change in &stepped.changes {
                 let was = ledger.insert(change.key.clone(), change.to.clone()).flatten();
                 prop_assert_eq!(&was, &change.from, "{}", change.key);
@@ -232,7 +232,7 @@ proptest! {
         for state in evaluation.states(now) {
             prop_assert!(state.since <= now && state.next_flip.is_none_or(|flip| flip > now), "{}", state.key);
         }
-        let stepped = step(&catalogue, &events, bearer, kept_at, &[], live, now);
+        let stepped = step(&catalogue.clone().into(), &events, bearer, stood(kept_at, &[]), live, now);
         prop_assert!(stepped.changes.iter().all(|change| change.as_of <= now));
         prop_assert!(stepped.next_due.is_none_or(|due| due > now));
     }

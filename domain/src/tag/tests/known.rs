@@ -5,7 +5,7 @@ use super::{SHIPPED, parse, stepping};
 use crate::customer::fixture::*;
 use crate::customer::{AccountKind, Bearers, Told};
 use crate::event::{Event, Fact};
-use crate::tag::{Catalogue, Cause, step};
+use crate::tag::{Catalogue, Cause, Stand, step};
 use crate::time::{Instant, Span};
 use chrono_tz::UTC;
 use proptest::prelude::*;
@@ -40,7 +40,7 @@ fn known(told: &[Told], until: Instant) -> Bearers {
 
 fn late(told: (Event, Told), now: Instant, key: &str) -> Vec<(String, String, Instant, Cause)> {
     let events = [order("A", 1_00, day(0) + Span::hours(12)), told.0];
-    let stepped = step(&catalogue(), &events, known(&[told.1], now), None, &[], Some(day(0)), now);
+    let stepped = step(&catalogue().into(), &events, known(&[told.1], now), Stand::NEVER, Some(day(0)), now);
     moves(&stepped, key)
 }
 
@@ -94,7 +94,7 @@ proptest! {
         words in prop::collection::vec(any_told(), 1..4),
         mut cuts in prop::collection::vec(0i64..700, 0..9),
     ) {
-        let (catalogue, live, end) = (catalogue(), Some(day(100)), day(700));
+        let (rules, live, end) = (catalogue().into(), Some(day(100)), day(700));
         let words: Vec<(Event, Told)> = words
             .iter()
             .map(|(traits, occurred, late)| told(traits, day(*occurred), day(occurred + late) + Span::hours(7)))
@@ -102,7 +102,7 @@ proptest! {
         let events: Vec<Event> = events.into_iter().chain(words.iter().map(|(event, _)| event.clone())).collect();
         let words: Vec<Told> = words.into_iter().map(|(_, told)| told).collect();
         let start = events.iter().map(|event| event.received_at).min().expect("at least one");
-        let whole = step(&catalogue, &events, known(&words, end), None, &[], live, end);
+        let whole = step(&rules, &events, known(&words, end), Stand::NEVER, live, end);
         cuts.sort_unstable();
         let mut runs: Vec<Instant> = cuts.into_iter().map(day).filter(|at| *at >= start).collect();
         runs.push(end);
@@ -110,7 +110,7 @@ proptest! {
         let mut last = None;
         for now in runs {
             let here: Vec<Event> = events.iter().filter(|event| event.received_at <= now).cloned().collect();
-            let stepped = step(&catalogue, &here, known(&words, now), kept_at, &current, live, now);
+            let stepped = step(&rules, &here, known(&words, now), stepping::stood(kept_at, &current), live, now);
             changes.extend(stepped.changes.clone());
             (kept_at, current) = (Some(now), current_of(&stepped.current));
             last = Some(stepped);

@@ -12,6 +12,7 @@ mod scored;
 mod states;
 mod stepping;
 mod supply;
+mod turns;
 mod why;
 
 use super::{Catalogue, Evaluation, TagDocument, TagState};

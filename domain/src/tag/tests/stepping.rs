@@ -4,11 +4,14 @@ use super::{SHIPPED, core, yaml};
 use crate::customer::{Bearer, fixture::*};
 use crate::event::Event;
 use crate::money::Currency;
-use crate::tag::{Catalogue, Cause, CurrentTag, Stepped, TagChange, TagDocument, TagState, step};
+use crate::tag::{
+    Catalogue, Cause, CurrentTag, Rulebook, Stand, Stepped, TagChange, TagDocument, TagState, Turn, step,
+};
 use crate::time::{Instant, Span};
 use chrono_tz::UTC;
 use proptest::prelude::*;
 use serde_json::json;
+use std::sync::Arc;
 
 pub(super) fn current_of(states: &[TagState]) -> Vec<CurrentTag> {
     let current = |s: &TagState| CurrentTag {
@@ -20,8 +23,18 @@ pub(super) fn current_of(states: &[TagState]) -> Vec<CurrentTag> {
     states.iter().filter(|state| state.value.is_some()).map(current).collect()
 }
 
+/// Where somebody stands who was kept up to then by the rules of the first epoch, or never.
+pub(super) fn stood(kept_at: Option<Instant>, tags: &[CurrentTag]) -> Stand<'_> {
+    kept_at.map_or(Stand::NEVER, |at| Stand::kept(at, 1, tags))
+}
+
+/// The first three tags, and another catalogue from an instant on.
+fn turned(catalogue: Catalogue, at: Instant) -> Rulebook {
+    Rulebook::new(Arc::new(core()), vec![Turn { epoch: 2, at, catalogue: Arc::new(catalogue) }])
+}
+
 fn first(events: &[Event], live: Option<Instant>, now: Instant) -> Stepped {
-    step(&core(), events, Bearer::consumer(UTC), None, &[], live, now)
+    step(&core().into(), events, Bearer::consumer(UTC), Stand::NEVER, live, now)
 }
 
 fn of<'a>(stepped: &'a Stepped, key: &str) -> Vec<&'a TagChange> {
@@ -165,11 +178,10 @@ fn a_new_rule_counts_from_its_publication_on_and_what_began_before_is_historical
     let current = current_of(&before.current);
     let walk = |now| {
         step(
-            &republished(day(30)),
+            &turned(republished(day(30)), day(30)),
             &events,
             Bearer::consumer(UTC),
-            Some(day(20)),
-            &current,
+            Stand::kept(day(20), 1, &current),
             Some(day(0)),
             now,
         )
@@ -181,7 +193,7 @@ fn a_new_rule_counts_from_its_publication_on_and_what_began_before_is_historical
     // Tags that were in the book but are defined no more are taken away.
     assert_eq!(
         moves(&stepped, "complaint_history"),
-        [super::stepping::change("none", "-", day(20), Cause::Rule)]
+        [super::stepping::change("none", "-", day(30), Cause::Rule)]
     );
 }
 
@@ -191,10 +203,10 @@ fn a_fact_committed_behind_the_keepers_back_is_recorded_as_of_the_last_run() {
     let before = first(&known, Some(day(0)), day(20));
     let overtaken = [known[0].clone(), order("B", 6_000_00, day(20))];
     let current = current_of(&before.current);
-    let stepped =
-        step(&core(), &overtaken, Bearer::consumer(UTC), Some(day(20)), &current, Some(day(0)), day(30));
+    let (rules, stand) = (core().into(), Stand::kept(day(20), 1, &current));
+    let stepped = step(&rules, &overtaken, Bearer::consumer(UTC), stand, Some(day(0)), day(30));
     assert_eq!(moves(&stepped, "value_tier"), [change("gold", "diamond", day(20), Cause::Event)]);
-    let quiet = step(&core(), &known, Bearer::consumer(UTC), Some(day(20)), &current, Some(day(0)), day(30));
+    let quiet = step(&rules, &known, Bearer::consumer(UTC), stand, Some(day(0)), day(30));
     assert_eq!(quiet.changes, []);
 }
 
@@ -227,9 +239,9 @@ proptest! {
         mut cuts in proptest::collection::vec(0i64..900, 0..12),
         live in proptest::option::of(0i64..500),
     ) {
-        let (catalogue, live, end) = (core(), live.map(day), day(900));
+        let (rules, live, end) = (core().into(), live.map(day), day(900));
         let start = events.iter().map(|event| event.received_at).min().expect("at least one");
-        let whole = step(&catalogue, &events, Bearer::consumer(UTC), None, &[], live, end);
+        let whole = step(&rules, &events, Bearer::consumer(UTC), Stand::NEVER, live, end);
         cuts.sort_unstable();
         let flips = whole.changes.iter().step_by(2).map(|change| change.as_of);
         let mut runs: Vec<Instant> = cuts.into_iter().map(day).chain(flips).filter(|at| *at >= start).collect();
@@ -239,7 +251,7 @@ proptest! {
         let mut last = None;
         for now in runs {
             let known: Vec<Event> = events.iter().filter(|event| event.received_at <= now).cloned().collect();
-            let stepped = step(&catalogue, &known, Bearer::consumer(UTC), kept_at, &current, live, now);
+            let stepped = step(&rules, &known, Bearer::consumer(UTC), stood(kept_at, &current), live, now);
             changes.extend(stepped.changes.clone());
             (kept_at, current) = (Some(now), current_of(&stepped.current));
             last = Some(stepped);
@@ -252,8 +264,8 @@ proptest! {
     /// The ledger's fold is what is current, and running at each due time misses nothing.
     #[test]
     fn the_ledger_adds_up_and_nothing_changes_before_it_is_due(events in arrivals()) {
-        let catalogue = core();
-        let whole = step(&catalogue, &events, Bearer::consumer(UTC), None, &[], None, day(900));
+        let rules = core().into();
+        let whole = step(&rules, &events, Bearer::consumer(UTC), Stand::NEVER, None, day(900));
         for state in &whole.current {
             let mut value: Option<String> = None;
             for change in whole.changes.iter().filter(|change| change.key == state.key) {
@@ -267,11 +279,11 @@ proptest! {
         // From the last arrival on, waking only when due gives every remaining change at its instant.
         let mut now = events.iter().map(|event| event.received_at).max().expect("at least one");
         let from = now;
-        let mut stepped = step(&catalogue, &events, Bearer::consumer(UTC), None, &[], None, now);
+        let mut stepped = step(&rules, &events, Bearer::consumer(UTC), Stand::NEVER, None, now);
         let mut found = Vec::new();
         while let Some(due) = stepped.next_due.filter(|due| *due <= day(900)) {
             let current = current_of(&stepped.current);
-            stepped = step(&catalogue, &events, Bearer::consumer(UTC), Some(now), &current, None, due);
+            stepped = step(&rules, &events, Bearer::consumer(UTC), Stand::kept(now, 1, &current), None, due);
             prop_assert!(stepped.changes.iter().all(|change| change.as_of == due));
             found.extend(stepped.changes.clone());
             now = due;

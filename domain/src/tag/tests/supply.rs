@@ -12,7 +12,7 @@ use chrono_tz::UTC;
 use serde_json::json;
 use std::sync::Arc;
 
-fn bought(id: &str, sku: &str, pieces: i64, at: Instant) -> [Event; 2] {
+pub(super) fn bought(id: &str, sku: &str, pieces: i64, at: Instant) -> [Event; 2] {
     let line = OrderLine {
         sku: Some(sku.to_owned()),
         category: Some(format!("{sku} things")),
