@@ -37,7 +37,8 @@ shipped![
 ];
 
 /// The shipped definitions of tags.
-const TAGS: [&str; 24] = [
+const TAGS: [&str; 26] = [
+    include_str!("../../config/tags/account_kind.yaml"),
     include_str!("../../config/tags/active_hour.yaml"),
     include_str!("../../config/tags/birthday_soon.yaml"),
     include_str!("../../config/tags/category_affinity.yaml"),
@@ -53,6 +54,7 @@ const TAGS: [&str; 24] = [
     include_str!("../../config/tags/discount_seeker.yaml"),
     include_str!("../../config/tags/lapsed.yaml"),
     include_str!("../../config/tags/new_customer.yaml"),
+    include_str!("../../config/tags/personalization_off.yaml"),
     include_str!("../../config/tags/promoter.yaml"),
     include_str!("../../config/tags/returning.yaml"),
     include_str!("../../config/tags/replenish_due.yaml"),

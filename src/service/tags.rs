@@ -26,7 +26,8 @@ pub struct TagLine {
     /// What it is about.
     #[schema(example = "value")]
     pub group: Option<String>,
-    /// computed: a rule; model: runs over the whole book; manual: people.
+    /// computed: a rule; model: runs over the whole book; manual: people; event: events of senders; system: the program
+    /// itself.
     #[schema(example = "computed")]
     pub kind: &'static str,
     /// rule_only | manual_only | both
@@ -95,7 +96,14 @@ fn line(tag: &TagDefinition, counts: BTreeMap<String, i64>) -> TagLine {
         Shape::Levels { levels, .. } => {
             levels.iter().map(|level| condition(&level.value, &level.rule)).collect()
         }
-        Shape::Scored(_) | Shape::Named(_) | Shape::Supply => Vec::new(),
+        Shape::Scored(_) | Shape::Named(_) | Shape::Supply | Shape::Said(_) | Shape::System(_) => {
+            let both = tag.says(Lang::En).into_iter().zip(tag.says(Lang::ZhCn));
+            both.map(|((value, en), (_, zh_cn))| Condition {
+                value: value.to_owned(),
+                says: Both { en, zh_cn },
+            })
+            .collect()
+        }
     };
     conditions.extend(tag.unless.as_ref().map(|rule| condition("unless", rule)));
     TagLine {

@@ -198,6 +198,6 @@ async fn two_daemons_opening_one_new_postgres_at_once_make_one_book() {
     for app in [&one, &two] {
         assert_eq!(number(app, "SELECT COUNT(*) FROM shop").await, 1);
         assert_eq!(number(app, "SELECT COUNT(*) FROM campaign_version").await, 3);
-        assert_eq!(number(app, "SELECT COUNT(*) FROM rule_version").await, 24);
+        assert_eq!(number(app, "SELECT COUNT(*) FROM rule_version").await, 26);
     }
 }

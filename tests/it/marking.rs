@@ -191,7 +191,7 @@ fn tags_are_listed_given_and_taken_at_the_command_line() {
     home.file("c.csv", "customer_id,name\n1,Ada\n");
     home.run(&["import", "customers", "c.csv"]).ended(0);
     let all = home.run(&["tag", "list", "--format", "json"]).ended(0).json();
-    assert_eq!(all.as_array().map(Vec::len), Some(24));
+    assert_eq!(all.as_array().map(Vec::len), Some(26));
     let given = home.run(&["tag", "add", "user_id:1", "comm_style=hasty", "--reason", "shouts"]).ended(0);
     assert!(given.stdout.contains("comm_style=hasty until"), "{}", given.stdout);
     home.run(&["drain"]).ended(0);

@@ -2,6 +2,7 @@
 //! and changes nothing: only people say what an account is.
 
 use crate::names::stable_names;
+use crate::rule::Lang;
 use crate::time::Span;
 
 stable_names! {
@@ -19,6 +20,21 @@ stable_names! {
 impl AccountKind {
     pub const fn is_consumer(self) -> bool {
         matches!(self, Self::Consumer)
+    }
+
+    /// For people.
+    pub const fn name(self, lang: Lang) -> &'static str {
+        let (en, zh) = match self {
+            Self::Consumer => ("consumer", "普通消费者"),
+            Self::Reseller => ("reseller", "经销商"),
+            Self::Staff => ("staff", "员工"),
+            Self::Test => ("test", "测试"),
+            Self::Brushing => ("brushing", "刷单"),
+        };
+        match lang {
+            Lang::En => en,
+            Lang::ZhCn => zh,
+        }
     }
 }
 

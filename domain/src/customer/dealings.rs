@@ -183,10 +183,18 @@ impl Dealings {
 
     /// Whether they let us personalise: until they object on any channel, and again once they have taken that back.
     pub fn personalised(&self) -> Timeline<bool> {
-        let lines = self
-            .personal
-            .values()
-            .map(|said| Timeline::from_points(true, said.iter().map(|(at, _, granted)| (*at, *granted))));
-        lines.fold(Timeline::always(true), |all, one| all.and(&one))
+        self.objections().map(Vec::is_empty)
+    }
+
+    /// On which channels they object to being personalised.
+    pub fn objections(&self) -> Timeline<Vec<String>> {
+        self.personal.iter().fold(Timeline::always(Vec::new()), |all, (channel, said)| {
+            let granted = Timeline::from_points(true, said.iter().map(|(at, _, granted)| (*at, *granted)));
+            all.zip_with(&granted, |channels, granted| {
+                let mut channels = channels.clone();
+                channels.extend((!granted).then(|| channel.clone()));
+                channels
+            })
+        })
     }
 }

@@ -137,7 +137,7 @@ fn ago(age: Age, lang: Lang) -> String {
 }
 
 /// A duration in Chinese: `30 天`, `12 小时`.
-fn span_zh(span: Span) -> String {
+pub(crate) fn span_zh(span: Span) -> String {
     let text = span.to_string();
     let (number, unit) = text.split_at(text.len() - 1);
     let unit = match unit {

@@ -13,8 +13,8 @@ mod parse;
 mod schema;
 
 pub use ast::{Age, Comparison, DayRange, EventTest, ForNew, Rule, TagTest, TextTest};
-pub(crate) use describe::clause;
 pub use describe::{Lang, describe};
+pub(crate) use describe::{clause, span_zh};
 pub(crate) use eval::solar_in_year;
 pub use eval::{Context, TagTimelines, TagValue, eval};
 pub use explain::{Explained, explain, leaf_value};

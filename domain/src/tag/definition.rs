@@ -3,6 +3,7 @@
 //! Reading one document is [`super::document`]'s.
 
 use super::document::{TagDocument, read};
+use super::said::{SaidBy, System};
 use crate::customer::dealings::Score;
 use crate::insight::rfm::Segment;
 use crate::money::Currency;
@@ -79,6 +80,10 @@ pub enum Kind {
     Model,
     /// People alone.
     Manual,
+    /// Events of whoever sends them.
+    Event,
+    /// The program itself.
+    System,
 }
 
 impl Kind {
@@ -87,6 +92,8 @@ impl Kind {
             Self::Computed => "computed",
             Self::Model => "model",
             Self::Manual => "manual",
+            Self::Event => "event",
+            Self::System => "system",
         }
     }
 }
@@ -116,6 +123,10 @@ pub enum Shape {
     Named(Vec<NamedValue>),
     /// The product (its SKU) of which a refill is due; of several the one that came due last.
     Supply,
+    /// What the last of some events said.
+    Said(SaidBy),
+    /// What the program itself knows of them.
+    System(System),
 }
 
 /// A value that people give.
@@ -139,7 +150,9 @@ impl TagDefinition {
         let (flag, levels) = match &self.shape {
             Shape::Flag(rule) | Shape::Field { rule, .. } => (Some(rule), &[][..]),
             Shape::Levels { levels, .. } => (None, &levels[..]),
-            Shape::Scored(_) | Shape::Named(_) | Shape::Supply => (None, &[][..]),
+            Shape::Scored(_) | Shape::Named(_) | Shape::Supply | Shape::Said(_) | Shape::System(_) => {
+                (None, &[][..])
+            }
         };
         flag.into_iter().chain(levels.iter().map(|level| &level.rule)).chain(&self.unless)
     }
@@ -152,6 +165,8 @@ impl TagDefinition {
                 std::iter::once(&**otherwise).chain(levels.iter().map(|level| &*level.value)).collect()
             }
             Shape::Named(values) => values.iter().map(|named| &*named.value).collect(),
+            Shape::Said(said) => said.values.iter().map(|said| &*said.value).collect(),
+            Shape::System(system) => system.values(),
             Shape::Scored(Score::Rfm) => Segment::ALL.iter().map(|segment| segment.as_str()).collect(),
             Shape::Field { .. } | Shape::Scored(_) | Shape::Supply => return None,
         })
@@ -167,6 +182,8 @@ impl TagDefinition {
             Shape::Flag(_) | Shape::Levels { .. } | Shape::Field { .. } | Shape::Supply => Kind::Computed,
             Shape::Scored(_) => Kind::Model,
             Shape::Named(_) => Kind::Manual,
+            Shape::Said(_) => Kind::Event,
+            Shape::System(_) => Kind::System,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Reads one tag's document, collecting every problem with its place.
 
 use super::definition::{ByHand, Expires, Level, NamedValue, Names, Shape, TagDefinition};
+use super::said::{SaidBy, SaidValue, System};
 use crate::customer::dealings::Score;
 use crate::problem::{Problem, nearest};
 use crate::rule::{Field, FieldKind, Rule, parse};
@@ -8,7 +9,7 @@ use crate::time::{Instant, Span};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-pub(super) const FIELDS: [&str; 14] = [
+pub(super) const FIELDS: [&str; 18] = [
     "key",
     "name",
     "group",
@@ -19,12 +20,17 @@ pub(super) const FIELDS: [&str; 14] = [
     "scores",
     "values",
     "supply",
+    "set_by",
+    "ended_by",
+    "lasts",
+    "system",
     "hold",
     "settle",
     "unless",
     "by_hand",
 ];
 pub(super) const NAMED_FIELDS: [&str; 2] = ["value", "name"];
+pub(super) const SAID_FIELDS: [&str; 3] = ["value", "name", "events"];
 pub(super) const LEVEL_FIELDS: [&str; 3] = ["value", "name", "rule"];
 pub(super) const NAME_FIELDS: [&str; 2] = ["en", "zh-CN"];
 
@@ -150,13 +156,17 @@ fn rule(value: &Value, at: &str, problems: &mut Vec<Problem>) -> Option<Rule> {
 }
 
 /// What gives a tag its values: exactly one of these stands in its document.
-pub(super) const SHAPES: [&str; 6] = ["rule", "levels", "value_of", "scores", "values", "supply"];
+pub(super) const SHAPES: [&str; 8] =
+    ["rule", "levels", "value_of", "scores", "values", "supply", "set_by", "system"];
 
 fn shape(fields: &Fields, problems: &mut Vec<Problem>) -> Option<Shape> {
     let given: Vec<&str> = SHAPES.into_iter().filter(|shape| fields.contains_key(*shape)).collect();
     if fields.contains_key("otherwise") && !given.contains(&"levels") {
         let detail = "only a tag with levels has a value otherwise; leave it out";
         problems.push(Problem::new("otherwise", "unknown_field", detail));
+    }
+    if !given.contains(&"set_by") {
+        without(fields, &["ended_by", "lasts"], "only a tag that events set (set_by) is ended so", problems);
     }
     match given[..] {
         ["rule"] => rule(&fields["rule"], "rule", problems).map(Shape::Flag),
@@ -174,8 +184,10 @@ fn shape(fields: &Fields, problems: &mut Vec<Problem>) -> Option<Shape> {
             None
         }
         ["values"] => named_values(&fields["values"], problems),
+        ["set_by"] => said_by(fields, problems),
+        ["system"] => system(fields, problems),
         [] | [_] => {
-            let detail = "give a rule, or levels with a rule each, or scores, or values that people give";
+            let detail = "give a rule, or levels with a rule each, or scores, values that people give, or set_by with events";
             problems.push(Problem::new("", "no_rule", detail));
             None
         }
@@ -186,6 +198,114 @@ fn shape(fields: &Fields, problems: &mut Vec<Problem>) -> Option<Shape> {
             None
         }
     }
+}
+
+/// What a document must not have beside what gives its tag values; it would do nothing.
+fn without(fields: &Fields, names: &[&str], why: &str, problems: &mut Vec<Problem>) {
+    for name in names.iter().filter(|name| fields.contains_key(**name)) {
+        problems.push(Problem::new(*name, "unknown_field", format!("{why}; leave it out")));
+    }
+}
+
+fn system(fields: &Fields, problems: &mut Vec<Problem>) -> Option<Shape> {
+    let why = "what the program itself knows is neither held nor given by hand";
+    without(fields, &["hold", "settle", "unless", "by_hand"], why, problems);
+    let written = &fields["system"];
+    let system = written.as_str().and_then(System::parse);
+    if system.is_none() {
+        let known: Vec<&str> = System::ALL.iter().map(|system| system.as_str()).collect();
+        let remedy = match nearest(written.as_str().unwrap_or_default(), known.iter().copied()) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("there are {}", known.join(", ")),
+        };
+        let detail = format!("{written} is nothing the program knows of a customer; {remedy}");
+        problems.push(Problem::new("system", "unknown_system", detail));
+    }
+    system.map(Shape::System)
+}
+
+/// `set_by: [Newsletter Liked]`, or `set_by: [{value, name, events: […]}]`.
+fn said_by(fields: &Fields, problems: &mut Vec<Problem>) -> Option<Shape> {
+    let why = "events set this tag, no condition that could be held; say with lasts for how long";
+    without(fields, &["hold", "settle"], why, problems);
+    let before = problems.len();
+    let mut seen = Vec::new();
+    let values = match fields["set_by"].as_array().map(Vec::as_slice) {
+        Some([first, ..]) if !first.is_object() => {
+            let events = event_names(&fields["set_by"], "set_by", &mut seen, problems);
+            vec![SaidValue { value: Arc::from("true"), name: None, events }]
+        }
+        Some(items @ [_, ..]) => said_values(items, &mut seen, problems),
+        _ => {
+            let detail = "give a list of events' names, or of values with value, name and events";
+            problems.push(Problem::new("set_by", "empty", detail));
+            Vec::new()
+        }
+    };
+    let ended_by = match fields.get("ended_by") {
+        Some(names) => event_names(names, "ended_by", &mut seen, problems),
+        None => Vec::new(),
+    };
+    let lasts = fields.get("lasts").map(|_| span(fields, "lasts", problems));
+    if lasts == Some(Span::ZERO) && problems.len() == before {
+        problems.push(Problem::new(
+            "lasts",
+            "bad_duration",
+            "lasts no time; leave it out for a tag that stays",
+        ));
+    }
+    (problems.len() == before).then_some(Shape::Said(SaidBy { values, ended_by, lasts }))
+}
+
+fn said_values(items: &[Value], seen: &mut Vec<String>, problems: &mut Vec<Problem>) -> Vec<SaidValue> {
+    let mut values: Vec<SaidValue> = Vec::new();
+    for (i, item) in items.iter().enumerate() {
+        let at = format!("set_by[{i}]");
+        let Some(given) = item.as_object() else {
+            let detail =
+                "a value is an object with value, name and events; a tag without values is a list of names";
+            problems.push(Problem::new(at, "not_a_value", detail));
+            continue;
+        };
+        known(given, &SAID_FIELDS, &at, problems);
+        let (value, name) = (word(given, "value", &at, problems), names(given, &at, problems));
+        let events_at = place(&at, "events");
+        let events = event_names(given.get("events").unwrap_or(&Value::Null), &events_at, seen, problems);
+        let Some(value) = value else { continue };
+        if values.iter().any(|known| *known.value == *value) {
+            let detail = format!("{value} is there already; name all its events there");
+            problems.push(Problem::new(place(&at, "value"), "duplicate", detail));
+        }
+        values.push(SaidValue { value: Arc::from(value), name, events });
+    }
+    values
+}
+
+/// Names of events, none of which was seen before.
+fn event_names(list: &Value, at: &str, seen: &mut Vec<String>, problems: &mut Vec<Problem>) -> Vec<String> {
+    let Some(items) = list.as_array().filter(|items| !items.is_empty()) else {
+        problems.push(Problem::new(at, "empty", "give a list of at least one event's name"));
+        return Vec::new();
+    };
+    let mut names = Vec::with_capacity(items.len());
+    for (i, item) in items.iter().enumerate() {
+        let at = format!("{at}[{i}]");
+        match parse(&serde_json::json!({ "event": item })) {
+            Ok(Rule::Event(test)) if seen.contains(&test.name) => {
+                let detail = format!("{} says something already; name it once", test.name);
+                problems.push(Problem::new(at, "duplicate", detail));
+            }
+            Ok(Rule::Event(test)) => {
+                seen.push(test.name.clone());
+                names.push(test.name);
+            }
+            Ok(_) => {}
+            Err(found) => {
+                problems.extend(found.into_iter().map(|p| Problem::new(at.clone(), p.code, p.detail)))
+            }
+        }
+    }
+    names
 }
 
 fn value_of(fields: &Fields, problems: &mut Vec<Problem>) -> Option<Shape> {

@@ -1,6 +1,7 @@
 //! The tags of one customer over all of time, and their state at an instant with its evidence.
 
 use super::definition::{Catalogue, Kind, Shape, TagDefinition};
+use super::said::{System, TellsOverTime};
 use crate::customer::dealings::{Mark, Score};
 use crate::customer::supply::{self, Supply};
 use crate::customer::{AccountKind, Bearer, CustomerFacts, ProfileTimelines};
@@ -47,6 +48,10 @@ pub enum Source {
     Model,
     /// Somebody, by hand.
     Manual,
+    /// The last event that speaks of it.
+    Event,
+    /// The program itself.
+    System,
 }
 
 impl Source {
@@ -55,6 +60,8 @@ impl Source {
             Self::Computed => "computed",
             Self::Model => "model",
             Self::Manual => "manual",
+            Self::Event => "event",
+            Self::System => "system",
         }
     }
 }
@@ -88,6 +95,8 @@ struct Course {
     settled: Timeline<Option<Arc<Settled>>>,
     /// What was bought, by when a refill is due.
     supplies: Vec<Supply>,
+    /// What events or the program itself told.
+    told: TellsOverTime,
 }
 
 /// What people said of a tag, over time.
@@ -190,7 +199,9 @@ impl<'c> Evaluation<'c> {
             source: match (course.hand.at(now), tag.kind()) {
                 (Hand::Given { .. }, _) => Source::Manual,
                 (_, Kind::Model) => Source::Model,
-                _ => Source::Computed,
+                (_, Kind::Event) => Source::Event,
+                (_, Kind::System) => Source::System,
+                (_, Kind::Computed | Kind::Manual) => Source::Computed,
             },
         }
     }
@@ -215,6 +226,9 @@ impl<'c> Evaluation<'c> {
         if let Some(supply) = course.supplies.iter().rev().find(|supply| *supply.due.at(now)) {
             numbers.extend(told(supply));
         }
+        if let Some(told) = course.told.at(now) {
+            numbers.extend(told.evidence.clone());
+        }
         if let Some(settled) = course.settled.at(now) {
             numbers.extend(settled.parts.iter().map(|(name, n)| (name.clone(), json!(n))));
             numbers.insert("as_of".to_owned(), json!(course.settled.since(now)));
@@ -225,7 +239,9 @@ impl<'c> Evaluation<'c> {
                 Some(i) => (Some(&levels[i].rule), i),
                 None => (None, 0),
             },
-            Shape::Scored(_) | Shape::Named(_) | Shape::Supply => (None, 0),
+            Shape::Scored(_) | Shape::Named(_) | Shape::Supply | Shape::Said(_) | Shape::System(_) => {
+                (None, 0)
+            }
         };
         if let Some(Rule::Profile { field, test: Comparison::Gte(bound) | Comparison::Gt(bound) }) = rule {
             numbers.insert("threshold".to_owned(), json!(field.kind().write(*bound)));
@@ -245,6 +261,11 @@ impl TagDefinition {
     /// Says how much somebody is worth: what only a consumer can get far in.
     pub(super) fn is_tier(&self) -> bool {
         TIERS.contains(&self.key.as_str())
+    }
+
+    /// What the account is decides of it: what changes when people name it was changed by hand.
+    pub(super) fn hangs_on_account(&self) -> bool {
+        self.is_tier() || self.shape == Shape::System(System::AccountKind)
     }
 
     /// Whether an account of this kind never gets this level: of a tier whatever is above its lowest level, and the
@@ -274,7 +295,7 @@ fn course(
     products: &Products,
     context: &Context<'_>,
 ) -> (Timeline<Option<TagValue>>, Course) {
-    let (mut settled, mut supplies) = (Timeline::always(None), Vec::new());
+    let (mut settled, mut supplies, mut told) = (Timeline::always(None), Vec::new(), Timeline::always(None));
     let (value, condition, held, otherwise) = match &tag.shape {
         Shape::Flag(rule) => levels(tag, &[(Arc::from("true"), rule)], None, context),
         Shape::Levels { otherwise, levels: steps } => {
@@ -296,6 +317,17 @@ fn course(
             let line = due(&supplies);
             (line.clone(), line, Vec::new(), None)
         }
+        Shape::Said(said) => {
+            told = said.course(facts);
+            if let Some(unless) = &tag.unless {
+                told = told.zip_with(&eval(unless, context), |told, off| told.clone().filter(|_| !off));
+            }
+            (values_of(&told), values_of(&told), Vec::new(), None)
+        }
+        Shape::System(system) => {
+            told = system.course(facts, context.bearer);
+            (values_of(&told), values_of(&told), Vec::new(), None)
+        }
     };
     let hand = hand(tag, facts, context.bearer.account);
     let value = value.zip_with(&hand, |value, hand| match hand {
@@ -303,7 +335,11 @@ fn course(
         Hand::Given { value, .. } => Some(value.clone()),
         Hand::Down { .. } => otherwise.clone(),
     });
-    (value, Course { condition, held, hand, settled, supplies })
+    (value, Course { condition, held, hand, settled, supplies, told })
+}
+
+fn values_of(told: &TellsOverTime) -> Timeline<Option<TagValue>> {
+    told.map(|told| told.as_ref().map(|told| told.value.clone()))
 }
 
 /// By when a refill is due: of several that are, the last one is told.

@@ -7,6 +7,7 @@ mod definition;
 mod document;
 mod evaluate;
 mod rulebook;
+mod said;
 mod schema;
 mod step;
 mod why;
@@ -17,6 +18,7 @@ pub use definition::{
 pub use document::TagDocument;
 pub use evaluate::{Evaluation, Source, TagState, evaluate};
 pub use rulebook::{Rulebook, Turn};
+pub use said::{SaidBy, SaidValue, System};
 pub use schema::schema;
 pub use step::{Cause, CurrentTag, Meanwhile, Stand, Stepped, TagChange, step};
 pub use why::Standing;

@@ -3,7 +3,8 @@
 //! Beside what it can't tell of rules (see [`crate::rule::schema`]): that two levels or values have the same name, and that `by_hand`
 //! lasts longer than nothing.
 
-use super::document::{FIELDS, LEVEL_FIELDS, NAME_FIELDS, NAMED_FIELDS, SHAPES};
+use super::document::{FIELDS, LEVEL_FIELDS, NAME_FIELDS, NAMED_FIELDS, SAID_FIELDS, SHAPES};
+use super::said::System;
 use crate::customer::dealings::Score;
 use crate::rule::{self, Field, FieldKind};
 use serde_json::{Map, Value, json};
@@ -16,6 +17,8 @@ pub fn schema() -> Value {
     let mut defs = rule::schema_definitions();
     defs.insert("key".to_owned(), json!({ "type": "string", "pattern": "^[a-z][a-z0-9_]*$" }));
     defs.insert("name".to_owned(), name());
+    let event = json!({ "allOf": [{ "type": "string" }, { "$ref": "#/$defs/word" }] });
+    defs.insert("events".to_owned(), json!({ "type": "array", "items": event, "minItems": 1 }));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "kinkeeper tag",
@@ -24,7 +27,7 @@ pub fn schema() -> Value {
         "required": ["key", "name"],
         "additionalProperties": false,
         "oneOf": shapes(),
-        "dependentRequired": { "otherwise": ["levels"] },
+        "dependentRequired": { "otherwise": ["levels"], "ended_by": ["set_by"], "lasts": ["set_by"] },
         "$defs": defs,
     })
 }
@@ -41,6 +44,9 @@ fn described(field: &str) -> Value {
             json!({ "enum": Field::ALL.iter().filter(fits).map(|field| field.key()).collect::<Vec<_>>() })
         }
         "scores" => json!({ "enum": Score::ALL.iter().map(|score| score.as_str()).collect::<Vec<_>>() }),
+        "set_by" => json!({ "anyOf": [{ "$ref": "#/$defs/events" }, list(&SAID_FIELDS)] }),
+        "ended_by" => json!({ "$ref": "#/$defs/events" }),
+        "system" => json!({ "enum": System::ALL.iter().map(|system| system.as_str()).collect::<Vec<_>>() }),
         "supply" => json!({ "const": "due" }),
         "by_hand" => json!({
             "type": "object",
@@ -82,7 +88,13 @@ fn shapes() -> Vec<Value> {
             .filter(|shape| !given.contains(shape))
             .map(|shape| json!({ "required": [shape] }))
             .collect();
-        json!({ "required": required, "not": { "anyOf": others } })
+        let idle = match given {
+            ["set_by"] => &["hold", "settle"][..],
+            ["system"] => &["hold", "settle", "unless", "by_hand"],
+            _ => &[],
+        };
+        let idle = idle.iter().map(|field| json!({ "required": [field] }));
+        json!({ "required": required, "not": { "anyOf": others.into_iter().chain(idle).collect::<Vec<_>>() } })
     };
     vec![
         shape(&["rule"]),
@@ -91,5 +103,7 @@ fn shapes() -> Vec<Value> {
         shape(&["scores"]),
         shape(&["values"]),
         shape(&["supply"]),
+        shape(&["set_by"]),
+        shape(&["system"]),
     ]
 }

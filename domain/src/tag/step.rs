@@ -318,7 +318,7 @@ impl<'w> Walk<'w> {
         }
         let Meanwhile { named, regrouped } = self.stand.meanwhile;
         let at_once = arrival.before.is_none() && self.stand.kept_at.is_some();
-        let (cause, named) = match named.filter(|_| tag.is_tier()) {
+        let (cause, named) = match named.filter(|_| tag.hangs_on_account()) {
             Some(kind) if at_once => (Cause::Manual, Some(kind)),
             _ if at_once && regrouped => (Cause::Merge, None),
             _ => (Cause::Event, None),

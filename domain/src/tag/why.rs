@@ -56,6 +56,10 @@ impl TagDefinition {
                 (Shape::Supply, false) => ": what was delivered is nearly used up".to_owned(),
                 (Shape::Supply, true) => "：上次购买的商品即将用完".to_owned(),
                 (Shape::Scored(_), true) => "：依据最近一次全量评分".to_owned(),
+                (Shape::Said(_), false) => ": an event says so".to_owned(),
+                (Shape::Said(_), true) => "：依据事件".to_owned(),
+                (Shape::System(system), false) => format!(": {}", system.clause(lang)),
+                (Shape::System(system), true) => format!("：{}", system.clause(lang)),
                 _ => String::new(),
             },
         };
@@ -67,8 +71,10 @@ impl TagDefinition {
                 format!(" ({})", numbers.join(", "))
             };
         }
-        if let Some(kind) =
-            evidence.get("account_kind").and_then(Value::as_str).filter(|kind| *kind != "consumer")
+        if let Some(kind) = evidence
+            .get("account_kind")
+            .and_then(Value::as_str)
+            .filter(|kind| self.is_tier() && *kind != "consumer")
         {
             text += &if zh {
                 format!("；非普通消费者账户（{kind}），不再升级")
@@ -115,6 +121,8 @@ impl TagDefinition {
             Shape::Scored(Score::Rfm) => {
                 Some(Segment::parse(value).map_or(value, |segment| segment.name(lang)))
             }
+            Shape::Said(said) => said.value_name(value, lang),
+            Shape::System(system) => system.value_name(value, lang),
             Shape::Field { .. } | Shape::Scored(_) | Shape::Supply => Some(value),
         }
     }
@@ -125,7 +133,7 @@ impl TagDefinition {
             Shape::Levels { levels, .. } => {
                 levels.iter().find(|level| &*level.value == value).map(|level| &level.rule)
             }
-            Shape::Named(_) | Shape::Scored(_) | Shape::Supply => None,
+            Shape::Named(_) | Shape::Scored(_) | Shape::Supply | Shape::Said(_) | Shape::System(_) => None,
         }
     }
 }
@@ -160,6 +168,14 @@ fn numbers(evidence: &Map<String, Value>, zone: Tz, lang: Lang) -> Vec<String> {
             ("consumption_days", Lang::ZhCn) => "每件可用天数".to_owned(),
             ("days_are", Lang::En) => "days are".to_owned(),
             ("days_are", Lang::ZhCn) => "天数来源".to_owned(),
+            ("event", Lang::En) => "event".to_owned(),
+            ("event", Lang::ZhCn) => "事件".to_owned(),
+            ("event_at", Lang::En) => "happened".to_owned(),
+            ("event_at", Lang::ZhCn) => "发生".to_owned(),
+            ("ends_at", Lang::En) => "ends".to_owned(),
+            ("ends_at", Lang::ZhCn) => "到期".to_owned(),
+            ("objected_on", Lang::En) => "on".to_owned(),
+            ("objected_on", Lang::ZhCn) => "渠道".to_owned(),
             ("as_of", Lang::En) => "as of".to_owned(),
             ("as_of", Lang::ZhCn) => "截至".to_owned(),
             ("first_order_id" | "last_order_id", Lang::En) => "order".to_owned(),

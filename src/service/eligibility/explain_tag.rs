@@ -52,7 +52,7 @@ pub async fn explain_tag(
     let mut conditions: Vec<ValueCondition> = match &tag.shape {
         Shape::Flag(rule) => vec![condition("true", rule)],
         Shape::Field { field, rule } => vec![condition(field.key(), rule)],
-        Shape::Scored(_) | Shape::Named(_) | Shape::Supply => Vec::new(),
+        Shape::Scored(_) | Shape::Named(_) | Shape::Supply | Shape::Said(_) | Shape::System(_) => Vec::new(),
         Shape::Levels { levels, .. } => {
             levels.iter().rev().map(|level| condition(&level.value, &level.rule)).collect()
         }

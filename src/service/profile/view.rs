@@ -144,7 +144,7 @@ pub struct TagView {
     /// What it is about: value, churn, service, …
     #[schema(example = "value")]
     pub group: Option<String>,
-    /// computed: a rule decides; model: runs over the whole book; manual: people
+    /// computed: a rule decides; model: runs over the whole book; manual: people; event: senders' events; system: the program
     #[schema(example = "computed")]
     pub kind: Option<&'static str>,
     /// When the value truly began.
@@ -153,7 +153,7 @@ pub struct TagView {
     /// Until when it was last judged.
     #[schema(value_type = String, format = DateTime)]
     pub as_of: Instant,
-    /// Who decided this value: computed | model | manual
+    /// Who decided this value: computed | model | manual | event | system
     pub source: String,
     pub rule_version: i64,
     /// The numbers behind it, by name.
@@ -202,7 +202,7 @@ pub struct AbsentTagView {
     pub name: BothLanguages,
     #[schema(example = "churn")]
     pub group: Option<String>,
-    /// computed | model | manual
+    /// computed | model | manual | event | system
     #[schema(example = "computed")]
     pub kind: &'static str,
     /// Why it can't have any value yet.

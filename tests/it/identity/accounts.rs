@@ -31,7 +31,7 @@ on_both_databases! {
         assert!(said.en.contains("a reseller account gets no higher"), "{}", said.en);
         let ledger = rows(&house, "SELECT key || ' ' || cause || ' ' || evidence FROM tag_history WHERE cause = 'manual' ORDER BY key").await;
         let ledger: Vec<String> = ledger.iter().map(|row| row.try_get_by_index(0).expect("text")).collect();
-        assert_eq!(ledger.len(), 2, "{ledger:?}");
+        assert_eq!(ledger.len(), 3, "{ledger:?}");
         assert!(ledger.iter().all(|line| line.contains("\"account_kind\":\"reseller\"")), "{ledger:?}");
         // What was kept as a reseller's is right as it stands, and a later fact changes nothing about that.
         let mut found = Vec::new();

@@ -80,7 +80,7 @@ fn problems_name_the_tag_the_place_and_the_remedy() {
         "B.levels: give a list of at least one level, lowest first",
         "c.levels[0].rule.gte: \"many\" is not a whole number",
         "c.levels[0].value: none is there already",
-        "d: give a rule, or levels with a rule each, or scores, or values that people give",
+        "d: give a rule, or levels with a rule each, or scores, values that people give, or set_by with events",
         "tags[4]: a tag is an object with key, name and rule or levels",
     ];
     assert_eq!(found, wanted);

@@ -7,6 +7,7 @@ mod brute;
 mod catalogue;
 mod known;
 mod oracle;
+mod said;
 mod schema;
 mod scored;
 mod states;
@@ -24,7 +25,7 @@ use chrono_tz::{Tz, UTC};
 use serde_json::Value;
 
 /// The first five are those that the early tests are about.
-const SHIPPED: [&str; 24] = [
+const SHIPPED: [&str; 26] = [
     include_str!("../../../../config/tags/vip.yaml"),
     include_str!("../../../../config/tags/value_tier.yaml"),
     include_str!("../../../../config/tags/churn_risk.yaml"),
@@ -49,6 +50,8 @@ const SHIPPED: [&str; 24] = [
     include_str!("../../../../config/tags/style_affinity.yaml"),
     include_str!("../../../../config/tags/vip_candidate.yaml"),
     include_str!("../../../../config/tags/won_back.yaml"),
+    include_str!("../../../../config/tags/account_kind.yaml"),
+    include_str!("../../../../config/tags/personalization_off.yaml"),
 ];
 
 fn yaml(text: &str) -> Value {

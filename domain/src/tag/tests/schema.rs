@@ -32,6 +32,11 @@ fn mistakes_are_refused_by_both() {
         format!("{{key: a, {name}, {rule}, value_of: top_style}}"),
         format!("{{key: a, {name}, scores: rfm}}"),
         format!("{{key: a, {name}, values: [{{value: b, {name}}}]}}"),
+        format!(
+            "{{key: a, {name}, set_by: [X], ended_by: [Z], lasts: 3d, unless: {{event: W}}, by_hand: {{}}}}"
+        ),
+        format!("{{key: a, {name}, set_by: [{{value: b, {name}, events: [X]}}]}}"),
+        format!("{{key: a, {name}, system: account_kind}}"),
     ] {
         assert!(schema.takes(&yaml(&sound)), "{sound}");
         assert_eq!(parse(&[&sound]).err(), None, "{sound}");
@@ -59,6 +64,14 @@ fn mistakes_are_refused_by_both() {
         format!("{{key: a, {name}, otherwise: c, levels: [{{value: b, {name}}}]}}"),
         format!("{{key: a, {name}, scores: luck}}"),
         format!("{{key: a, {name}, values: [{{value: b}}]}}"),
+        format!("{{key: a, {name}, set_by: []}}"),
+        format!("{{key: a, {name}, set_by: [{{value: b, {name}}}]}}"),
+        format!("{{key: a, {name}, set_by: [X], hold: 3d}}"),
+        format!("{{key: a, {name}, set_by: [X], {rule}}}"),
+        format!("{{key: a, {name}, {rule}, ended_by: [X]}}"),
+        format!("{{key: a, {name}, {rule}, lasts: 3d}}"),
+        format!("{{key: a, {name}, system: weather}}"),
+        format!("{{key: a, {name}, system: account_kind, by_hand: {{}}}}"),
     ] {
         assert!(!schema.takes(&yaml(&wrong)), "{wrong}");
         assert!(parse(&[&wrong]).is_err(), "{wrong}");
