@@ -9,7 +9,7 @@ use crate::store::correction::{self, TakenBack};
 use crate::store::{StoreError, Tx, audit, clusters, contact, customers, meta, people, resolution, shops};
 use domain::contact as address;
 use domain::customer::Correction;
-use domain::event::Context;
+use domain::event::{Context, Speaker};
 use domain::ids::CustomerId;
 use domain::time::Instant;
 use serde::Serialize;
@@ -130,8 +130,13 @@ async fn write(
     reasons::check(tx, canonical, "reason", reason).await?;
     let shop = shops::find_by_id(tx, row.shop).await?;
     let shop = shop.ok_or_else(|| ServiceError::Internal(format!("{customer} is of no shop")))?;
-    let context =
-        Context { zone: shop.shop.zone, currency: shop.shop.currency, base: shop.base, clock: Some(now) };
+    let context = Context {
+        zone: shop.shop.zone,
+        currency: shop.shop.currency,
+        base: shop.base,
+        clock: Some(now),
+        speaker: Speaker::Sender,
+    };
     let correction =
         Correction::read(&wanted.set, &wanted.unset, now, &context).map_err(ServiceError::Invalid)?;
     let cluster = cluster(tx, canonical).await?;

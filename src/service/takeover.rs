@@ -8,7 +8,7 @@ use super::{Book, ServiceError};
 use crate::store::shops::ShopRow;
 use crate::store::tickets::{self, OpenComplaint};
 use crate::store::{Tx, audit, clusters, meta, shops};
-use domain::event::{Context, Reading, Said, parse};
+use domain::event::{Context, Reading, Said, Speaker, parse};
 use domain::ids::ShopId;
 use domain::problem::together;
 use domain::time::Instant;
@@ -129,7 +129,13 @@ fn resolved(
         "timestamp": now.to_rfc3339(),
         "properties": { "ticket_id": ticket, "taken_over_by": actor },
     });
-    let context = Context { zone: *zone, currency: *currency, base: shop.base, clock: Some(now) };
+    let context = Context {
+        zone: *zone,
+        currency: *currency,
+        base: shop.base,
+        clock: Some(now),
+        speaker: Speaker::Sender,
+    };
     match parse(&event, &context) {
         Ok(Reading::Event(said)) => Ok(Said { user_id: None, ..*said }),
         Ok(Reading::Browsing) => Err(ServiceError::Internal("a resolution isn't browsing".to_owned())),

@@ -28,6 +28,7 @@ mod identity;
 mod imports;
 mod ingest;
 mod keeping_points;
+mod kinds;
 mod licences;
 mod looking;
 mod marking;

@@ -112,13 +112,15 @@ fn placed(problem: Problem) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Speaker;
     use crate::money::Currency;
 
     fn read(set: Value, unset: &[&str]) -> Result<Correction, Vec<String>> {
         let zone = chrono_tz::Asia::Shanghai;
         let now = Instant::parse("2026-09-25T02:00:00Z", zone).expect("an instant");
         let yuan = Currency::parse("CNY").expect("a code");
-        let context = Context { zone, currency: yuan, base: yuan, clock: Some(now) };
+        let context =
+            Context { zone, currency: yuan, base: yuan, clock: Some(now), speaker: Speaker::Sender };
         let unset: Vec<String> = unset.iter().map(|&name| name.to_owned()).collect();
         let told = |p: Problem| format!("{} {}", p.at, p.code);
         Correction::read(set.as_object().expect("an object"), &unset, now, &context)

@@ -100,7 +100,7 @@ pub fn bare_name<'a>(name: &'a str, marks: &Marks) -> &'a str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Context, Detail, Reading, parse};
+    use super::super::{Context, Detail, Reading, Speaker, parse};
     use super::*;
     use crate::customer::identity;
     use crate::money::Currency;
@@ -147,7 +147,8 @@ mod tests {
     #[test]
     fn every_typed_part_stays_readable() {
         let currency = Currency::parse("CNY").expect("a code");
-        let context = Context { zone: chrono_tz::UTC, currency, base: currency, clock: None };
+        let context =
+            Context { zone: chrono_tz::UTC, currency, base: currency, clock: None, speaker: Speaker::Sender };
         let long =
             "Roesmarie Quill, Platanenweg 3, behind the mill, please ring twice and then wait for a moment";
         for (name, said) in [

@@ -22,7 +22,7 @@ pub use commerce::{KNOWN, refund_key};
 pub use detail::{ContactSaid, Detail, FeedbackSaid, OrderDetail, OrderLine, ReviewSaid, ShipmentSaid};
 pub use foreign::Foreign;
 pub use named::{Named, When};
-pub use parse::{ConsentSaid, Context, Reading, RefusedTraits, Said, occurred_at, parse};
+pub use parse::{ConsentSaid, Context, Reading, RefusedTraits, Said, Speaker, occurred_at, parse};
 pub use person::trait_name;
 pub use ticket::{TicketPatch, TicketSaid, TicketState, TicketStep};
 pub use traits::TraitBook;

@@ -2,11 +2,13 @@
 //! and nowhere else; whoever does the thing writes its event through [`Own`].
 
 use crate::customer::dealings::Score;
-use crate::event::{Detail, Fact, Said};
+use crate::event::values::snake;
+use crate::event::{Detail, Fact, Said, shapes};
 use crate::ids::{CallbackId, CouponId, EnrollmentId, TouchpointId};
+use crate::problem::Problem;
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// One thing the daemon did, as `{"event": "Touch Sent", "properties": {…}}`. Amounts are plain decimals in the
@@ -185,6 +187,20 @@ impl Own {
         }
     }
 
+    /// What somebody who speaks for the book says it did. Names of properties may be written in camelCase; of others than its
+    /// own it takes no notice.
+    pub(super) fn read(name: &str, properties: &Map<String, Value>) -> Result<Self, Problem> {
+        let known = |key: &str| shapes::SHAPES.iter().any(|shape| shape.name == name && shape.has(key));
+        let said = properties.iter().filter(|(_, value)| !value.is_null());
+        let said = said.map(|(key, value)| (snake(key), value.clone())).filter(|(key, _)| known(key));
+        let said: Map<String, Value> = said.collect();
+        serde_json::from_value(json!({ "event": name, "properties": said })).map_err(|wrong| {
+            let detail =
+                format!("aren't what {name} says ({wrong}); docs/events.md lists what each event has");
+            Problem::new("properties", "bad_own_event", detail)
+        })
+    }
+
     /// As it is said, of whom it is known to be about.
     pub fn said_at(self, at: Instant) -> Said {
         let properties = serde_json::to_value(&self).ok().and_then(|mut value| {
@@ -270,5 +286,63 @@ impl Own {
                 amount: "20.00".to_owned(),
             },
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Context, Reading, Speaker, parse};
+    use crate::money::Currency;
+
+    fn read(event: &str, properties: &Value, speaker: Speaker) -> Result<Said, Vec<Problem>> {
+        let yuan = Currency::parse("CNY").expect("a code");
+        let context = Context { zone: chrono_tz::UTC, currency: yuan, base: yuan, clock: None, speaker };
+        let sent = json!({"type": "track", "userId": "u", "event": event, "properties": properties});
+        parse(&sent, &context).map(|reading| match reading {
+            Reading::Event(said) => *said,
+            Reading::Browsing => panic!("a track event"),
+        })
+    }
+
+    #[test]
+    fn what_the_book_says_it_did_counts_and_what_others_say_of_the_same_name_doesnt() {
+        for own in Own::samples() {
+            let sent = own.clone().said_at(Instant::from_micros(0));
+            let properties = Value::Object(sent.properties.clone());
+            let fact = Fact::Custom { name: own.name().to_owned() };
+            let by_book = read(own.name(), &properties, Speaker::Book).expect("right");
+            assert_eq!((by_book.fact, by_book.detail), (fact.clone(), sent.detail));
+            assert_eq!(by_book.properties, sent.properties);
+            let by_another = read(own.name(), &properties, Speaker::Sender).expect("any name is taken");
+            assert_eq!((by_another.fact, by_another.detail), (fact, None));
+        }
+    }
+
+    #[test]
+    fn the_book_must_say_it_rightly() {
+        let entered =
+            json!({"campaign": "winback", "enrollment": "enr_5", "arm": "control", "occasion": "o"});
+        let with = |field: &str, value: Value| {
+            let mut entered = entered.clone();
+            entered[field] = value;
+            read("Campaign Entered", &entered, Speaker::Book).map(drop).map_err(|found| found[0].to_string())
+        };
+        assert_eq!(with("more", json!("is kept")), Ok(()));
+        for (field, value, why) in [
+            ("arm", json!("both"), "unknown variant `both`"),
+            ("enrollment", json!("5"), "enr_"),
+            ("campaign", Value::Null, "missing field `campaign`"),
+        ] {
+            let told = with(field, value).expect_err(field);
+            assert!(
+                told.starts_with("properties: aren't what Campaign Entered says (") && told.contains(why),
+                "{told}"
+            );
+        }
+        // What the book says beside that is what anybody would say.
+        let order =
+            read("Order Completed", &json!({"order_id": "A", "total": 1}), Speaker::Book).expect("right");
+        assert_eq!(order.fact, Fact::OrderCompleted { order_id: "A".to_owned(), total_minor: 100 });
     }
 }

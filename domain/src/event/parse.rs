@@ -4,8 +4,9 @@
 //! [`occurred_at`], since only the door knows when it was received.
 
 use super::commerce::Track;
+use super::own::Own;
 use super::values::{Fields, LONGEST_WORD, flag, instant, snake, sound};
-use super::{Detail, Fact, Foreign, commerce, person};
+use super::{Detail, Fact, Foreign, commerce, person, shapes};
 use crate::customer::consent::{self, Purpose};
 use crate::customer::identity::{self, Given, Name};
 use crate::money::Currency;
@@ -26,6 +27,16 @@ pub struct Context {
     pub base: Currency,
     /// The book's clock, where it is known already: nobody was born after it.
     pub clock: Option<Instant>,
+    pub speaker: Speaker,
+}
+
+/// Who says an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    /// What the daemon itself would say of this name is an event of theirs like any other.
+    Sender,
+    /// The book itself, source `kinkeeper`: what it did counts as done.
+    Book,
 }
 
 /// What an incoming event turned out to be.
@@ -311,6 +322,10 @@ fn track(said: &mut Said, envelope: Fields<'_>, context: &Context, problems: &mu
             said.detail = Some(Detail::Consent(consent.clone()));
             said.consents.push(consent);
         }
+    } else if context.speaker == Speaker::Book && shapes::is_own(name) {
+        said.fact = Fact::Custom { name: name.to_owned() };
+        let own = problems.note(Own::read(name, properties).map(Some));
+        said.detail = own.map(|own| Detail::Own(Box::new(own)));
     } else {
         let Track { fact, order_id, subject_id, detail, currency } =
             commerce::fact(name, fields, context, problems);

@@ -7,7 +7,13 @@ use serde_json::json;
 
 fn context() -> Context {
     let yuan = Currency::parse("CNY").unwrap();
-    Context { zone: chrono_tz::Asia::Shanghai, currency: yuan, base: yuan, clock: None }
+    Context {
+        zone: chrono_tz::Asia::Shanghai,
+        currency: yuan,
+        base: yuan,
+        clock: None,
+        speaker: Speaker::Sender,
+    }
 }
 
 fn said(json: Value) -> Said {

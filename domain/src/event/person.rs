@@ -134,13 +134,14 @@ fn is_locale(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Speaker;
     use crate::money::Currency;
     use serde_json::json;
 
     fn read_at(traits: Value, said_at: Option<&str>) -> Person {
         let zone = chrono_tz::Asia::Shanghai;
         let yuan = Currency::parse("CNY").expect("a code");
-        let context = Context { zone, currency: yuan, base: yuan, clock: None };
+        let context = Context { zone, currency: yuan, base: yuan, clock: None, speaker: Speaker::Sender };
         let said_at = said_at.map(|at| Instant::parse(at, zone).expect("an instant"));
         let given = traits.as_object().expect("an object");
         read(given, said_at, &context, |_| Ok(Vec::new())).expect("read")

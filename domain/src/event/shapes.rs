@@ -21,6 +21,12 @@ pub struct Shape {
     pub changes: &'static str,
 }
 
+impl Shape {
+    pub(super) fn has(&self, property: &str) -> bool {
+        self.properties.iter().any(|known| known.name == property)
+    }
+}
+
 /// One property of it.
 #[derive(Debug, Clone, Copy)]
 pub struct Property {
@@ -271,6 +277,11 @@ pub const SHAPES: &[Shape] = &[
         "the log",
     ),
 ];
+
+/// Whether this is the name of something that the daemon does.
+pub fn is_own(name: &str) -> bool {
+    SHAPES.iter().any(|shape| shape.by == By::Kinkeeper && shape.name == name)
+}
 
 impl Kind {
     fn word(self) -> String {

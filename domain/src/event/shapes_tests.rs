@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::event::own::Own;
-use crate::event::{Context, KNOWN, Reading, Said, parse};
+use crate::event::{Context, KNOWN, Reading, Said, Speaker, parse};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -28,7 +28,8 @@ fn event(shape: &Shape, leave_out: Option<&str>) -> Result<Said, &'static str> {
         properties.insert("purpose".to_owned(), json!("marketing"));
     }
     let yuan = crate::money::Currency::parse("CNY").expect("a code");
-    let context = Context { zone: chrono_tz::UTC, currency: yuan, base: yuan, clock: None };
+    let context =
+        Context { zone: chrono_tz::UTC, currency: yuan, base: yuan, clock: None, speaker: Speaker::Sender };
     let json = json!({"type": "track", "userId": "u", "event": shape.name, "properties": properties});
     match parse(&json, &context) {
         Ok(Reading::Event(said)) => Ok(*said),

@@ -13,7 +13,7 @@ use crate::store::imports::{self, Counts, Import, NewImport};
 use crate::store::shops::ShopRow;
 use crate::store::wakes::{self, Due};
 use crate::store::{Lane, Store, StoreError, blocked, clock, facts, meta, rates, shops, sources};
-use domain::event::Context;
+use domain::event::{Context, Speaker};
 use domain::import::Around;
 use domain::problem::{Problem, Problems, together};
 use domain::time::{Instant, Span};
@@ -97,7 +97,13 @@ async fn whole(
     let reject = RejectFile::open(request.reject.as_deref(), &records.header)
         .map_err(|e| reject_error(request, &e))?;
     progress.begin(records.total());
-    let context = Context { zone: shop.zone, currency: shop.currency, base, clock: Some(clock) };
+    let context = Context {
+        zone: shop.zone,
+        currency: shop.currency,
+        base,
+        clock: Some(clock),
+        speaker: Speaker::Sender,
+    };
     let mut running = Running {
         request,
         judge: Judge {

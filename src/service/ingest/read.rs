@@ -12,7 +12,7 @@ use crate::store::wakes::Due;
 use crate::store::{Db, Store, StoreError};
 use domain::customer::identity::blocked::names_nobody;
 use domain::customer::identity::{Kind, Name};
-use domain::event::{Context, Reading, Said, occurred_at, parse};
+use domain::event::{Context, Reading, Said, Speaker, occurred_at, parse};
 use domain::ids::{CustomerId, ImportId, SourceId};
 use domain::problem::{Problem, together};
 use domain::time::Instant;
@@ -166,7 +166,9 @@ impl Slice {
             unreadable.into_iter().map(|event| (event.index, event)).collect();
         let shop = &origin.shop.shop;
         let (currency, base) = (shop.currency, origin.shop.base);
-        let context = Context { zone: shop.zone, currency, base, clock: batch.received_at };
+        let speaker =
+            if origin.source.kind == sources::kind::KINKEEPER { Speaker::Book } else { Speaker::Sender };
+        let context = Context { zone: shop.zone, currency, base, clock: batch.received_at, speaker };
         let (mut said, mut browsing) = (Vec::with_capacity(batch.events.len()), 0);
         let (mut rejected, mut refused) = (Vec::new(), Vec::new());
         let (mut foreign, mut doubtful) = (Vec::new(), Vec::new());

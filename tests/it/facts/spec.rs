@@ -1,6 +1,6 @@
 //! Every example of Segment's spec is read: taken in, or refused for a stated reason.
 
-use domain::event::{Context, Reading, parse};
+use domain::event::{Context, Reading, Speaker, parse};
 use domain::money::Currency;
 use serde_json::{Map, Value, json};
 
@@ -42,7 +42,13 @@ pub fn event(example: &Value) -> Value {
 #[test]
 fn every_example_of_the_spec_is_read() {
     let dollars = Currency::parse("USD").expect("a code");
-    let context = Context { zone: chrono_tz::UTC, currency: dollars, base: dollars, clock: None };
+    let context = Context {
+        zone: chrono_tz::UTC,
+        currency: dollars,
+        base: dollars,
+        clock: None,
+        speaker: Speaker::Sender,
+    };
     let text = include_str!("../../data/segment/spec_examples.jsonl");
     let (mut taken, mut refused, mut typed) = (0, Vec::new(), Vec::new());
     for line in text.lines() {
