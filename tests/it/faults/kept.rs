@@ -4,7 +4,7 @@
 
 use super::verdict::Verdict;
 use super::{pause, wait};
-use crate::support::daemon::Binary;
+use crate::support::daemon::{Binary, wait_until};
 use crate::support::{TestDatabase, number, on_both_databases};
 use domain::entropy::Entropy;
 use flate2::read::GzDecoder;
@@ -30,6 +30,11 @@ const SETTINGS: [&str; 7] = [
 const TORN: &str = "SELECT key FROM (SELECT key, from_value, LAG(to_value) OVER (PARTITION BY customer_id, key ORDER BY id) \
     AS was FROM tag_history) h WHERE COALESCE(was, '') <> COALESCE(from_value, '')";
 
+/// How many are due.
+async fn left(verdict: &Verdict) -> usize {
+    verdict.texts("SELECT 'due' FROM customer_due WHERE due_at <= (SELECT now_at FROM clock)").await.len()
+}
+
 async fn keeping_goes_on_whoever_dies(database: &TestDatabase, seed: u64) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let binary = Binary::new(folder.path(), &database.url(), &SETTINGS);
@@ -44,25 +49,32 @@ async fn keeping_goes_on_whoever_dies(database: &TestDatabase, seed: u64) {
         std::fs::write(&file, known).expect("written");
         binary.run(&["import", kind, &file.display().to_string()]);
     }
-    let entropy = SeededEntropy::new(seed);
     let verdict = Verdict::on(database.url()).await;
-    let left = async || {
-        verdict
-            .texts(
-                "SELECT CAST(COUNT(*) AS TEXT) FROM customer_due WHERE due_at <= (SELECT now_at FROM clock)",
-            )
-            .await
-    };
-    assert_eq!(left().await, ["4372"], "everybody is due");
-    for round in 0..number("KINKEEPER_CRASH_ROUNDS", DEFAULT_ROUNDS) {
+    assert_eq!(left(&verdict).await, 4372, "everybody is due");
+    let (mut at_work, mut half_done) = (0, 0);
+    let entropy = SeededEntropy::new(seed);
+    let rounds = number("KINKEEPER_CRASH_ROUNDS", DEFAULT_ROUNDS);
+    for round in 0..rounds {
+        if left(&verdict).await < 1_000 {
+            verdict.does("UPDATE customer_due SET due_at = (SELECT now_at FROM clock)").await;
+        }
+        let before = left(&verdict).await;
         let mut daemon = binary.serve();
-        if round % 3 > 0 {
-            daemon.ready().await;
+        match round % 3 {
+            0 => {}
+            1 => drop(daemon.ready().await),
+            _ => wait_until("some to be kept", async || left(&verdict).await < before).await,
         }
         wait(pause(&entropy, LATEST)).await;
         daemon.kill();
+        let leased = "SELECT 'leased' FROM customer_due WHERE leased_until IS NOT NULL LIMIT 1";
+        at_work += u64::from(!verdict.texts(leased).await.is_empty());
+        half_done += u64::from((1..before).contains(&left(&verdict).await));
     }
-    println!("{} of 4372 left after the deaths", left().await.concat());
+    let told =
+        format!("of {rounds} deaths {at_work} with customers in hands, {half_done} with others kept before");
+    println!("{told}");
+    assert!(at_work * 2 >= rounds && half_done * 4 >= rounds, "{told}");
     let mut daemon = binary.serve();
     daemon.ready().await;
     verdict.settled().await;

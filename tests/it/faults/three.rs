@@ -12,6 +12,7 @@ use futures::future::join_all;
 use kinkeeper::system::{SeededEntropy, SystemEntropy};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -149,12 +150,12 @@ async fn by_one(stream: &[Value]) -> BTreeMap<String, Value> {
     profiles(&binary)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn three_daemons_on_one_postgres_make_the_book_of_one() {
+/// Sends the stream to three daemons while one is killed and another stopped; gives their binary, with nothing left to do and everything
+/// that was sent in a book that is whole.
+async fn by_three(settings: &[&str], stream: &[Value], folder: &Path) -> (TestDatabase, Binary) {
     let entropy = SeededEntropy::new(SystemEntropy.next_u64());
     let database = TestDatabase::postgres();
-    let folder = tempfile::tempdir().expect("a folder");
-    let binary = Binary::new(folder.path(), &database.url(), &SETTINGS);
+    let binary = Binary::new(folder, &database.url(), settings);
     let key = binary.run(&["key", "create", "--role", "ingest"]).trim().to_owned();
     let mut daemons: Vec<Option<Daemon>> = Vec::new();
     let mut doors = Vec::new();
@@ -164,8 +165,7 @@ async fn three_daemons_on_one_postgres_make_the_book_of_one() {
         daemons.push(Some(daemon));
     }
     let doors = Mutex::new(doors);
-    let stream = stream();
-    let batches = batches(&stream);
+    let batches = batches(stream);
     let progress = Progress { done: AtomicUsize::new(0), of: 2 * batches.len() };
 
     let disturbing = async {
@@ -195,10 +195,25 @@ async fn three_daemons_on_one_postgres_make_the_book_of_one() {
     assert_eq!(log.iter().map(String::as_str).collect::<BTreeSet<_>>(), sent);
     verdict.whole(&binary).await;
 
+    (database, binary)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_daemons_on_one_postgres_make_the_book_of_one() {
+    let (stream, folder) = (stream(), tempfile::tempdir().expect("a folder"));
+    let (_database, binary) = by_three(&SETTINGS, &stream, folder.path()).await;
     let (found, expected) = (profiles(&binary), by_one(&stream).await);
     assert_eq!(found.len() as u64, CUSTOMERS);
     for (customer, profile) in &expected {
         assert_eq!(found.get(customer), Some(profile));
     }
     assert_eq!(found.len(), expected.len());
+}
+
+/// Facts come in while others are being kept, and no step of a clock of the book tells when the keeper has to look again.
+#[tokio::test(flavor = "multi_thread")]
+async fn three_daemons_by_a_real_clock_leave_nobody_behind() {
+    let (stream, folder) = (stream(), tempfile::tempdir().expect("a folder"));
+    let (_database, binary) = by_three(&SETTINGS[1..], &stream, folder.path()).await;
+    assert_eq!(profiles(&binary).len() as u64, CUSTOMERS);
 }
