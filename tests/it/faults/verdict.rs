@@ -3,6 +3,8 @@
 use super::clients::{Known, customer_of};
 use crate::support::daemon::{Binary, wait_until};
 use crate::support::invariants::{self, Workers};
+use domain::time::Clock;
+use kinkeeper::system::SystemClock;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,7 +53,7 @@ impl Verdict {
     /// Waits until nobody is due, by the book's own clock or by the machine's, and no dead worker's lease is left.
     pub async fn settled(&self) {
         let behind = async || {
-            let machine = chrono::Utc::now().timestamp_micros();
+            let machine = Clock::machine_now(&SystemClock).micros();
             let sql = format!(
                 "SELECT CAST(customer_id AS TEXT) FROM customer_due \
                  WHERE leased_until IS NOT NULL OR due_at <= COALESCE((SELECT now_at FROM clock), {machine}) \
