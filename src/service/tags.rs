@@ -96,7 +96,7 @@ fn line(tag: &TagDefinition, counts: BTreeMap<String, i64>) -> TagLine {
         Shape::Levels { levels, .. } => {
             levels.iter().map(|level| condition(&level.value, &level.rule)).collect()
         }
-        Shape::Scored(_) | Shape::Named(_) | Shape::Supply | Shape::Said(_) | Shape::System(_) => {
+        Shape::Scored { .. } | Shape::Named(_) | Shape::Supply | Shape::Said(_) | Shape::System(_) => {
             let both = tag.says(Lang::En).into_iter().zip(tag.says(Lang::ZhCn));
             both.map(|((value, en), (_, zh_cn))| Condition {
                 value: value.to_owned(),

@@ -4,6 +4,7 @@
 
 use super::field::Field;
 use super::parse::parse;
+use super::score::ScoreNumber;
 use crate::time::Span;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -17,6 +18,11 @@ pub enum Rule {
     /// A profile aggregate against numbers in the field's [`Field::kind`].
     Profile {
         field: Field,
+        test: Comparison<i64>,
+    },
+    /// A number of the last run over the whole book, in its [`ScoreNumber::kind`]; absent before there is one.
+    Score {
+        number: ScoreNumber,
         test: Comparison<i64>,
     },
     /// A word of the profile.
@@ -139,6 +145,10 @@ impl Rule {
             Self::Profile { field, test } => {
                 let (op, operand) = test.to_op(|v| field.kind().to_value(*v));
                 json!({ "profile": field.key(), op: operand })
+            }
+            Self::Score { number, test } => {
+                let (op, operand) = test.to_op(|v| number.kind().to_value(*v));
+                json!({ "score": number.as_str(), op: operand })
             }
             Self::DaysSince { field, days } => {
                 let (op, operand) = days.to_op();

@@ -2,10 +2,13 @@
 //! what the numbers are there and at what had happened by then, and knows no timelines. The numbers themselves are held to
 //! the facts by `customer::aggregates_tests`.
 
-use super::{Age, Comparison, DayRange, EventTest, Field, FieldKind, ForNew, Rule, TagTest, TextTest};
+use super::{
+    Age, Comparison, DayRange, EventTest, Field, FieldKind, ForNew, Rule, ScoreNumber, TagTest, TextTest,
+};
 use crate::customer::fixture::day;
 use crate::customer::{Bearer, Profile};
-use crate::event::Event;
+use crate::event::own::Own;
+use crate::event::{Detail, Event, Fact};
 use crate::text::fold;
 use crate::time::{Instant, Span, add_days};
 use chrono::{Datelike, NaiveDate};
@@ -44,6 +47,10 @@ pub(crate) fn holds(rule: &Rule, seen: &Seen<'_>) -> bool {
             Is::Number(part, whole) => compares(test, part, whole),
             Is::At(at) => compares(test, i128::from(at.micros()), 1),
             Is::Word(_) => matches!(test, Comparison::Present),
+        },
+        Rule::Score { number, test } => match seen.scored(*number) {
+            Some(n) => compares(test, i128::from(n), 1),
+            None => matches!(test, Comparison::Absent),
         },
         Rule::Text { field, test } => match seen.field(*field) {
             Is::Word(word) => is_word(test, &fold(&word)),
@@ -162,6 +169,37 @@ impl Seen<'_> {
             _ => true,
         };
         known && compares(&test.count, said.len() as i128, 1)
+    }
+
+    /// Whether they let us personalise: the last word on each channel.
+    pub(crate) fn personalised(&self) -> bool {
+        let mut said: Vec<&Event> =
+            self.events.iter().filter(|event| event.occurred_at <= self.now).collect();
+        said.sort_by_key(|event| (event.occurred_at, &event.message_id));
+        let mut refused: BTreeSet<&str> = BTreeSet::new();
+        for event in said {
+            if let Fact::ConsentChanged { channel, purpose, granted } = &event.fact
+                && purpose == "personalization"
+            {
+                if *granted {
+                    refused.remove(channel.as_str())
+                } else {
+                    refused.insert(channel.as_str())
+                };
+            }
+        }
+        refused.is_empty()
+    }
+
+    /// The number that the last run gave.
+    fn scored(&self, number: ScoreNumber) -> Option<i64> {
+        let said = self.events.iter().filter(|event| event.occurred_at <= self.now).filter_map(|event| {
+            let Some(Detail::Own(own)) = &event.detail else { return None };
+            let Own::ScoreSettled(settled) = &**own else { return None };
+            let stamp = (event.occurred_at, &event.message_id);
+            (settled.score == number.score()).then(|| (stamp, settled.parts.get(number.as_str()).copied()))
+        });
+        said.max_by_key(|(stamp, _)| *stamp).and_then(|(_, n)| n).filter(|_| self.personalised())
     }
 
     fn field(&self, field: Field) -> Is {
@@ -283,6 +321,9 @@ fn leaf() -> impl Strategy<Value = Rule> {
     let profile = fields(&[Money, Count, Share, Number, At, Birthday])
         .prop_flat_map(|field| (Just(field), comparison(field.kind())))
         .prop_map(|(field, test)| Rule::Profile { field, test });
+    let score = prop::sample::select(ScoreNumber::ALL.to_vec())
+        .prop_flat_map(|number| (Just(number), comparison(number.kind())))
+        .prop_map(|(number, test)| Rule::Score { number, test });
     let word =
         || prop::sample::select(vec!["lip", "EYE", "ｓｋｉｎ", "i", "email", ""]).prop_map(str::to_owned);
     let text_test = prop_oneof![
@@ -323,7 +364,7 @@ fn leaf() -> impl Strategy<Value = Rule> {
     ];
     let tag = (prop::sample::select(vec!["value_tier", "vip"]), tag_test, prop::option::of(age()))
         .prop_map(|(key, test, since)| Rule::Tag { key: key.to_owned(), test, since });
-    prop_oneof![4 => profile, 1 => text, 2 => ago, 3 => days, 2 => round, 3 => event, 1 => tag]
+    prop_oneof![4 => profile, 1 => score, 1 => text, 2 => ago, 3 => days, 2 => round, 3 => event, 1 => tag]
 }
 
 /// Any rule over any kind of leaf.

@@ -30,7 +30,8 @@ pub(crate) fn clause(rule: &Rule, lang: Lang) -> String {
         Rule::Any(rules) => joined(rules, if zh { "，或" } else { " or " }, lang),
         Rule::Not(rule) if zh => format!("并非（{}）", clause(rule, lang)),
         Rule::Not(rule) => format!("not ({})", clause(rule, lang)),
-        Rule::Profile { field, test } => profile(*field, test, lang),
+        Rule::Profile { field, test } => compared(field.name(lang), field.kind(), test, lang),
+        Rule::Score { number, test } => compared(number.name(lang), number.kind(), test, lang),
         Rule::Text { field, test } => text(*field, test, lang),
         Rule::Ago { field, age } => format!("{}{}", field.name(lang), ago(*age, lang)),
         Rule::DaysSince { field, days } => days_since(*field, *days, lang),
@@ -76,13 +77,12 @@ fn joined(rules: &[Rule], word: &str, lang: Lang) -> String {
     rules.iter().map(part).collect::<Vec<_>>().join(word)
 }
 
-fn profile(field: Field, test: &Comparison<i64>, lang: Lang) -> String {
-    let name = field.name(lang);
-    let write = |operand: &i64| field.kind().write(*operand);
+fn compared(name: &str, kind: FieldKind, test: &Comparison<i64>, lang: Lang) -> String {
+    let write = |operand: &i64| kind.write(*operand);
     let list = |operands: &[i64]| {
         operands.iter().map(write).collect::<Vec<_>>().join(if lang == Lang::ZhCn { "、" } else { ", " })
     };
-    if field.kind() == FieldKind::Instant
+    if kind == FieldKind::Instant
         && let Some(when) = when(test, lang)
     {
         return format!("{name}{when}");

@@ -2,7 +2,8 @@
 
 use super::ast::{Age, Comparison, DayRange, EventTest, ForNew, Rule, TagTest, TextTest};
 use super::field::Field;
-use crate::customer::profile::Top;
+use super::score::ScoreNumber;
+use crate::customer::profile::{Scored, Top};
 use crate::customer::{Bearer, OrderRef, ProfileTimelines};
 use crate::money::Currency;
 use crate::text::fold as folded;
@@ -122,6 +123,11 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// What runs gave of a number over time.
+    pub(super) fn score(&self, number: ScoreNumber) -> Timeline<Option<Scored>> {
+        self.profile.scores.get(&number).cloned().unwrap_or_else(|| Timeline::always(None))
+    }
+
     /// The instants that a field is over time; `None` of a field that is no instant.
     pub(super) fn instants(&self, field: Field) -> Option<Timeline<Option<Instant>>> {
         match self.column(field) {
@@ -140,6 +146,9 @@ pub fn eval(rule: &Rule, context: &Context<'_>) -> Timeline<bool> {
         Rule::Any(rules) => fold(rules, context, Timeline::or),
         Rule::Not(rule) => eval(rule, context).not(),
         Rule::Profile { field, test } => profile(*field, test, context),
+        Rule::Score { number, test } => context
+            .score(*number)
+            .map(|found| test.holds(found.map(|found| (i128::from(found.millionths), 1)))),
         Rule::Text { field, test } => match context.column(*field) {
             Column::Word(line) => line.map(|word| test.holds(word.as_deref())),
             _ => Timeline::always(false),

@@ -66,6 +66,12 @@ pub fn leaf_value(rule: &Rule, context: &Context<'_>, now: Instant) -> Map<Strin
         Rule::Profile { field, .. } | Rule::Text { field, .. } | Rule::Ago { field, .. } => {
             field_value(*field, context, now, &mut found);
         }
+        Rule::Score { number, .. } => {
+            let line = context.score(*number);
+            let written = line.at(now).map(|found| number.kind().write(found.millionths));
+            found.insert(number.as_str().to_owned(), json!(written));
+            found.extend(line.at(now).map(|found| ("as_of".to_owned(), json!(found.as_of))));
+        }
         Rule::DaysSince { field, .. } => {
             field_value(*field, context, now, &mut found);
             let at = context.instants(*field).and_then(|line| *line.at(now));

@@ -11,6 +11,7 @@ mod field;
 mod hold;
 mod parse;
 mod schema;
+mod score;
 
 pub use ast::{Age, Comparison, DayRange, EventTest, ForNew, Rule, TagTest, TextTest};
 pub use describe::{Lang, describe};
@@ -22,6 +23,7 @@ pub use field::{Field, FieldKind};
 pub use hold::hold;
 pub use parse::{MAX_DEPTH, MAX_NODES, parse};
 pub use schema::{definitions as schema_definitions, schema};
+pub use score::ScoreNumber;
 
 #[cfg(test)]
 pub(crate) mod brute;

@@ -2,7 +2,7 @@
 
 mod leaves;
 
-pub(super) use leaves::{AGE_OPS, COUNT_OPS, DAY_OPS, TAG_OPS, ops_of};
+pub(super) use leaves::{AGE_OPS, COMPARE_OPS, COUNT_OPS, DAY_OPS, TAG_OPS, ops_of};
 
 use super::ast::Rule;
 use super::field::FieldKind;
@@ -17,8 +17,8 @@ pub const MAX_NODES: usize = 200;
 /// Longest number of days a rule may speak of: a century.
 pub(super) const MAX_DAYS: i64 = 36_525;
 /// What a node begins with.
-pub(super) const HEADS: [&str; 8] =
-    ["all", "any", "not", "profile", "days_since", "anniversary", "event", "tag"];
+pub(super) const HEADS: [&str; 9] =
+    ["all", "any", "not", "profile", "score", "days_since", "anniversary", "event", "tag"];
 /// Furthest off an anniversary may be: half a year.
 pub(super) const MAX_ANNIVERSARY: u32 = 182;
 /// Most values a list may have.
@@ -93,6 +93,7 @@ impl Reader {
                 }
             }
             "profile" => self.profile(fields, operand, path),
+            "score" => self.score(fields, operand, path),
             "days_since" => self.days_since(fields, operand, path),
             "anniversary" => self.anniversary(fields, operand, path),
             "event" => self.event(fields, operand, path),

@@ -6,8 +6,10 @@
 
 use super::field::{Field, FieldKind};
 use super::parse::{
-    AGE_OPS, COUNT_OPS, DAY_OPS, HEADS, LONGEST_WORD, MAX_ANNIVERSARY, MAX_DAYS, MAX_VALUES, TAG_OPS, ops_of,
+    AGE_OPS, COMPARE_OPS, COUNT_OPS, DAY_OPS, HEADS, LONGEST_WORD, MAX_ANNIVERSARY, MAX_DAYS, MAX_VALUES,
+    TAG_OPS, ops_of,
 };
+use super::score::ScoreNumber;
 use serde_json::{Map, Value, json};
 
 const KINDS: [FieldKind; 7] = [
@@ -32,8 +34,10 @@ pub fn schema() -> Value {
 
 /// What the schemas of rules and of what holds rules share, for `$defs`: `rule`, `rules`, and values by kind.
 pub fn definitions() -> Map<String, Value> {
-    let mut kinds: Vec<Value> = HEADS.into_iter().filter(|head| *head != "profile").map(node).collect();
+    let mut kinds: Vec<Value> =
+        HEADS.into_iter().filter(|head| !matches!(*head, "profile" | "score")).map(node).collect();
     kinds.extend(KINDS.into_iter().map(profile));
+    kinds.extend(ScoreNumber::ALL.iter().map(|number| score(*number)));
     let mut defs = Map::new();
     let mut define = |name: &str, schema: Value| drop(defs.insert(name.to_owned(), schema));
     define("rule", json!({ "type": "object", "oneOf": kinds }));
@@ -120,6 +124,14 @@ fn keys(fits: impl Fn(FieldKind) -> bool) -> Value {
 
 fn profile(kind: FieldKind) -> Value {
     leaf("profile", keys(|other| other == kind), operators(ops_of(kind), &reference(name(kind))))
+}
+
+fn score(number: ScoreNumber) -> Value {
+    leaf(
+        "score",
+        json!({ "const": number.as_str() }),
+        operators(&COMPARE_OPS, &reference(name(number.kind()))),
+    )
 }
 
 fn node(head: &str) -> Value {

@@ -78,6 +78,8 @@ fn leaf() -> impl Strategy<Value = Rule> {
     let counted = (word(), compared(), proptest::option::of(span()));
     prop_oneof![
         (of(numbers), test).prop_map(|(field, test)| Rule::Profile { field, test }),
+        (proptest::sample::select(ScoreNumber::ALL.to_vec()), compared())
+            .prop_map(|(number, test)| Rule::Score { number, test }),
         (of(&[FieldKind::Text]), text).prop_map(|(field, test)| Rule::Text { field, test }),
         (instant(), age()).prop_map(|(field, age)| Rule::Ago { field, age }),
         (instant(), days).prop_map(|(field, (from, more))| {
@@ -132,6 +134,7 @@ fn what_the_parser_takes_the_schema_takes() {
         json!({"tag": "vip", "since": {"older_than": "12h"}}),
         json!({"event": "Product Viewed"}),
         json!({"anniversary": "birthday", "within": "007d"}),
+        json!({"score": "p_order_180", "lt": 0.35}),
     ];
     for rule in loose {
         assert!(parse(&rule).is_ok() && schema.takes(&rule), "{rule}");
@@ -173,6 +176,10 @@ fn mistakes_are_refused_by_both() {
         json!({"days_since": "last_order_at", "gte": 36_526}),
         json!({"anniversary": "birthday", "within": "183d"}),
         json!({"anniversary": "birthday"}),
+        json!({"score": "p_alive", "lt": "0.35"}),
+        json!({"score": "p_order_180"}),
+        json!({"score": "p_order_180", "lt": "35%"}),
+        json!({"score": "clv_365", "within": "30d"}),
         json!({"event": 7}),
         json!({"event": "a", "count": 2}),
         json!({"event": "a", "count": {"gte": 1, "lt": 2}}),

@@ -117,8 +117,8 @@ pub enum Shape {
     Levels { otherwise: Arc<str>, levels: Vec<Level> },
     /// While the rule holds, what this field of the profile is: a word, or a count as text.
     Field { field: Field, rule: Rule },
-    /// What runs over the whole book give; none before the first.
-    Scored(Score),
+    /// What runs over the whole book give; none before the first. With bands: one of them, from the top, and nothing else.
+    Scored { score: Score, bands: Vec<Band> },
     /// What people say, one of these.
     Named(Vec<NamedValue>),
     /// The product (its SKU) of which a refill is due; of several the one that came due last.
@@ -127,6 +127,15 @@ pub enum Shape {
     Said(SaidBy),
     /// What the program itself knows of them.
     System(System),
+}
+
+/// A part of all customers that a run gave a score, from the top.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Band {
+    pub value: Arc<str>,
+    pub name: Names,
+    /// How large a part, in millionths; `None` of the last one: the others.
+    pub share: Option<i64>,
 }
 
 /// A value that people give.
@@ -150,7 +159,7 @@ impl TagDefinition {
         let (flag, levels) = match &self.shape {
             Shape::Flag(rule) | Shape::Field { rule, .. } => (Some(rule), &[][..]),
             Shape::Levels { levels, .. } => (None, &levels[..]),
-            Shape::Scored(_) | Shape::Named(_) | Shape::Supply | Shape::Said(_) | Shape::System(_) => {
+            Shape::Scored { .. } | Shape::Named(_) | Shape::Supply | Shape::Said(_) | Shape::System(_) => {
                 (None, &[][..])
             }
         };
@@ -167,8 +176,13 @@ impl TagDefinition {
             Shape::Named(values) => values.iter().map(|named| &*named.value).collect(),
             Shape::Said(said) => said.values.iter().map(|said| &*said.value).collect(),
             Shape::System(system) => system.values(),
-            Shape::Scored(Score::Rfm) => Segment::ALL.iter().map(|segment| segment.as_str()).collect(),
-            Shape::Field { .. } | Shape::Scored(_) | Shape::Supply => return None,
+            Shape::Scored { bands, .. } if !bands.is_empty() => {
+                bands.iter().rev().map(|band| &*band.value).collect()
+            }
+            Shape::Scored { score: Score::Rfm, .. } => {
+                Segment::ALL.iter().map(|segment| segment.as_str()).collect()
+            }
+            Shape::Field { .. } | Shape::Scored { .. } | Shape::Supply => return None,
         })
     }
 
@@ -179,8 +193,9 @@ impl TagDefinition {
 
     pub fn kind(&self) -> Kind {
         match &self.shape {
+            _ if self.waits_for().is_some() => Kind::Model,
             Shape::Flag(_) | Shape::Levels { .. } | Shape::Field { .. } | Shape::Supply => Kind::Computed,
-            Shape::Scored(_) => Kind::Model,
+            Shape::Scored { .. } => Kind::Model,
             Shape::Named(_) => Kind::Manual,
             Shape::Said(_) => Kind::Event,
             Shape::System(_) => Kind::System,
@@ -198,8 +213,11 @@ impl TagDefinition {
     /// What it waits for before it can have any value: the scores of a run over the whole book.
     pub fn waits_for(&self) -> Option<Score> {
         match self.shape {
-            Shape::Scored(score) => Some(score),
-            _ => None,
+            Shape::Scored { score, .. } => Some(score),
+            _ => self.rules().flat_map(Rule::leaves).find_map(|leaf| match leaf {
+                Rule::Score { number, .. } => Some(number.score()),
+                _ => None,
+            }),
         }
     }
 

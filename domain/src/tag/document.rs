@@ -1,6 +1,6 @@
 //! Reads one tag's document, collecting every problem with its place.
 
-use super::definition::{ByHand, Expires, Level, NamedValue, Names, Shape, TagDefinition};
+use super::definition::{Band, ByHand, Expires, Level, NamedValue, Names, Shape, TagDefinition};
 use super::said::{SaidBy, SaidValue, System};
 use crate::customer::dealings::Score;
 use crate::problem::{Problem, nearest};
@@ -9,7 +9,7 @@ use crate::time::{Instant, Span};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-pub(super) const FIELDS: [&str; 18] = [
+pub(super) const FIELDS: [&str; 19] = [
     "key",
     "name",
     "group",
@@ -18,6 +18,7 @@ pub(super) const FIELDS: [&str; 18] = [
     "otherwise",
     "value_of",
     "scores",
+    "bands",
     "values",
     "supply",
     "set_by",
@@ -30,6 +31,7 @@ pub(super) const FIELDS: [&str; 18] = [
     "by_hand",
 ];
 pub(super) const NAMED_FIELDS: [&str; 2] = ["value", "name"];
+pub(super) const BAND_FIELDS: [&str; 3] = ["value", "name", "share"];
 pub(super) const SAID_FIELDS: [&str; 3] = ["value", "name", "events"];
 pub(super) const LEVEL_FIELDS: [&str; 3] = ["value", "name", "rule"];
 pub(super) const NAME_FIELDS: [&str; 2] = ["en", "zh-CN"];
@@ -168,6 +170,9 @@ fn shape(fields: &Fields, problems: &mut Vec<Problem>) -> Option<Shape> {
     if !given.contains(&"set_by") {
         without(fields, &["ended_by", "lasts"], "only a tag that events set (set_by) is ended so", problems);
     }
+    if !given.contains(&"scores") {
+        without(fields, &["bands"], "only a tag of runs (scores) has bands", problems);
+    }
     match given[..] {
         ["rule"] => rule(&fields["rule"], "rule", problems).map(Shape::Flag),
         ["levels"] => levels(fields, &fields["levels"], problems),
@@ -176,7 +181,7 @@ fn shape(fields: &Fields, problems: &mut Vec<Problem>) -> Option<Shape> {
             problems.push(Problem::new("rule", "no_rule", "say in a rule when the tag has this value"));
             None
         }
-        ["scores"] => scores(&fields["scores"], problems),
+        ["scores"] => scores(fields, problems),
         ["supply"] if fields["supply"] == "due" => Some(Shape::Supply),
         ["supply"] => {
             let detail = format!("{} is nothing to know of a supply; there is due", fields["supply"]);
@@ -325,14 +330,65 @@ fn value_of(fields: &Fields, problems: &mut Vec<Problem>) -> Option<Shape> {
     Some(Shape::Field { field: field?, rule: rule? })
 }
 
-fn scores(value: &Value, problems: &mut Vec<Problem>) -> Option<Shape> {
+fn scores(fields: &Fields, problems: &mut Vec<Problem>) -> Option<Shape> {
+    let value = &fields["scores"];
     let score = value.as_str().and_then(Score::parse);
     if score.is_none() {
         let known: Vec<&str> = Score::ALL.iter().map(|score| score.as_str()).collect();
         let detail = format!("{value} is no run over the book; there are {}", known.join(", "));
         problems.push(Problem::new("scores", "unknown_scores", detail));
     }
-    score.map(Shape::Scored)
+    if score == Some(Score::Rfm) {
+        without(fields, &["bands"], "rfm has segments of its own", problems);
+    }
+    let before = problems.len();
+    let bands = fields.get("bands").map_or_else(Vec::new, |list| bands(list, problems));
+    (problems.len() == before).then_some(Shape::Scored { score: score?, bands })
+}
+
+/// From the top: parts of all, and behind them the others.
+fn bands(list: &Value, problems: &mut Vec<Problem>) -> Vec<Band> {
+    let items = list.as_array().map_or(&[][..], Vec::as_slice);
+    if items.len() < 2 {
+        let detail = "give a list of at least two bands, from the top: each with value, name and share, the last without share";
+        problems.push(Problem::new("bands", "empty", detail));
+    }
+    let (mut bands, mut sum): (Vec<Band>, i64) = (Vec::new(), 0);
+    for (i, item) in items.iter().enumerate() {
+        let at = format!("bands[{i}]");
+        let Some(given) = item.as_object() else {
+            problems.push(Problem::new(at, "not_a_band", "a band is an object with value, name and share"));
+            continue;
+        };
+        known(given, &BAND_FIELDS, &at, problems);
+        let (value, name) = (word(given, "value", &at, problems), names(given, &at, problems));
+        let share =
+            given.get("share").and_then(Value::as_str).and_then(|text| FieldKind::Share.operand(text));
+        let (share_at, whole) = (place(&at, "share"), 1_000_000);
+        sum = sum.saturating_add(share.unwrap_or(0));
+        match (share, i + 1 == items.len()) {
+            (None, true) if !given.contains_key("share") => {}
+            (_, true) => {
+                let detail = "the last band is all the others; leave its share out";
+                problems.push(Problem::new(share_at, "unknown_field", detail));
+            }
+            (Some(share), false) if share > 0 && sum < whole => {}
+            (Some(_), false) => {
+                let detail = "shares are above 0 and leave something for the last band";
+                problems.push(Problem::new(share_at, "bad_value", detail));
+            }
+            (None, false) => {
+                problems.push(Problem::new(share_at, "bad_value", "give a share such as \"10%\""));
+            }
+        }
+        let (Some(value), Some(name)) = (value, name) else { continue };
+        if bands.iter().any(|known| *known.value == *value) {
+            let detail = format!("{value} is there already");
+            problems.push(Problem::new(place(&at, "value"), "duplicate", detail));
+        }
+        bands.push(Band { value: Arc::from(value), name, share });
+    }
+    bands
 }
 
 fn named_values(list: &Value, problems: &mut Vec<Problem>) -> Option<Shape> {

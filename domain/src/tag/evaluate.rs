@@ -239,12 +239,18 @@ impl<'c> Evaluation<'c> {
                 Some(i) => (Some(&levels[i].rule), i),
                 None => (None, 0),
             },
-            Shape::Scored(_) | Shape::Named(_) | Shape::Supply | Shape::Said(_) | Shape::System(_) => {
+            Shape::Scored { .. } | Shape::Named(_) | Shape::Supply | Shape::Said(_) | Shape::System(_) => {
                 (None, 0)
             }
         };
-        if let Some(Rule::Profile { field, test: Comparison::Gte(bound) | Comparison::Gt(bound) }) = rule {
-            numbers.insert("threshold".to_owned(), json!(field.kind().write(*bound)));
+        match rule {
+            Some(Rule::Profile { field, test: Comparison::Gte(bound) | Comparison::Gt(bound) }) => {
+                numbers.insert("threshold".to_owned(), json!(field.kind().write(*bound)));
+            }
+            Some(Rule::Score { number, test: Comparison::Lt(bound) | Comparison::Gte(bound) }) => {
+                numbers.insert("threshold".to_owned(), json!(number.kind().write(*bound)));
+            }
+            _ => {}
         }
         if rule.is_some() && condition.as_ref() != Some(value) && tag.is_below(condition.as_deref(), value) {
             let ends = course.held.get(level).map_or_else(|| line.next_after(now), |on| on.next_after(now));
@@ -306,9 +312,10 @@ fn course(
             let (held, condition) = field_values(tag, *field, rule, context);
             (held, condition, Vec::new(), None)
         }
-        Shape::Scored(score) => {
+        Shape::Scored { score, .. } => {
             settled = scored(facts, *score);
-            let line = settled.map(|settled| settled.as_ref()?.value.as_deref().map(Arc::from));
+            let word = |settled: &Option<Arc<Settled>>| settled.as_ref()?.value.clone();
+            let line = settled.map(|settled| word(settled).filter(|word| tag.can_be(word)).map(Arc::from));
             (line.clone(), line, Vec::new(), None)
         }
         Shape::Named(_) => (Timeline::always(None), Timeline::always(None), Vec::new(), None),
@@ -328,6 +335,17 @@ fn course(
             told = system.course(facts, context.bearer);
             (values_of(&told), values_of(&told), Vec::new(), None)
         }
+    };
+    // Neither has who objects a tag by numbers of a model, nor is it held.
+    let objects = tag.kind() == Kind::Model && tag.rules().next().is_some();
+    let (value, condition, held) = match objects.then(|| facts.dealings().personalised()) {
+        Some(may) => {
+            let only = |line: Timeline<Option<TagValue>>| {
+                line.zip_with(&may, |value, may| if *may { value.clone() } else { otherwise.clone() })
+            };
+            (only(value), only(condition), held.iter().map(|line| line.and(&may)).collect())
+        }
+        None => (value, condition, held),
     };
     let hand = hand(tag, facts, context.bearer.account);
     let value = value.zip_with(&hand, |value, hand| match hand {

@@ -13,7 +13,7 @@ mod step;
 mod why;
 
 pub use definition::{
-    Apply, ByHand, Catalogue, Expires, Kind, Level, NamedValue, Names, Shape, TagDefinition,
+    Apply, Band, ByHand, Catalogue, Expires, Kind, Level, NamedValue, Names, Shape, TagDefinition,
 };
 pub use document::TagDocument;
 pub use evaluate::{Evaluation, Source, TagState, evaluate};

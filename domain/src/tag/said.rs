@@ -4,7 +4,7 @@
 use super::definition::{Names, TagDefinition};
 use crate::customer::{AccountKind, Bearer, CustomerFacts};
 use crate::names::stable_names;
-use crate::rule::{Lang, TagValue, span_zh};
+use crate::rule::{FieldKind, Lang, TagValue, span_zh};
 use crate::time::{Instant, Span};
 use crate::timeline::Timeline;
 use serde_json::{Map, Value, json};
@@ -177,6 +177,23 @@ impl TagDefinition {
             }
             super::Shape::System(system) => {
                 system.values().into_iter().map(|value| (value, sentence(system.clause(lang)))).collect()
+            }
+            super::Shape::Scored { bands, .. } => {
+                let last = bands.len().saturating_sub(1);
+                let clause = |i: usize| match (bands[i].share.map(|n| FieldKind::Share.write(n)), i, lang) {
+                    (Some(share), 0, Lang::En) => {
+                        format!("a run over the whole book put them in the top {share}")
+                    }
+                    (Some(share), 0, Lang::ZhCn) => format!("全量评分位于前 {share}"),
+                    (Some(share), _, Lang::En) => {
+                        format!("a run over the whole book put them in the next {share}")
+                    }
+                    (Some(share), _, Lang::ZhCn) => format!("全量评分位于其后 {share}"),
+                    (None, _, Lang::En) => "a run over the whole book put them behind those".to_owned(),
+                    (None, _, Lang::ZhCn) => "全量评分位于其后".to_owned(),
+                };
+                let lowest_first = (0..bands.len()).map(|i| last - i);
+                lowest_first.map(|i| (&*bands[i].value, sentence(&clause(i)))).collect()
             }
             _ => Vec::new(),
         }

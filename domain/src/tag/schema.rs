@@ -3,7 +3,7 @@
 //! Beside what it can't tell of rules (see [`crate::rule::schema`]): that two levels or values have the same name, and that `by_hand`
 //! lasts longer than nothing.
 
-use super::document::{FIELDS, LEVEL_FIELDS, NAME_FIELDS, NAMED_FIELDS, SAID_FIELDS, SHAPES};
+use super::document::{BAND_FIELDS, FIELDS, LEVEL_FIELDS, NAME_FIELDS, NAMED_FIELDS, SAID_FIELDS, SHAPES};
 use super::said::System;
 use crate::customer::dealings::Score;
 use crate::rule::{self, Field, FieldKind};
@@ -27,7 +27,7 @@ pub fn schema() -> Value {
         "required": ["key", "name"],
         "additionalProperties": false,
         "oneOf": shapes(),
-        "dependentRequired": { "otherwise": ["levels"], "ended_by": ["set_by"], "lasts": ["set_by"] },
+        "dependentRequired": { "otherwise": ["levels"], "bands": ["scores"], "ended_by": ["set_by"], "lasts": ["set_by"] },
         "$defs": defs,
     })
 }
@@ -47,6 +47,12 @@ fn described(field: &str) -> Value {
         "set_by" => json!({ "anyOf": [{ "$ref": "#/$defs/events" }, list(&SAID_FIELDS)] }),
         "ended_by" => json!({ "$ref": "#/$defs/events" }),
         "system" => json!({ "enum": System::ALL.iter().map(|system| system.as_str()).collect::<Vec<_>>() }),
+        "bands" => {
+            let mut bands = list(&BAND_FIELDS);
+            bands["items"]["required"] = json!(["value", "name"]);
+            bands["minItems"] = json!(2);
+            bands
+        }
         "supply" => json!({ "const": "due" }),
         "by_hand" => json!({
             "type": "object",

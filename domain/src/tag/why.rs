@@ -6,7 +6,7 @@ use super::document::{TagDocument, read};
 use crate::customer::dealings::Score;
 use crate::insight::rfm::Segment;
 use crate::problem::Problem;
-use crate::rule::{Field, Lang, Rule, clause};
+use crate::rule::{Field, Lang, Rule, ScoreNumber, clause};
 use crate::time::Instant;
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
@@ -52,10 +52,10 @@ impl TagDefinition {
             (None, zh) => match (&self.shape, zh) {
                 (Shape::Levels { .. }, false) => ": no level's condition holds".to_owned(),
                 (Shape::Levels { .. }, true) => "：不满足任何等级的条件".to_owned(),
-                (Shape::Scored(_), false) => ": by the last run over the whole book".to_owned(),
+                (Shape::Scored { .. }, false) => ": by the last run over the whole book".to_owned(),
                 (Shape::Supply, false) => ": what was delivered is nearly used up".to_owned(),
                 (Shape::Supply, true) => "：上次购买的商品即将用完".to_owned(),
-                (Shape::Scored(_), true) => "：依据最近一次全量评分".to_owned(),
+                (Shape::Scored { .. }, true) => "：依据最近一次全量评分".to_owned(),
                 (Shape::Said(_), false) => ": an event says so".to_owned(),
                 (Shape::Said(_), true) => "：依据事件".to_owned(),
                 (Shape::System(system), false) => format!(": {}", system.clause(lang)),
@@ -118,12 +118,16 @@ impl TagDefinition {
                 let named = values.iter().find(|named| &*named.value == value);
                 Some(named.map_or(value, |named| named.name.of(lang)))
             }
-            Shape::Scored(Score::Rfm) => {
+            Shape::Scored { bands, .. } if !bands.is_empty() => {
+                let band = bands.iter().find(|band| &*band.value == value);
+                Some(band.map_or(value, |band| band.name.of(lang)))
+            }
+            Shape::Scored { score: Score::Rfm, .. } => {
                 Some(Segment::parse(value).map_or(value, |segment| segment.name(lang)))
             }
             Shape::Said(said) => said.value_name(value, lang),
             Shape::System(system) => system.value_name(value, lang),
-            Shape::Field { .. } | Shape::Scored(_) | Shape::Supply => Some(value),
+            Shape::Field { .. } | Shape::Scored { .. } | Shape::Supply => Some(value),
         }
     }
 
@@ -133,7 +137,9 @@ impl TagDefinition {
             Shape::Levels { levels, .. } => {
                 levels.iter().find(|level| &*level.value == value).map(|level| &level.rule)
             }
-            Shape::Named(_) | Shape::Scored(_) | Shape::Supply | Shape::Said(_) | Shape::System(_) => None,
+            Shape::Named(_) | Shape::Scored { .. } | Shape::Supply | Shape::Said(_) | Shape::System(_) => {
+                None
+            }
         }
     }
 }
@@ -180,6 +186,9 @@ fn numbers(evidence: &Map<String, Value>, zone: Tz, lang: Lang) -> Vec<String> {
             ("as_of", Lang::ZhCn) => "截至".to_owned(),
             ("first_order_id" | "last_order_id", Lang::En) => "order".to_owned(),
             ("first_order_id" | "last_order_id", Lang::ZhCn) => "订单".to_owned(),
+            (key, lang) if ScoreNumber::parse(key).is_some() => {
+                ScoreNumber::parse(key).map_or_else(String::new, |number| number.name(lang).to_owned())
+            }
             (key, Lang::En) => Field::named(key).map_or(format!("tag {key}"), |f| f.name(lang).to_owned()),
             (key, Lang::ZhCn) => {
                 Field::named(key).map_or(format!("标签 {key}"), |f| f.name(lang).to_owned())

@@ -1,11 +1,12 @@
 //! Why a customer has a tag, or doesn't.
 
-use crate::service::{Book, ServiceError, rules, tags};
+use crate::service::tags::{self, Both};
+use crate::service::{Book, ServiceError, rules};
 use crate::store::{customers, facts};
 use domain::customer::CustomerFacts;
 use domain::ids::CustomerId;
 use domain::rule::{Explained, Lang};
-use domain::tag::{Evaluation, Shape, TagState};
+use domain::tag::{Evaluation, Kind, Shape, TagState};
 use domain::time::Instant;
 use serde::Serialize;
 
@@ -14,6 +15,12 @@ use serde::Serialize;
 pub struct TagExplanation {
     pub customer: CustomerId,
     pub at: Instant,
+    pub name: Both,
+    /// What people call the value; none of a flag, nor where the tag isn't there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value_name: Option<Both>,
+    /// Whether it would have a value, or none, without people: rules, runs, events or the program itself give it.
+    pub ruled: bool,
     #[serde(flatten)]
     pub state: TagState,
     /// Why it can't have any value yet: `no churn scores yet`.
@@ -52,7 +59,9 @@ pub async fn explain_tag(
     let mut conditions: Vec<ValueCondition> = match &tag.shape {
         Shape::Flag(rule) => vec![condition("true", rule)],
         Shape::Field { field, rule } => vec![condition(field.key(), rule)],
-        Shape::Scored(_) | Shape::Named(_) | Shape::Supply | Shape::Said(_) | Shape::System(_) => Vec::new(),
+        Shape::Scored { .. } | Shape::Named(_) | Shape::Supply | Shape::Said(_) | Shape::System(_) => {
+            Vec::new()
+        }
         Shape::Levels { levels, .. } => {
             levels.iter().rev().map(|level| condition(&level.value, &level.rule)).collect()
         }
@@ -60,5 +69,9 @@ pub async fn explain_tag(
     conditions.extend(tag.unless.as_ref().map(|rule| condition("unless", rule)));
     let state = evaluation.states(at).into_iter().find(|state| state.key == key).ok_or_else(missing)?;
     let waits_for = tags::waits_for(book, tag).await?;
-    Ok(TagExplanation { customer, at, state, waits_for, conditions })
+    let name = Both { en: tag.name.en.clone(), zh_cn: tag.name.zh_cn.clone() };
+    let called = |lang| tag.value_name(state.value.as_deref()?, lang).map(str::to_owned);
+    let value_name = called(Lang::En).zip(called(Lang::ZhCn)).map(|(en, zh_cn)| Both { en, zh_cn });
+    let ruled = tag.kind() != Kind::Manual;
+    Ok(TagExplanation { customer, at, name, value_name, ruled, state, waits_for, conditions })
 }

@@ -9,12 +9,13 @@ mod served;
 use super::account::{SUSPICIOUS_ORDERS, SUSPICIOUS_SPAN};
 use super::dealings::{Named, Question};
 use super::facts::CustomerFacts;
+use crate::rule::ScoreNumber;
 use crate::time::{Instant, Span};
 use crate::timeline::Timeline;
 use bought::{Activity, Trait, in_window, top};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
-use served::{Answers, Complaints, Contacts, mood, reviews, won_back};
+use served::{Answers, Complaints, Contacts, mood, reviews, scores, won_back};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -34,6 +35,14 @@ pub struct Top {
     pub value: Arc<str>,
     /// Lines that have it.
     pub lines: i64,
+}
+
+/// A number that a run gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scored {
+    pub millionths: i64,
+    /// As of when.
+    pub as_of: Instant,
 }
 
 /// Every aggregate of one customer over time. Money in minor units of the base currency.
@@ -106,6 +115,8 @@ pub struct ProfileTimelines {
     pub won_back: Timeline<Option<Instant>>,
     /// When the earliest known fact happened.
     pub first_at: Option<Instant>,
+    /// What runs over the whole book gave, while the customer lets us personalise; without numbers that none gave.
+    pub scores: BTreeMap<ScoreNumber, Timeline<Option<Scored>>>,
     /// When events happened, by name. What rules count of them changes by itself as windows pass.
     pub named: Arc<Named>,
 }
@@ -245,6 +256,7 @@ impl ProfileTimelines {
             preferred_channel: contacts.preferred,
             won_back: won_back(facts, &orders),
             first_at: facts.first_at(),
+            scores: scores(facts),
             named: facts.dealings().named(),
         }
     }

@@ -1,8 +1,9 @@
 //! What service, reviews, answers and contacts say: complaints, how content somebody is, who turned to whom.
 
-use super::{QUARTER, YEAR, deltas};
+use super::{QUARTER, Scored, YEAR, deltas};
 use crate::customer::dealings::{Direction, Question};
 use crate::customer::facts::CustomerFacts;
+use crate::rule::ScoreNumber;
 use crate::time::{Instant, Span};
 use crate::timeline::Timeline;
 use std::collections::{BTreeMap, BTreeSet};
@@ -206,6 +207,26 @@ pub(super) fn won_back(
         (at, entries.iter().filter_map(won).max())
     });
     Timeline::from_points(None, points)
+}
+
+/// What runs over the whole book gave: of whoever objects to being personalised, nothing.
+pub(super) fn scores(facts: &CustomerFacts) -> BTreeMap<ScoreNumber, Timeline<Option<Scored>>> {
+    let mut found = BTreeMap::new();
+    for number in ScoreNumber::ALL {
+        let said = facts.dealings().scores(number.score());
+        let points: Vec<(Instant, Option<Scored>)> = said
+            .map(|(at, settled)| {
+                let millionths = settled.parts.get(number.as_str()).copied();
+                (at, millionths.map(|millionths| Scored { millionths, as_of: at }))
+            })
+            .collect();
+        if !points.is_empty() {
+            let may = facts.dealings().personalised();
+            let line = Timeline::from_points(None, points);
+            found.insert(*number, line.zip_with(&may, |found, may| found.filter(|_| *may)));
+        }
+    }
+    found
 }
 
 impl super::ProfileTimelines {

@@ -4,10 +4,12 @@ use super::{LONGEST_WORD, MAX_ANNIVERSARY, MAX_DAYS, Reader, join, quoted};
 use crate::problem::nearest;
 use crate::rule::ast::{Age, Comparison, DayRange, EventTest, ForNew, Rule, TagTest, TextTest};
 use crate::rule::field::{Field, FieldKind};
+use crate::rule::score::ScoreNumber;
 use crate::time::Span;
 use serde_json::{Map, Value};
 
-const COMPARE_OPS: [&str; 9] = ["eq", "ne", "lt", "lte", "gt", "gte", "in", "between", "exists"];
+pub(in crate::rule) const COMPARE_OPS: [&str; 9] =
+    ["eq", "ne", "lt", "lte", "gt", "gte", "in", "between", "exists"];
 const INSTANT_OPS: [&str; 11] =
     ["eq", "ne", "lt", "lte", "gt", "gte", "in", "between", "exists", "within", "older_than"];
 const TEXT_OPS: [&str; 6] = ["eq", "ne", "in", "contains", "starts_with", "exists"];
@@ -56,6 +58,22 @@ impl Reader {
             return Some(Rule::Text { field, test: self.text_test(op, operand, &at)? });
         }
         Some(Rule::Profile { field, test: self.comparison(field.kind(), op, operand, &at)? })
+    }
+
+    pub(super) fn score(&mut self, fields: &Map<String, Value>, name: &Value, path: &str) -> Option<Rule> {
+        let written = name.as_str().unwrap_or_default();
+        let number = ScoreNumber::parse(written).or_else(|| {
+            let keys: Vec<&str> = ScoreNumber::ALL.iter().map(|number| number.as_str()).collect();
+            let remedy = match nearest(written, keys.iter().copied()) {
+                Some(near) => format!("did you mean {near}?"),
+                None => format!("known are {}", keys.join(", ")),
+            };
+            let detail = format!("{} is no number of a run over the book; {remedy}", quoted(name));
+            self.refuse(&join(path, "score"), "unknown_score", detail)
+        });
+        let (op, operand) = self.one_op(fields, "score", &COMPARE_OPS, path)?;
+        let number = number?;
+        Some(Rule::Score { number, test: self.comparison(number.kind(), op, operand, &join(path, op))? })
     }
 
     fn comparison(

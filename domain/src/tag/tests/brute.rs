@@ -1,7 +1,8 @@
 //! Every shipped tag against looking at one quarter of a day after the other, whenever somebody looks: rules are read by
 //! `rule::brute`, holds by walking backwards. And a state is the same by whatever way its facts came in.
 
-use super::shipped;
+use super::by_eye::{self, products, with_more};
+use super::shipped as bare;
 use super::stepping::{current_of, stood};
 use crate::customer::aggregates_tests::story;
 use crate::customer::fixture::*;
@@ -9,12 +10,18 @@ use crate::customer::{AccountKind, Bearer, Birthday, CustomerFacts, Profile, Pro
 use crate::event::Event;
 use crate::rule::Rule;
 use crate::rule::brute::{Seen, holds};
-use crate::tag::definition::{Shape, TagDefinition};
-use crate::tag::{Catalogue, Evaluation, TagState, step};
+use crate::tag::definition::{Kind, Shape, TagDefinition};
+use crate::tag::{Catalogue, Evaluation, System, TagState, step};
 use crate::time::{Instant, Span};
 use chrono_tz::{Africa, America, Asia, Tz, UTC};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The shipped tags, of a shop that knows its products.
+fn shipped() -> Catalogue {
+    bare().knowing(Arc::new(products()))
+}
 
 /// Quarters of a day from day −1 on; past every window and hold.
 const QUARTERS: usize = 4 * (1 + 100 + 365 + 35);
@@ -38,7 +45,7 @@ fn bearer() -> impl Strategy<Value = Bearer> {
 /// As the stories of the aggregates, with amounts that tiers are about.
 fn dear_story() -> impl Strategy<Value = Vec<Event>> {
     use crate::event::Fact;
-    story().prop_map(|events| {
+    with_more(story()).prop_map(|events| {
         let dearer = |event: Event| {
             let fact = match event.fact {
                 Fact::OrderCompleted { order_id, total_minor } => {
@@ -78,6 +85,11 @@ fn looked_at(
     profiles: &[Profile],
 ) -> BTreeMap<String, Course> {
     let mut courses: BTreeMap<String, Course> = BTreeMap::new();
+    let nothing = |_: &str| (None, None);
+    let may = |n: usize| {
+        Seen { now: quarter(n), profile: &profiles[n], events, bearer, tag: &nothing }.personalised()
+    };
+    let personalised: Vec<bool> = (0..QUARTERS).map(may).collect();
     for tag in catalogue.tags() {
         let course = {
             let see = |n: usize, rule: &Rule| {
@@ -128,11 +140,26 @@ fn looked_at(
                     };
                     (0..QUARTERS).map(kept).collect()
                 }
-                // Nobody of these stories is what they would say.
-                Shape::Scored(_) | Shape::Named(_) | Shape::Supply | Shape::Said(_) | Shape::System(_) => {
-                    vec![None; QUARTERS]
+                Shape::Scored { score, .. } => {
+                    let value = |n: usize| {
+                        by_eye::settled(events, *score, quarter(n)).filter(|value| tag.can_be(value))
+                    };
+                    (0..QUARTERS).map(value).collect()
                 }
+                Shape::Supply => (0..QUARTERS).map(|n| by_eye::refill(events, quarter(n))).collect(),
+                Shape::System(System::PersonalizationOff) => {
+                    (0..QUARTERS).map(|n| (!personalised[n]).then(|| "true".to_owned())).collect()
+                }
+                // Nobody of these stories is given one, and all are consumers.
+                Shape::Named(_) | Shape::Said(_) | Shape::System(System::AccountKind) => vec![None; QUARTERS],
             }
+        };
+        let course = match tag.kind() {
+            // None of these has a value otherwise.
+            Kind::Model => {
+                course.into_iter().zip(&personalised).map(|(value, may)| value.filter(|_| *may)).collect()
+            }
+            _ => course,
         };
         courses.insert(tag.key.clone(), course);
     }

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod brute;
+mod by_eye;
 mod catalogue;
 mod known;
 mod oracle;

@@ -37,6 +37,9 @@ fn mistakes_are_refused_by_both() {
         ),
         format!("{{key: a, {name}, set_by: [{{value: b, {name}, events: [X]}}]}}"),
         format!("{{key: a, {name}, system: account_kind}}"),
+        format!(
+            "{{key: a, {name}, scores: clv, bands: [{{value: b, {name}, share: 10%}}, {{value: c, {name}}}]}}"
+        ),
     ] {
         assert!(schema.takes(&yaml(&sound)), "{sound}");
         assert_eq!(parse(&[&sound]).err(), None, "{sound}");
@@ -64,6 +67,13 @@ fn mistakes_are_refused_by_both() {
         format!("{{key: a, {name}, otherwise: c, levels: [{{value: b, {name}}}]}}"),
         format!("{{key: a, {name}, scores: luck}}"),
         format!("{{key: a, {name}, values: [{{value: b}}]}}"),
+        format!("{{key: a, {name}, scores: clv, bands: [{{value: b, {name}, share: 10%}}]}}"),
+        format!(
+            "{{key: a, {name}, scores: clv, bands: [{{value: b, {name}, share: 0.1}}, {{value: c, {name}}}]}}"
+        ),
+        format!(
+            "{{key: a, {name}, {rule}, bands: [{{value: b, {name}, share: 10%}}, {{value: c, {name}}}]}}"
+        ),
         format!("{{key: a, {name}, set_by: []}}"),
         format!("{{key: a, {name}, set_by: [{{value: b, {name}}}]}}"),
         format!("{{key: a, {name}, set_by: [X], hold: 3d}}"),
