@@ -8,6 +8,7 @@ use crate::service::eligibility::{
 use chrono_tz::Tz;
 use domain::campaign::story::Comes;
 use domain::rule::Explained;
+use domain::time::Instant;
 
 /// Why a campaign wrote or didn't write to somebody.
 pub fn campaign(found: &CampaignExplanation, zone: Tz) -> String {
@@ -95,12 +96,11 @@ fn checks(found: &CampaignExplanation, asked: &AskedView, zone: Tz) -> String {
 pub fn tag(found: &TagExplanation, zone: Tz) -> String {
     let state = &found.state;
     let value = state.value.as_deref().unwrap_or("not there");
-    let since = wall(state.since, zone);
-    let mut lines = vec![format!("{} {}: {value} since {since}", found.customer, state.key)];
-    if state.condition_value != state.value {
-        let by_condition = state.condition_value.as_deref().unwrap_or("not there");
-        lines.push(format!("  by its condition alone {by_condition}; the tag is held"));
-    }
+    let called = found.value_name.as_ref().map(|name| format!(" ({})", name.en)).unwrap_or_default();
+    let (name, since) = (&found.name.en, wall(state.since, zone));
+    let mut lines = vec![format!("{} {} ({name}): {value}{called} since {since}", found.customer, state.key)];
+    lines.extend(found.waits_for.as_ref().map(|what| format!("  nobody can have it yet: {what}")));
+    lines.extend(apart(found, zone));
     lines.extend(state.next_flip.map(|at| format!("  changes at {} if nothing new comes", wall(at, zone))));
     lines.push(format!("  evidence {}", state.evidence));
     for condition in &found.conditions {
@@ -110,6 +110,28 @@ pub fn tag(found: &TagExplanation, zone: Tz) -> String {
     lines.join("\n")
 }
 
+/// What makes the value another one than the condition alone gives: people, or the hold.
+fn apart(found: &TagExplanation, zone: Tz) -> Option<String> {
+    let state = &found.state;
+    let told = |name: &str| {
+        let at: Option<Instant> = serde_json::from_value(state.evidence.get(name)?.clone()).ok();
+        at.map(|at| wall(at, zone))
+    };
+    let alone = state.condition_value.as_deref().unwrap_or("not there");
+    let differs = state.condition_value != state.value;
+    let alone =
+        if differs && found.ruled { format!("; by its condition alone {alone}") } else { String::new() };
+    if let Some(since) = told("by_hand_since") {
+        let until = told("by_hand_until").map(|until| format!(" until {until}")).unwrap_or_default();
+        return Some(format!("  given by hand at {since}{until}{alone}"));
+    }
+    if let Some(until) = told("suppressed_until") {
+        return Some(format!("  taken away by hand until {until}{alone}"));
+    }
+    let held = told("held_until").map(|until| format!("; the tag is held until {until}"));
+    differs.then(|| format!("  {}{}", alone.trim_start_matches("; "), held.unwrap_or_default()))
+}
+
 fn tree(node: &Explained, indent: usize, lines: &mut Vec<String>) {
     let sign = if node.holds { "yes" } else { "no " };
     let values: Vec<String> = node.value.iter().map(|(name, value)| format!("{name} {value}")).collect();
@@ -117,5 +139,68 @@ fn tree(node: &Explained, indent: usize, lines: &mut Vec<String>) {
     lines.push(format!("{:indent$}{sign} {}{values}", "", node.says));
     for child in &node.children {
         tree(child, indent + 2, lines);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::tags::Both;
+    use domain::ids::CustomerId;
+    use domain::tag::{Source, TagState};
+    use serde_json::{Value, json};
+
+    fn told(value: Option<&str>, condition: Option<&str>, evidence: Value, ruled: bool) -> String {
+        let at = |text: &str| Instant::parse(text, chrono_tz::UTC).expect("an instant");
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let both = |text: &str| Both { en: text.to_owned(), zh_cn: String::new() };
+        let found = TagExplanation {
+            customer: CustomerId(1),
+            at: at("2026-03-01T00:00:00Z"),
+            name: both("Value tier"),
+            value_name: value.map(|_| both("Gold")),
+            ruled,
+            state: TagState {
+                key: "value_tier".to_owned(),
+                value: owned(value),
+                condition_value: owned(condition),
+                since: at("2026-01-01T00:00:00Z"),
+                next_flip: None,
+                evidence,
+                rule_version: 1,
+                source: Source::Computed,
+            },
+            waits_for: None,
+            conditions: Vec::new(),
+        };
+        let text = tag(&found, chrono_tz::UTC);
+        text.lines().filter(|line| !line.starts_with("  evidence")).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn what_people_gave_isnt_held_and_what_is_held_says_until_when() {
+        const GOLD: &str = "cus_1 value_tier (Value tier): gold (Gold) since 2026-01-01 00:00";
+        let until = "2026-04-01T00:00:00Z";
+        assert_eq!(told(Some("gold"), Some("gold"), json!({}), true), GOLD);
+        assert_eq!(
+            told(Some("gold"), Some("silver"), json!({"held_until": until}), true),
+            format!("{GOLD}\n  by its condition alone silver; the tag is held until 2026-04-01 00:00")
+        );
+        let by_hand = json!({"by_hand_since": "2026-01-01T00:00:00Z", "by_hand_until": until});
+        assert_eq!(
+            told(Some("gold"), None, by_hand.clone(), true),
+            format!(
+                "{GOLD}\n  given by hand at 2026-01-01 00:00 until 2026-04-01 00:00; by its condition alone not there"
+            )
+        );
+        assert_eq!(
+            told(Some("gold"), None, by_hand, false),
+            format!("{GOLD}\n  given by hand at 2026-01-01 00:00 until 2026-04-01 00:00")
+        );
+        assert_eq!(
+            told(None, Some("gold"), json!({"suppressed_until": until}), true),
+            "cus_1 value_tier (Value tier): not there since 2026-01-01 00:00\n  taken away by hand until 2026-04-01 00:00; by its \
+             condition alone gold"
+        );
     }
 }

@@ -201,6 +201,13 @@ fn tags_are_listed_given_and_taken_at_the_command_line() {
         "{}",
         shown.stdout
     );
+    let why = |tag: &str| home.run(&["customer", "explain", "user_id:1", "--tag", tag]).ended(0).stdout;
+    let style = why("comm_style");
+    assert!(style.starts_with("cus_1 comm_style (Way of talking): hasty (Hasty) since "), "{style}");
+    assert!(style.contains("\n  given by hand at ") && !style.contains("condition"), "{style}");
+    let early = why("churn_early");
+    assert!(early.contains("churn_early (Early churn risk): not there since "), "{early}");
+    assert!(early.contains("\n  nobody can have it yet: no churn scores yet\n"), "{early}");
     let late = home.run(&["tag", "add", "user_id:1", "vip", "--until", "soon", "--reason", "x"]).ended(2);
     assert!(late.stderr.contains("--until"), "{}", late.stderr);
     home.run(&["tag", "remove", "user_id:1", "comm_style", "--reason", "calm now"]).ended(0);
