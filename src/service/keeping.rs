@@ -6,7 +6,7 @@ use super::poison::{Apart, decide_apart, read_apart};
 use super::rules::{self, Oldest, Rules};
 use super::shop::shop;
 use super::{Book, ServiceError};
-use crate::store::keeping::{Kept, Standing, Trigger};
+use crate::store::keeping::{Broken, Kept, Standing, Trigger};
 use crate::store::shops::Shop;
 use crate::store::{Claimed, Lane, StoreError, definitions, epoch, facts, keeping, meta, people, waiting};
 use domain::customer::{Bearers, Profile, Told};
@@ -74,7 +74,7 @@ async fn claim(book: &Book, now: Instant, limit: i64, page: i64) -> Result<Vec<C
 #[derive(Default)]
 struct Batch {
     kept: Vec<Kept>,
-    broken: Vec<(Claimed, String)>,
+    broken: Vec<Broken>,
 }
 
 async fn decide(book: &Book, now: Instant, claimed: Vec<Claimed>) -> Result<Batch, ServiceError> {
@@ -89,21 +89,45 @@ async fn decide(book: &Book, now: Instant, claimed: Vec<Claimed>) -> Result<Batc
         until: now,
     });
     point(book, Point::KeeperRulesRead).await?;
-    let Apart { sound, broken } =
-        read_apart(&claimed, |claimed| decide_each(book, &rules, with.clone(), claimed)).await?;
-    let mut batch = Batch { kept: Vec::with_capacity(sound.len()), broken };
-    for (claimed, decided) in sound {
-        match decided {
-            Ok(one) => batch.kept.push(one),
-            Err(why) => batch.broken.push((claimed, why)),
-        }
+    let (kept, broken) = decide_apart_each(book, &rules, &with, &claimed).await?;
+    let mut batch = Batch { kept, broken: Vec::new() };
+    if !broken.is_empty() {
+        // Once more, by facts that are read after this: what mends them from here on lets the keeper try again.
+        let again: Vec<Claimed> = broken.into_iter().map(|(claimed, _)| claimed).collect();
+        let ids: Vec<CustomerId> = again.iter().map(|claimed| CustomerId(claimed.key)).collect();
+        let revs = keeping::fact_revs(db, &ids).await?;
+        let (kept, broken) = decide_apart_each(book, &rules, &with, &again).await?;
+        batch.kept.extend(kept);
+        batch.broken.extend(broken.into_iter().map(|(claimed, why)| {
+            let fact_rev = revs.get(&CustomerId(claimed.key)).copied().unwrap_or_default();
+            Broken { claimed, fact_rev, rule_epoch: with.rule_epoch, why }
+        }));
     }
-    for (claimed, why) in &batch.broken {
+    for Broken { claimed, why, .. } in &batch.broken {
         let customer = CustomerId(claimed.key);
         tracing::error!(customer.id = %customer, %why, "a customer can't be kept and is set aside");
     }
     point(book, Point::KeeperDecided).await?;
     Ok(batch)
+}
+
+/// What keeping each of them comes to, and of whom it can't be said, with why.
+async fn decide_apart_each(
+    book: &Book,
+    rules: &Rules,
+    with: &Arc<With>,
+    claimed: &[Claimed],
+) -> Result<(Vec<Kept>, Vec<(Claimed, String)>), ServiceError> {
+    let Apart { sound, mut broken } =
+        read_apart(claimed, |claimed| decide_each(book, rules, with.clone(), claimed)).await?;
+    let mut kept = Vec::with_capacity(sound.len());
+    for (claimed, decided) in sound {
+        match decided {
+            Ok(one) => kept.push(one),
+            Err(why) => broken.push((claimed, why)),
+        }
+    }
+    Ok((kept, broken))
 }
 
 async fn save(book: &Book, now: Instant, batch: Option<Batch>) -> Result<(), ServiceError> {

@@ -38,6 +38,15 @@ points! {
     KeeperSaved = "keeper.saved",
     /// It is committed.
     KeeperCommitted = "keeper.committed",
+    /// A page of customers was compared with the log, and what differs isn't put right yet.
+    RebuildCompared = "rebuild.compared",
+}
+
+impl Point {
+    /// Those of the keeper, in their order.
+    pub fn of_the_keeper() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|point| point.as_str().starts_with("keeper."))
+    }
 }
 
 /// What happens at a point; an error ends the work there, as a death would.

@@ -59,8 +59,9 @@ pub async fn mark_page(tx: &Tx, now: Instant, most: i64) -> Result<bool, StoreEr
         rows.iter().map(|row| row.int("customer_id").map(CustomerId)).collect::<Result<_, _>>()?;
     // Who is being saved is looked at after that: until it is committed they seem to be due still.
     wakes::lock(tx, &page.iter().copied().collect()).await?;
-    // Who waits for the end of an import is due then, under these rules.
-    let sql = "UPDATE customer_due SET due_at = $1 WHERE due_at > $1 AND due_at <> $2 AND rule_epoch < \
+    // Who waits for the end of an import is due then, under these rules; who couldn't be kept by those before may be by these.
+    let sql = "UPDATE customer_due SET due_at = CASE WHEN due_at > $1 THEN $1 ELSE due_at END, failed = NULL \
+               WHERE (due_at > $1 OR failed IS NOT NULL) AND due_at <> $2 AND rule_epoch < \
                (SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'rule_epoch') AND customer_id IN ({in})";
     exec_in(tx, sql, args![now, wakes::AFTER_IMPORT], page.iter().map(|id| id.arg()).collect()).await?;
     match page.last() {

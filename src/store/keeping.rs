@@ -192,12 +192,32 @@ async fn settle(tx: &Tx, kept: &[Kept]) -> Result<HashSet<i64>, StoreError> {
     Ok(accepted)
 }
 
-/// Sets customers aside who can't be kept, each with why. A new fact lets the keeper try again.
-pub async fn set_aside(tx: &Tx, broken: &[(Claimed, String)]) -> Result<(), StoreError> {
-    let sql = "UPDATE customer_due SET failed = $1, leased_until = NULL, lease_owner = NULL \
-               WHERE customer_id = $2 AND fence = $3";
-    for (claimed, why) in broken {
-        tx.exec(sql, args![why, claimed.key, claimed.fence]).await?;
+/// A customer who can't be kept, by the facts and rules there were.
+#[derive(Debug, Clone)]
+pub struct Broken {
+    pub claimed: Claimed,
+    /// As it was before the facts were read.
+    pub fact_rev: i64,
+    pub rule_epoch: i64,
+    pub why: String,
+}
+
+/// How often new facts came of each of these customers.
+pub async fn fact_revs(db: &Db, ids: &[CustomerId]) -> Result<HashMap<CustomerId, i64>, StoreError> {
+    let sql = "SELECT customer_id, fact_rev FROM customer_due WHERE customer_id IN ({in})";
+    let rows = all_in(db, sql, Vec::new(), ids.iter().map(|id| id.arg()).collect()).await?;
+    rows.iter().map(|row| Ok((CustomerId(row.int("customer_id")?), row.int("fact_rev")?))).collect()
+}
+
+/// Sets customers aside who can't be kept, each with why, and gives back their leases. A new fact or a publication lets the
+/// keeper try again: of whom either came in meanwhile stays due.
+pub async fn set_aside(tx: &Tx, broken: &[Broken]) -> Result<(), StoreError> {
+    let sql = "UPDATE customer_due SET failed = CASE WHEN fact_rev = $4 AND $5 = \
+               COALESCE((SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'rule_epoch'), 0) THEN $1 END, \
+               leased_until = NULL, lease_owner = NULL WHERE customer_id = $2 AND fence = $3";
+    super::wakes::lock(tx, &broken.iter().map(|one| CustomerId(one.claimed.key)).collect()).await?;
+    for Broken { claimed, fact_rev, rule_epoch, why } in broken {
+        tx.exec(sql, args![why, claimed.key, claimed.fence, *fact_rev, *rule_epoch]).await?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Reading whole customers as they were last kept, and putting them right: for `rebuild`, which decides nothing
 //! anew and starts nothing. What should stand is the domain's word.
 
-use super::in_list::all_in;
+use super::in_list::{all_in, as_table};
 use super::keeping::{HISTORY, Kept, write_profiles, write_tags};
 use super::sql::{Arg, Row, args, json, word};
 use super::{Db, StoreError, Tx, aggregates, customers};
@@ -10,7 +10,7 @@ use domain::customer::{AccountKind, Bearer, Profile};
 use domain::ids::CustomerId;
 use domain::time::Instant;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A customer as it stands.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct Stands {
     /// Set aside: it can't be kept.
     pub set_aside: bool,
     pub fact_rev: i64,
+    /// Rises with every claim.
+    pub fence: i64,
     /// Of the rules it was last kept by; `None` as with `due_at`.
     pub rule_epoch: Option<i64>,
     /// What was computed, by key.
@@ -47,7 +49,7 @@ pub async fn page(db: &Db, shop_zone: Tz, after: CustomerId, limit: i64) -> Resu
     let sql = format!(
         "SELECT c.id, c.zone, c.registered_at, q.birthday, p.kept_at, {}, COALESCE(p.account_kind, c.account_kind) AS \
          account_kind, d.due_at, COALESCE(d.fact_rev, 0) AS fact_rev, \
-         d.rule_epoch, d.failed \
+         COALESCE(d.fence, 0) AS fence, d.rule_epoch, d.failed \
          FROM customer c LEFT JOIN profile p ON p.customer_id = c.id \
          LEFT JOIN customer_personal q ON q.customer_id = c.id LEFT JOIN customer_due d ON d.customer_id = c.id \
          WHERE c.id > $1 AND c.merged_into IS NULL AND (d.customer_id IS NOT NULL OR p.customer_id IS NOT NULL \
@@ -66,6 +68,7 @@ pub async fn page(db: &Db, shop_zone: Tz, after: CustomerId, limit: i64) -> Resu
             due_at: row.opt_at("due_at")?,
             set_aside: row.opt_text("failed")?.is_some(),
             fact_rev: row.int("fact_rev")?,
+            fence: row.int("fence")?,
             rule_epoch: row.opt_int("rule_epoch")?,
             tags: BTreeMap::new(),
             ledger: BTreeMap::new(),
@@ -120,23 +123,20 @@ pub struct Corrected {
 }
 
 /// Writes customers as they should stand as of `at`: profile, tags, when they are due, and in the ledger, cause
-/// `rebuild`, what it didn't end with.
+/// `rebuild`, what it didn't end with. Of whom a fact came in since they were compared, who was claimed since, or who is kept by other
+/// rules meanwhile, nothing is written: what was worked out of them is of no worth. Gives those who were written.
 pub async fn write(
     tx: &Tx,
     at: Instant,
     now: Instant,
-    kept: Vec<Kept>,
-    corrected: Vec<Corrected>,
-) -> Result<(), StoreError> {
+    mut kept: Vec<Kept>,
+    mut corrected: Vec<Corrected>,
+) -> Result<HashSet<CustomerId>, StoreError> {
+    let written = settle(tx, &kept).await?;
+    kept.retain(|k| written.contains(&CustomerId(k.claimed.key)));
+    corrected.retain(|c| written.contains(&c.customer));
     write_profiles(tx, at, &kept).await?;
     write_tags(tx, at, &kept).await?;
-    let columns = ["customer_id", "due_at", "fact_rev", "rule_epoch", "fence"];
-    let due = |k: &Kept| {
-        let next = k.next_due.unwrap_or(Instant::MAX);
-        args![k.claimed.key, next, k.fact_rev, k.rule_epoch, k.claimed.fence]
-    };
-    let tail = "ON CONFLICT (customer_id) DO UPDATE SET due_at = excluded.due_at";
-    tx.insert_many("customer_due", &columns, kept.iter().map(due).collect(), tail).await?;
     let rows = corrected
         .into_iter()
         .map(|c| {
@@ -155,5 +155,30 @@ pub async fn write(
             ]
         })
         .collect();
-    tx.insert_many("tag_history", &HISTORY, rows, "").await.map(drop)
+    tx.insert_many("tag_history", &HISTORY, rows, "").await?;
+    Ok(written)
+}
+
+/// Says when each is due next, where everything is still what was read.
+async fn settle(tx: &Tx, kept: &[Kept]) -> Result<HashSet<CustomerId>, StoreError> {
+    super::wakes::lock(tx, &kept.iter().map(|k| CustomerId(k.claimed.key)).collect()).await?;
+    let row = |k: &Kept| {
+        let next = k.next_due.unwrap_or(Instant::MAX);
+        args![k.claimed.key, next, k.fact_rev, k.rule_epoch, k.claimed.fence]
+    };
+    let rows: Vec<Vec<sea_orm::Value>> = kept.iter().map(row).collect();
+    if rows.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let (table, values) = as_table(tx, 1, &rows);
+    let sql = format!(
+        "WITH kept (id, due, rev, epoch, fence) AS ({table}) \
+         INSERT INTO customer_due (customer_id, due_at, fact_rev, rule_epoch, fence) \
+         SELECT id, due, rev, epoch, fence FROM kept \
+         WHERE epoch = COALESCE((SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'rule_epoch'), 0) \
+         ON CONFLICT (customer_id) DO UPDATE SET due_at = excluded.due_at \
+         WHERE customer_due.fact_rev = excluded.fact_rev AND customer_due.fence = excluded.fence \
+         RETURNING customer_id"
+    );
+    tx.all(&sql, values).await?.iter().map(|row| row.int("customer_id").map(CustomerId)).collect()
 }

@@ -90,10 +90,10 @@ on_both_databases! {
         let source = crate::support::book::source_of_facts(&care.house.app).await;
         let mut spent = 0;
         let mut n = 0;
-        for point in Point::ALL {
+        for point in Point::of_the_keeper() {
             for happens in [Happens::Fact, Happens::Death, Happens::FactThenDeath] {
                 n += 1;
-                at_the_point(&care, source, *point, happens, n).await;
+                at_the_point(&care, source, point, happens, n).await;
                 spent += if happens == Happens::Death { 100 } else { 3_100 };
                 let told = format!("{} {happens:?}", point.as_str());
                 let profile = care.house.lines("SELECT spend_365_minor, orders_365 FROM profile").await;
@@ -110,7 +110,7 @@ on_both_databases! {
                 assert_eq!(care.house.lines(torn).await, Vec::<String>::new(), "{told}");
             }
         }
-        assert_eq!(n, 3 * Point::ALL.len());
+        assert_eq!(n, 3 * Point::of_the_keeper().count());
     }
 
     async fn what_is_received_after_the_keeper_looked_at_the_clock_is_looked_at_next(database) {
@@ -154,12 +154,12 @@ on_both_databases! {
         let book = care.house.app.book.clone();
         let postgres = care.house.database.url().starts_with("postgres");
         let tier = include_str!("../../config/tags/value_tier.yaml");
-        for (n, point) in Point::ALL.iter().enumerate() {
+        for (n, point) in Point::of_the_keeper().enumerate() {
             care.house.send(vec![order(&format!("o-{n}"), 3_000, 10)]).await;
             let text = format!("kind: tag\n{}", tier.replace("Value tier", &format!("Value tier {n}")));
             assert!(text.contains(&format!("Value tier {n}")), "the tag's name is in its document");
             let (passed, begun) = (AtomicBool::new(false), Arc::new(Mutex::new(Vec::<JoinHandle<()>>::new())));
-            let (publisher, tasks, point) = (care.clone(), begun.clone(), *point);
+            let (publisher, tasks, point) = (care.clone(), begun.clone(), point);
             book.points.visited_by(move |at| -> BoxFuture<'static, Result<(), String>> {
                 if at != point || passed.swap(true, Ordering::SeqCst) {
                     return Box::pin(async { Ok(()) });
@@ -217,6 +217,118 @@ on_both_databases! {
         assert_eq!(due().await, waits);
         let early = self_check::look(&book, CustomerId(0), SAMPLE).await.expect("looked");
         assert_eq!((early.customers, early.drift), (0, vec![]));
+    }
+
+    async fn a_fact_that_mends_somebody_while_they_are_set_aside_is_looked_at(database) {
+        let care = Arc::new(Care::in_onboarding(database, &[]).await);
+        let book = care.house.app.book.clone();
+        care.house.send(vec![order("one", 100, 10)]).await;
+        care.exec("UPDATE event SET order_key = NULL WHERE id > $1", [0]).await;
+        let (mends, passed) = (care.clone(), AtomicBool::new(false));
+        book.points.visited_by(move |at| -> BoxFuture<'static, Result<(), String>> {
+            if at != Point::KeeperDecided || passed.swap(true, Ordering::SeqCst) {
+                return Box::pin(async { Ok(()) });
+            }
+            let care = mends.clone();
+            Box::pin(async move {
+                care.exec("UPDATE event SET order_key = 'retail:one' WHERE id > $1", [0]).await;
+                care.house.send(vec![order("two", 100, 11)]).await;
+                Ok(())
+            })
+        });
+        keep(&care).await;
+        book.points.leave();
+        assert_eq!(care.house.lines("SELECT orders_365 FROM profile").await, ["2"]);
+        assert_eq!(care.house.lines("SELECT failed FROM customer_due").await, ["-"]);
+    }
+
+    async fn a_publication_lets_the_keeper_try_again_whom_it_set_aside(database) {
+        let care = Arc::new(Care::in_onboarding(database, &[]).await);
+        let book = care.house.app.book.clone();
+        let failed = async || care.house.lines("SELECT COUNT(failed) AS n FROM customer_due").await;
+        let publish = |n: usize| {
+            let name = format!("Value tier {n}");
+            format!("kind: tag\n{}", include_str!("../../config/tags/value_tier.yaml").replace("Value tier", &name))
+        };
+        care.house.send(vec![order("one", 100, 10)]).await;
+        let break_it = "UPDATE event SET order_key = NULL WHERE id > $1";
+        care.exec(break_it, [0]).await;
+        keep(&care).await;
+        assert_eq!(failed().await, ["1"]);
+        care.apply(&publish(1)).await;
+        keep(&care).await;
+        assert_eq!(failed().await, ["1"], "they still can't be kept");
+        care.exec("UPDATE event SET order_key = 'retail:one' WHERE id > $1", [0]).await;
+        care.apply(&publish(2)).await;
+        keep(&care).await;
+        assert_eq!((failed().await, care.house.lines("SELECT orders_365 FROM profile").await), (vec!["0".to_owned()], vec!["1".to_owned()]));
+        // Published while they were being set aside by the rules of before.
+        care.house.send(vec![order("two", 100, 11)]).await;
+        care.exec(break_it, [0]).await;
+        let (publisher, passed, text) = (care.clone(), AtomicBool::new(false), publish(3));
+        book.points.visited_by(move |at| -> BoxFuture<'static, Result<(), String>> {
+            if at != Point::KeeperDecided || passed.swap(true, Ordering::SeqCst) {
+                return Box::pin(async { Ok(()) });
+            }
+            let (care, text) = (publisher.clone(), text.clone());
+            Box::pin(async move {
+                care.exec("UPDATE event SET order_key = 'retail:' || message_id WHERE id > $1", [0]).await;
+                care.apply(&text).await;
+                Ok(())
+            })
+        });
+        keep(&care).await;
+        book.points.leave();
+        assert_eq!((failed().await, care.house.lines("SELECT orders_365 FROM profile").await), (vec!["0".to_owned()], vec!["2".to_owned()]));
+    }
+
+    async fn a_rebuild_writes_nothing_over_what_came_in_since_it_looked(database) {
+        let care = Arc::new(Care::in_onboarding(database, &[]).await);
+        let book = care.house.app.book.clone();
+        care.house.send(vec![order("o-0", 100, 10)]).await;
+        keep(&care).await;
+        let tier = include_str!("../../config/tags/value_tier.yaml");
+        // A fact comes in; or it is kept too; or a rule is published, and it is kept by that.
+        for n in 1..=3 {
+            care.exec("UPDATE profile SET orders_365 = $1", [77]).await;
+            let (meanwhile, passed) = (care.clone(), Arc::new(AtomicBool::new(false)));
+            let text = format!("kind: tag\n{}", tier.replace("Value tier", &format!("Value tier {n}")));
+            let seen = passed.clone();
+            book.points.visited_by(move |at| -> BoxFuture<'static, Result<(), String>> {
+                if at != Point::RebuildCompared || seen.swap(true, Ordering::SeqCst) {
+                    return Box::pin(async { Ok(()) });
+                }
+                let (care, text) = (meanwhile.clone(), text.clone());
+                Box::pin(async move {
+                    match n {
+                        1 | 2 => care.house.send(vec![order(&format!("o-{n}"), 3_000, 11)]).await,
+                        _ => care.apply(&text).await,
+                    }
+                    if n > 1 {
+                        keep(&care).await;
+                    }
+                    Ok(())
+                })
+            });
+            let report = rebuild::run(&book, Mode::Rebuild, &mut |_| {}).await.expect("rebuilt");
+            book.points.leave();
+            assert!(passed.load(Ordering::SeqCst), "something differed");
+            assert_eq!((report.differences, report.not_compared), (0, 1), "{n}");
+            keep(&care).await;
+            let well = self_check::look(&book, CustomerId(0), SAMPLE).await.expect("looked");
+            assert_eq!((well.customers, well.drift), (1, vec![]), "{n}");
+            let orders = care.house.lines("SELECT orders_365 FROM profile").await;
+            assert_eq!(orders, [(n.min(2) + 1).to_string()], "{n}");
+            let torn = "SELECT key, to_value FROM tag_history WHERE cause = 'rebuild'";
+            assert_eq!(care.house.lines(torn).await, Vec::<String>::new(), "{n}");
+        }
+        let versions = care.house.lines("SELECT rule_version FROM tag_current WHERE key = 'value_tier'").await;
+        assert_eq!(versions, ["2"], "the first change of its document");
+        // With nothing in between it is put right.
+        care.exec("UPDATE profile SET orders_365 = $1", [77]).await;
+        let report = rebuild::run(&book, Mode::Rebuild, &mut |_| {}).await.expect("rebuilt");
+        assert_eq!((report.differences, report.not_compared), (1, 0));
+        assert_eq!(care.house.lines("SELECT orders_365 FROM profile").await, ["3"]);
     }
 
     async fn the_self_check_finds_what_a_wrong_step_left(database) {

@@ -1,6 +1,7 @@
 //! Profiles, current tags and due times as of when each customer was last kept: what the rules say of the facts
 //! received up to then, against what stands.
 
+use super::super::points::Point;
 use super::super::{Book, ServiceError, keeping, rules, shop};
 use super::Mode;
 use crate::store::keeping::Kept;
@@ -13,7 +14,7 @@ use domain::event::Event;
 use domain::ids::CustomerId;
 use domain::tag::{CurrentTag, Rulebook, Stand, Stepped, TagState, step};
 use domain::time::Instant;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// A page of customers.
 pub(in crate::service) struct Page {
@@ -32,6 +33,7 @@ pub(in crate::service) async fn page(
 ) -> Result<Option<Page>, ServiceError> {
     let db = book.store.reader();
     let now = book.now().await?;
+    // First of all: what changes from here on makes the result void.
     let (rules, shop) = (rules::rules(book).await?, shop::shop(book).await?);
     let rulebook = Rulebook::from(rules.catalogue.clone());
     let stand = restate::page(db, shop.zone, after, limit).await?;
@@ -41,6 +43,7 @@ pub(in crate::service) async fn page(
     let mut events = facts::events_of(db, &ids, now).await?;
     let customers = stand.len() as u64;
     let (mut found, mut not_compared, mut wrong) = (Vec::new(), 0, Vec::new());
+    let mut told: BTreeMap<CustomerId, Vec<Difference>> = BTreeMap::new();
     for stands in stand {
         let is_due = stands.due_at.is_some_and(|due| due <= now || due == AFTER_IMPORT);
         let by_earlier_rules = stands.rule_epoch.is_some_and(|epoch| epoch < rule_epoch);
@@ -61,13 +64,19 @@ pub(in crate::service) async fn page(
         let stepped = step(&rulebook, &known, stands.bearer, stand, go_live_at, as_of);
         let differing = differences(&stands, &stepped);
         if !differing.is_empty() {
-            found.extend(differing);
+            told.insert(stands.id, differing);
             wrong.push((as_of, stands, stepped));
         }
     }
     if mode == Mode::Rebuild && !wrong.is_empty() {
-        put_right(book, now, rule_epoch, wrong).await?;
+        book.points.pass(Point::RebuildCompared).await.map_err(ServiceError::Internal)?;
+        let written = put_right(book, now, rule_epoch, wrong).await?;
+        // Whoever became another meanwhile is the keeper's.
+        let before = told.len();
+        told.retain(|id, _| written.contains(id));
+        not_compared += (before - told.len()) as u64;
     }
+    found.extend(told.into_values().flatten());
     Ok(Some(Page { found, customers, not_compared, last }))
 }
 
@@ -136,7 +145,7 @@ async fn put_right(
     now: Instant,
     rule_epoch: i64,
     wrong: Vec<(Instant, Stands, Stepped)>,
-) -> Result<(), ServiceError> {
+) -> Result<HashSet<CustomerId>, ServiceError> {
     let mut by_instant: BTreeMap<Instant, (Vec<Kept>, Vec<Corrected>)> = BTreeMap::new();
     for (as_of, stands, stepped) in wrong {
         let (kept, corrected) = by_instant.entry(as_of).or_default();
@@ -154,7 +163,7 @@ async fn put_right(
                 });
             }
         }
-        let claimed = Claimed { key: stands.id.0, due_at: as_of, fence: 0 };
+        let claimed = Claimed { key: stands.id.0, due_at: as_of, fence: stands.fence };
         kept.push(Kept {
             claimed,
             fact_rev: stands.fact_rev,
@@ -172,10 +181,11 @@ async fn put_right(
         .store
         .write(Lane::Work, move |tx| {
             Box::pin(async move {
+                let mut written = HashSet::new();
                 for (as_of, (kept, corrected)) in by_instant {
-                    restate::write(tx, as_of, now, kept, corrected).await?;
+                    written.extend(restate::write(tx, as_of, now, kept, corrected).await?);
                 }
-                Ok(())
+                Ok(written)
             })
         })
         .await;
