@@ -244,7 +244,6 @@ on_both_databases! {
 
     async fn a_publication_lets_the_keeper_try_again_whom_it_set_aside(database) {
         let care = Arc::new(Care::in_onboarding(database, &[]).await);
-        let book = care.house.app.book.clone();
         let failed = async || care.house.lines("SELECT COUNT(failed) AS n FROM customer_due").await;
         let publish = |n: usize| {
             let name = format!("Value tier {n}");
@@ -262,24 +261,35 @@ on_both_databases! {
         care.apply(&publish(2)).await;
         keep(&care).await;
         assert_eq!((failed().await, care.house.lines("SELECT orders_365 FROM profile").await), (vec!["0".to_owned()], vec!["1".to_owned()]));
-        // Published while they were being set aside by the rules of before.
-        care.house.send(vec![order("two", 100, 11)]).await;
-        care.exec(break_it, [0]).await;
-        let (publisher, passed, text) = (care.clone(), AtomicBool::new(false), publish(3));
+    }
+
+    async fn who_is_set_aside_by_the_rules_of_before_while_others_are_published_is_tried_again(database) {
+        let care = Arc::new(Care::in_onboarding(database, &[]).await);
+        let book = care.house.app.book.clone();
+        care.house.send(vec![order("one", 100, 10)]).await;
+        care.exec("UPDATE event SET order_key = NULL WHERE id > $1", [0]).await;
+        let (publisher, passed) = (care.clone(), AtomicBool::new(false));
+        let text = include_str!("../../config/tags/value_tier.yaml").replace("Value tier", "Worth");
         book.points.visited_by(move |at| -> BoxFuture<'static, Result<(), String>> {
             if at != Point::KeeperDecided || passed.swap(true, Ordering::SeqCst) {
                 return Box::pin(async { Ok(()) });
             }
             let (care, text) = (publisher.clone(), text.clone());
             Box::pin(async move {
-                care.exec("UPDATE event SET order_key = 'retail:' || message_id WHERE id > $1", [0]).await;
-                care.apply(&text).await;
+                care.exec("UPDATE event SET order_key = 'retail:one' WHERE id > $1", [0]).await;
+                care.apply(&format!("kind: tag\n{text}")).await;
+                // Another keeper marks everybody meanwhile: marking doesn't come by again.
+                let (book, marked) = (&care.house.app.book, "SELECT COUNT(*) AS n FROM meta WHERE key = 'mark_at'");
+                let now = book.now().await.expect("the time");
+                assert_eq!(keeping::keep_due(book, now, 10).await.expect("marked"), 0);
+                assert_eq!(care.house.lines(marked).await, ["0"]);
                 Ok(())
             })
         });
         keep(&care).await;
         book.points.leave();
-        assert_eq!((failed().await, care.house.lines("SELECT orders_365 FROM profile").await), (vec!["0".to_owned()], vec!["2".to_owned()]));
+        assert_eq!(care.house.lines("SELECT failed FROM customer_due").await, ["-"]);
+        assert_eq!(care.house.lines("SELECT orders_365 FROM profile").await, ["1"]);
     }
 
     async fn a_rebuild_writes_nothing_over_what_came_in_since_it_looked(database) {
