@@ -60,6 +60,8 @@ pub struct Model {
     #[sea_orm(column_type = "Text", nullable)]
     pub preferred_channel: Option<String>,
     pub won_back_at: Option<i64>,
+    #[sea_orm(column_type = "Text")]
+    pub courses: String,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -34,6 +34,7 @@ mod m20261122_000026_due_order;
 mod m20261122_000029_runs;
 mod m20261122_000030_products;
 mod m20261122_000031_turns;
+mod m20261122_000032_courses;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -68,6 +69,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000029_runs::Migration),
             Box::new(m20261122_000030_products::Migration),
             Box::new(m20261122_000031_turns::Migration),
+            Box::new(m20261122_000032_courses::Migration),
         ]
     }
 }

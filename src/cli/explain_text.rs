@@ -166,6 +166,7 @@ mod tests {
                 condition_value: owned(condition),
                 since: at("2026-01-01T00:00:00Z"),
                 next_flip: None,
+                next_value: None,
                 evidence,
                 rule_version: 1,
                 source: Source::Computed,

@@ -110,8 +110,12 @@ impl Oldest {
 
 /// The rules that hold.
 pub(super) async fn rules(book: &Book) -> Result<Rules, ServiceError> {
+    rules_of(book, meta::rule_epoch(book.store.reader()).await?).await
+}
+
+/// The same, for whoever has just read which epoch it is.
+pub(super) async fn rules_of(book: &Book, epoch: i64) -> Result<Rules, ServiceError> {
     let db = book.store.reader();
-    let epoch = meta::rule_epoch(db).await?;
     if let Some(rules) = &*book.rules.0.lock().unwrap_or_else(PoisonError::into_inner)
         && rules.epoch == epoch
     {

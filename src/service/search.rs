@@ -126,10 +126,9 @@ async fn by_identity(book: &Book, q: &str) -> Result<Matched, ServiceError> {
         add(customers::list(db, &[id]).await?.into_keys().collect(), "id");
     }
     let shop = shop(book).await?;
-    let here = (shop.id_namespace.as_str(), q);
-    let platform = q.split_once(':').unwrap_or(here);
     for kind in ["user_id", "external", "anonymous_id"] {
-        let one = profile_page::find_by_identifier(db, kind, [here, platform]).await?;
+        let here = (shop.key.as_str(), q);
+        let one = profile_page::find_by_identifier(db, kind, here, q.split_once(':')).await?;
         add(one.into_iter().collect(), "identifier");
     }
     for (address, by) in [(contact::phone(q), "phone"), (contact::email(q), "email")] {

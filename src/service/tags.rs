@@ -2,6 +2,7 @@
 
 use super::{Book, ServiceError, rules};
 use crate::store::{profiles, runs};
+use domain::insight::RunKind;
 use domain::problem::nearest;
 use domain::rule::{Lang, describe};
 use domain::tag::{Apply, Catalogue, Shape, TagDefinition};
@@ -64,12 +65,20 @@ pub(super) fn named<'c>(catalogue: &'c Catalogue, key: &str) -> Result<&'c TagDe
 
 /// Why nobody can have any value of it yet: no run has given any.
 pub(super) async fn waits_for(book: &Book, tag: &TagDefinition) -> Result<Option<String>, ServiceError> {
-    let Some(score) = tag.waits_for() else { return Ok(None) };
-    let done = match score.run() {
-        Some(kind) => runs::was_done(book.store.reader(), kind).await?,
-        None => false,
-    };
-    Ok((!done).then(|| format!("no {score} scores yet")))
+    let mut done = Vec::new();
+    if let Some(kind) = tag.waits_for().and_then(|score| score.run())
+        && runs::was_done(book.store.reader(), kind).await?
+    {
+        done.push(kind);
+    }
+    Ok(waits_for_run(tag, &done))
+}
+
+/// The same, where runs of these kinds are done.
+pub(super) fn waits_for_run(tag: &TagDefinition, done: &[RunKind]) -> Option<String> {
+    let score = tag.waits_for()?;
+    let given = score.run().is_some_and(|kind| done.contains(&kind));
+    (!given).then(|| format!("no {score} scores yet"))
 }
 
 /// Every tag, by key.

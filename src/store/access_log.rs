@@ -1,6 +1,7 @@
 //! Who looked at whom: views, searches, reveals and exports by people. What was looked for isn't kept, as it may
 //! be somebody's number.
 
+use super::in_list::as_table;
 use super::sql::{args, word};
 use super::{Db, StoreError, Tx, callbacks};
 use domain::access::Act;
@@ -23,14 +24,31 @@ pub struct Look {
 
 /// Writes a look down, and whether it belongs to the actor's own work.
 pub async fn add(tx: &Tx, look: Look) -> Result<(), StoreError> {
-    let Look { at, actor, act, customer, detail } = look;
-    let own_work = match customer {
-        Some(customer) => callbacks::in_hand_of(tx, &actor, customer, at).await?.is_some(),
-        None => false,
-    };
-    let columns = ["at", "actor", "act", "customer_id", "detail", "own_work"];
-    let row = args![at, actor, act.as_str(), customer, detail.to_string(), own_work];
-    tx.insert_many("access_log", &columns, vec![row], "").await.map(drop)
+    add_all(tx, vec![look]).await
+}
+
+/// Writes looks down, each with whether it belongs to its actor's own work.
+pub async fn add_all(tx: &Tx, looks: Vec<Look>) -> Result<(), StoreError> {
+    let (mut at_one, mut at_none) = (Vec::new(), Vec::new());
+    for Look { at, actor, act, customer, detail } in looks {
+        let (act, detail) = (act.as_str(), detail.to_string());
+        match customer {
+            Some(customer) => at_one.push(args![at, actor, act, customer, detail]),
+            None => at_none.push(args![at, actor, act, detail, false]),
+        }
+    }
+    tx.insert_many("access_log", &["at", "actor", "act", "detail", "own_work"], at_none, "").await?;
+    if at_one.is_empty() {
+        return Ok(());
+    }
+    let (table, values) = as_table(tx, 1, &at_one);
+    let own = callbacks::in_hand("look.actor", "look.at", "look.customer");
+    let sql = format!(
+        "INSERT INTO access_log (at, actor, act, customer_id, detail, own_work) \
+         WITH look (at, actor, act, customer, detail) AS ({table}) \
+         SELECT at, actor, act, customer, detail, CASE WHEN EXISTS ({own}) THEN 1 ELSE 0 END FROM look"
+    );
+    tx.exec(&sql, values).await.map(drop)
 }
 
 /// Lets nobody else count this actor's looks until the transaction ends. On SQLite the one writer is order enough.

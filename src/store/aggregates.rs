@@ -6,6 +6,7 @@ use super::{StoreError, Tx};
 use domain::customer::Profile;
 use domain::customer::profile::More;
 use domain::ids::CustomerId;
+use domain::tag::Courses;
 use domain::time::Instant;
 use sea_orm::Value;
 use std::collections::BTreeMap;
@@ -69,6 +70,9 @@ const COLUMNS: [(&str, Empty); 43] = [
     ("preferred_channel", Null),
     ("won_back_at", Null),
 ];
+
+/// Beside them, as of the same instant: what becomes of the customer's tags, as JSON.
+pub(super) const COURSES: &str = "courses";
 
 /// The columns' names.
 pub(super) fn columns() -> impl Iterator<Item = &'static str> {
@@ -197,6 +201,12 @@ fn more(row: &Row, customer: i64) -> Result<More, StoreError> {
     })
 }
 
+/// Reads [`COURSES`]; of one without a profile there are none.
+pub(super) fn read_courses(row: &Row, customer: i64) -> Result<Courses, StoreError> {
+    let text = row.opt_text(COURSES)?;
+    text.map_or_else(|| Ok(Courses::new()), |text| json("profile", COURSES, customer, &text))
+}
+
 /// Empties a customer's aggregates, as of `now` or later if they were kept later.
 pub(super) async fn clear(tx: &Tx, customer: CustomerId, now: Instant) -> Result<(), StoreError> {
     let empty = |(column, empty): &(&str, Empty)| {
@@ -208,7 +218,8 @@ pub(super) async fn clear(tx: &Tx, customer: CustomerId, now: Instant) -> Result
         };
         format!("{column} = {value}")
     };
-    let set = COLUMNS.iter().map(empty).collect::<Vec<_>>().join(", ");
+    let all = COLUMNS.iter().chain([&(COURSES, Object)]);
+    let set = all.map(empty).collect::<Vec<_>>().join(", ");
     let sql = format!(
         "UPDATE profile SET kept_at = CASE WHEN kept_at < $2 THEN $2 ELSE kept_at END, {set} WHERE customer_id = $1"
     );

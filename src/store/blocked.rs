@@ -33,15 +33,22 @@ pub fn of_addresses<'a>(addresses: impl IntoIterator<Item = (&'a str, &'a str)>)
 
 /// Those of these entries that are on a list.
 pub async fn find(db: &Db, entries: BTreeSet<String>) -> Result<Blocked, StoreError> {
-    let sql = "SELECT DISTINCT kind, value FROM blocked_identifier WHERE value IN ({in})";
-    let rows = all_in(db, sql, vec![], entries.iter().map(Arg::arg).collect()).await?;
+    of_rows(&all_in(db, &named_sql("{in}"), vec![], entries.iter().map(Arg::arg).collect()).await?)
+}
+
+/// The SQL of those of these entries that are on a list.
+pub(super) fn named_sql(entries: &str) -> String {
+    format!("SELECT DISTINCT kind, value FROM blocked_identifier WHERE value IN ({entries})")
+}
+
+/// Reads rows of `kind` and `value`.
+pub(super) fn of_rows(rows: &[Row]) -> Result<Blocked, StoreError> {
     rows.iter().map(read).collect::<Result<Vec<_>, _>>().map(|found| found.into_iter().collect())
 }
 
 /// Everything there is.
 pub async fn all(db: &Db) -> Result<Blocked, StoreError> {
-    let rows = db.all("SELECT DISTINCT kind, value FROM blocked_identifier", vec![]).await?;
-    rows.iter().map(read).collect::<Result<Vec<_>, _>>().map(|found| found.into_iter().collect())
+    of_rows(&db.all("SELECT DISTINCT kind, value FROM blocked_identifier", vec![]).await?)
 }
 
 /// A list as it stands; none if there is no such list.

@@ -3,7 +3,7 @@
 //! one that takes it back.
 
 use super::in_list::all_in;
-use super::sql::{Arg, args, word};
+use super::sql::{Arg, Row, args, word};
 use super::{Db, StoreError, Tx, refusals};
 use domain::customer::consent::Word;
 use domain::ids::{ConsentBatchId, CustomerId};
@@ -93,20 +93,32 @@ pub struct LastWord {
     pub occurred_at: Instant,
 }
 
+/// The SQL of each side's last word about each channel and purpose, of customers of whom this condition holds.
+pub(super) fn last_words(whose: &str) -> String {
+    format!(
+        "SELECT customer_id, channel, purpose, state, source, occurred_at FROM ( \
+           SELECT customer_id, channel, purpose, state, source, occurred_at, ROW_NUMBER() OVER ( \
+             PARTITION BY customer_id, COALESCE(origin_customer_id, customer_id), channel, purpose \
+             ORDER BY occurred_at DESC, id DESC) AS place \
+           FROM consent c WHERE customer_id {whose} AND revokes IS NULL \
+             AND NOT EXISTS (SELECT 1 FROM consent r WHERE r.revokes = c.id)) AS ranked WHERE place = 1"
+    )
+}
+
+/// By customer, what counts by channel and purpose.
+pub type InForce = HashMap<CustomerId, BTreeMap<(String, String), LastWord>>;
+
 /// By channel and purpose what counts for these customers: the strictest side's last word, of equal ones the latest.
 /// What was never said has no entry.
-pub async fn consents_in_force(
-    db: &Db,
-    customers: &[CustomerId],
-) -> Result<HashMap<CustomerId, BTreeMap<(String, String), LastWord>>, StoreError> {
-    let sql = "SELECT customer_id, channel, purpose, state, source, occurred_at FROM ( \
-                 SELECT customer_id, channel, purpose, state, source, occurred_at, ROW_NUMBER() OVER ( \
-                   PARTITION BY customer_id, COALESCE(origin_customer_id, customer_id), channel, purpose \
-                   ORDER BY occurred_at DESC, id DESC) AS place \
-                 FROM consent c WHERE customer_id IN ({in}) AND revokes IS NULL \
-                   AND NOT EXISTS (SELECT 1 FROM consent r WHERE r.revokes = c.id)) AS ranked WHERE place = 1";
-    let mut found: HashMap<CustomerId, BTreeMap<(String, String), LastWord>> = HashMap::new();
-    for row in all_in(db, sql, vec![], customers.iter().map(|id| id.arg()).collect()).await? {
+pub async fn consents_in_force(db: &Db, customers: &[CustomerId]) -> Result<InForce, StoreError> {
+    let keys = customers.iter().map(|id| id.arg()).collect();
+    in_force(&all_in(db, &last_words("IN ({in})"), vec![], keys).await?)
+}
+
+/// The same of the rows of [`last_words`].
+pub(super) fn in_force(rows: &[Row]) -> Result<InForce, StoreError> {
+    let mut found = InForce::new();
+    for row in rows {
         let customer = row.int("customer_id")?;
         let said = LastWord {
             word: word("consent", "state", customer, &row.text("state")?, |state| match state {

@@ -1,6 +1,7 @@
 //! What the keeper reads and writes about many customers at once: who is due, their profile, their tags and
 //! the ledger of tag changes. Set-based: the number of statements doesn't grow with the batch.
 
+use super::aggregates::COURSES;
 use super::in_list::{all_in, as_table, exec_in};
 use super::sql::{Arg, args, word};
 use super::wakes::AFTER_IMPORT;
@@ -8,7 +9,7 @@ use super::{Claimed, Db, StoreError, Tx, aggregates, customers};
 use chrono_tz::Tz;
 use domain::customer::{AccountKind, Bearer, Profile};
 use domain::ids::CustomerId;
-use domain::tag::{Cause, CurrentTag, TagChange, TagState};
+use domain::tag::{Cause, CurrentTag, TagChange, TagState, courses};
 use domain::time::Instant;
 use sea_orm::Value;
 use std::collections::{HashMap, HashSet};
@@ -223,10 +224,13 @@ pub async fn set_aside(tx: &Tx, broken: &[Broken]) -> Result<(), StoreError> {
 }
 
 pub(super) async fn write_profiles(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(), StoreError> {
-    let columns: Vec<&str> =
-        ["customer_id", "kept_at", "account_kind"].into_iter().chain(aggregates::columns()).collect();
+    let columns: Vec<&str> = ["customer_id", "kept_at", "account_kind", COURSES]
+        .into_iter()
+        .chain(aggregates::columns())
+        .collect();
     let row = |k: &Kept| {
-        let mut row = args![k.claimed.key, now, k.account.as_str()];
+        let courses = serde_json::to_string(&courses(&k.tags)).expect("instants and texts by name are JSON");
+        let mut row = args![k.claimed.key, now, k.account.as_str(), courses];
         row.extend(aggregates::values(&k.profile));
         row
     };

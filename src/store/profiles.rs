@@ -52,17 +52,26 @@ pub struct TagRow {
     pub evidence: Value,
 }
 
-/// What [`read`] reads, with where from.
-fn columns() -> String {
-    let aggregates = aggregates::selected("p");
-    format!(
-        "c.id, (SELECT i.value FROM identifier i WHERE i.id = (SELECT MIN(j.id) FROM identifier j \
-         WHERE j.customer_id = c.id AND j.kind = 'user_id')) AS user_id, c.account_kind, p.kept_at, {aggregates} \
-         FROM customer c LEFT JOIN profile p ON p.customer_id = c.id"
-    )
+/// The SQL of a customer's own id.
+const USER_ID: &str = "(SELECT i.value FROM identifier i WHERE i.id = (SELECT MIN(j.id) FROM identifier j \
+    WHERE j.customer_id = c.id AND j.kind = 'user_id'))";
+
+/// What [`read`] reads of `customer c` and `profile p`: names, and the SQL of what they stand for.
+pub(super) fn selected() -> Vec<(&'static str, String)> {
+    let apart =
+        [("id", "c.id"), ("user_id", USER_ID), ("account_kind", "c.account_kind"), ("kept_at", "p.kept_at")];
+    let aggregates = aggregates::columns().map(|column| (column, format!("p.{column}")));
+    apart.map(|(name, sql)| (name, sql.to_owned())).into_iter().chain(aggregates).collect()
 }
 
-fn read(row: &Row) -> Result<ProfileRow, StoreError> {
+/// What [`read`] reads, with where from.
+fn columns() -> String {
+    let selected: Vec<String> =
+        selected().into_iter().map(|(name, sql)| format!("{sql} AS {name}")).collect();
+    format!("{} FROM customer c LEFT JOIN profile p ON p.customer_id = c.id", selected.join(", "))
+}
+
+pub(super) fn read(row: &Row) -> Result<ProfileRow, StoreError> {
     let id = row.int("id")?;
     let p = aggregates::read(row, id)?;
     Ok(ProfileRow {
@@ -102,6 +111,18 @@ pub async fn page(db: &Db, after: CustomerId, limit: i64) -> Result<Vec<ProfileR
     rows.iter().map(read).collect()
 }
 
+pub(super) fn read_tag(row: &Row, customer: CustomerId) -> Result<TagRow, StoreError> {
+    Ok(TagRow {
+        key: row.text("key")?,
+        value: row.text("value")?,
+        since: row.at("since")?,
+        as_of: row.at("as_of")?,
+        source: row.text("source")?,
+        rule_version: row.int("rule_version")?,
+        evidence: json("tag_current", "evidence", customer, &row.text("evidence")?)?,
+    })
+}
+
 /// The tags that hold for these customers, by key.
 pub async fn tags_of(
     db: &Db,
@@ -115,17 +136,8 @@ pub async fn tags_of(
             places(1, some.len())
         );
         for row in db.all(&sql, some.iter().flat_map(|id| args![*id]).collect()).await? {
-            let id = row.int("customer_id")?;
-            let tag = TagRow {
-                key: row.text("key")?,
-                value: row.text("value")?,
-                since: row.at("since")?,
-                as_of: row.at("as_of")?,
-                source: row.text("source")?,
-                rule_version: row.int("rule_version")?,
-                evidence: json("tag_current", "evidence", id, &row.text("evidence")?)?,
-            };
-            tags.entry(CustomerId(id)).or_default().push(tag);
+            let id = CustomerId(row.int("customer_id")?);
+            tags.entry(id).or_default().push(read_tag(&row, id)?);
         }
     }
     Ok(tags)

@@ -8,6 +8,7 @@ use super::{Db, StoreError, Tx, aggregates, customers};
 use chrono_tz::Tz;
 use domain::customer::{AccountKind, Bearer, Profile};
 use domain::ids::CustomerId;
+use domain::tag::Courses;
 use domain::time::Instant;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -20,6 +21,8 @@ pub struct Stands {
     pub bearer: Bearer,
     /// As of when; `None` where nothing was kept, or it is gone.
     pub kept: Option<(Instant, Profile)>,
+    /// What becomes of their tags, as of then.
+    pub courses: Courses,
     /// `None` where nobody will ever look at it.
     pub due_at: Option<Instant>,
     /// Set aside: it can't be kept.
@@ -47,7 +50,7 @@ pub struct StandingTag {
 /// The next customers behind `after` who are themselves and have any event, an entry to be kept, or a profile.
 pub async fn page(db: &Db, shop_zone: Tz, after: CustomerId, limit: i64) -> Result<Vec<Stands>, StoreError> {
     let sql = format!(
-        "SELECT c.id, c.zone, c.registered_at, q.birthday, p.kept_at, {}, COALESCE(p.account_kind, c.account_kind) AS \
+        "SELECT c.id, c.zone, c.registered_at, q.birthday, p.kept_at, p.courses, {}, COALESCE(p.account_kind, c.account_kind) AS \
          account_kind, d.due_at, COALESCE(d.fact_rev, 0) AS fact_rev, \
          COALESCE(d.fence, 0) AS fence, d.rule_epoch, d.failed \
          FROM customer c LEFT JOIN profile p ON p.customer_id = c.id \
@@ -65,6 +68,7 @@ pub async fn page(db: &Db, shop_zone: Tz, after: CustomerId, limit: i64) -> Resu
                 Some(at) => Some((at, aggregates::read(&row, row.int("id")?)?)),
                 None => None,
             },
+            courses: aggregates::read_courses(&row, row.int("id")?)?,
             due_at: row.opt_at("due_at")?,
             set_aside: row.opt_text("failed")?.is_some(),
             fact_rev: row.int("fact_rev")?,

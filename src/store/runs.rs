@@ -2,11 +2,12 @@
 //! a run says of somebody is the domain's.
 
 use super::in_list::exec_in;
+use super::packed::{List, same};
 use super::sql::{Arg, Row, args, json, word};
 use super::{Db, StoreError, Tx};
 use domain::ids::{CustomerId, ShopId};
 use domain::insight::rfm::{Buyer, Segment};
-use domain::insight::{Amounts, Given, RunKind};
+use domain::insight::{Given, RunKind};
 use domain::time::Instant;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -96,21 +97,22 @@ pub async fn advance(tx: &Tx, id: i64, from: CustomerId, page: Page) -> Result<(
     tx.exec_one("a page of a run", sql, values).await
 }
 
-/// The amounts of the last run that looked at them, if there was any.
-pub async fn amounts(db: &Db) -> Result<Option<Amounts>, StoreError> {
-    last_cuts(db, RunKind::Amounts).await
+/// The last run of this kind that was done.
+pub(super) fn last_done(kind: RunKind) -> List {
+    let kind = kind.as_str();
+    let from = format!("FROM run WHERE kind = '{kind}' AND done_at IS NOT NULL ORDER BY due_at DESC LIMIT 1");
+    List::new(&same("id cuts"), from)
+}
+
+/// Where the cuts of a [done](last_done) run lie.
+pub(super) fn read_cuts<T: DeserializeOwned>(row: &Row) -> Result<T, StoreError> {
+    json("run", "cuts", row.int("id")?, &row.text("cuts")?)
 }
 
 /// Whether a run of this kind was ever done.
 pub async fn was_done(db: &Db, kind: RunKind) -> Result<bool, StoreError> {
     let sql = "SELECT id FROM run WHERE kind = $1 AND done_at IS NOT NULL LIMIT 1";
     Ok(db.one(sql, args![kind.as_str()]).await?.is_some())
-}
-
-async fn last_cuts<T: DeserializeOwned>(db: &Db, kind: RunKind) -> Result<Option<T>, StoreError> {
-    let sql = "SELECT id, cuts FROM run WHERE kind = $1 AND done_at IS NOT NULL ORDER BY due_at DESC LIMIT 1";
-    let Some(row) = db.one(sql, args![kind.as_str()]).await? else { return Ok(None) };
-    json("run", "cuts", row.int("id")?, &row.text("cuts")?).map(Some)
 }
 
 /// Everybody that runs look at: consumers with a counted order in 365 d.

@@ -4,6 +4,7 @@
 use super::StoreError;
 use super::bulk::bulk;
 use super::refusals::RefusalLog;
+pub use super::row::Row;
 use domain::time::{Instant, MachineInstant};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
@@ -143,19 +144,19 @@ impl Db {
 
     pub(super) async fn all(&self, sql: &str, args: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         let statement = Statement::from_sql_and_values(self.backend(), sql, args);
-        Ok(self.query_all_raw(statement).await?.into_iter().map(Row).collect())
+        Ok(self.query_all_raw(statement).await?.into_iter().map(Row::asked).collect())
     }
 
     pub(super) async fn one(&self, sql: &str, args: Vec<Value>) -> Result<Option<Row>, StoreError> {
         let statement = Statement::from_sql_and_values(self.backend(), sql, args);
-        Ok(self.query_one_raw(statement).await?.map(Row))
+        Ok(self.query_one_raw(statement).await?.map(Row::asked))
     }
 
     /// The single integer of the first row; `None` where there is no row or it is null.
     pub(super) async fn number(&self, sql: &str, args: Vec<Value>) -> Result<Option<i64>, StoreError> {
         match self.one(sql, args).await? {
             None => Ok(None),
-            Some(row) => row.0.try_get_by_index::<Option<i64>>(0).map_err(StoreError::from),
+            Some(row) => row.first_number(),
         }
     }
 }
@@ -190,43 +191,6 @@ impl ConnectionTrait for Db {
         match self.conn() {
             Conn::Pool(c) => c.query_all_raw(statement).await,
             Conn::Tx(t) => t.query_all_raw(statement).await,
-        }
-    }
-}
-
-/// One row of an answer, read by column name.
-pub struct Row(QueryResult);
-
-impl Row {
-    pub(super) fn int(&self, column: &str) -> Result<i64, StoreError> {
-        self.0.try_get("", column).map_err(|e| self.corrupt(column, &e))
-    }
-    pub(super) fn opt_int(&self, column: &str) -> Result<Option<i64>, StoreError> {
-        self.0.try_get("", column).map_err(|e| self.corrupt(column, &e))
-    }
-    pub(super) fn text(&self, column: &str) -> Result<String, StoreError> {
-        self.0.try_get("", column).map_err(|e| self.corrupt(column, &e))
-    }
-    pub(super) fn opt_text(&self, column: &str) -> Result<Option<String>, StoreError> {
-        self.0.try_get("", column).map_err(|e| self.corrupt(column, &e))
-    }
-    pub(super) fn flag(&self, column: &str) -> Result<bool, StoreError> {
-        self.int(column).map(|n| n != 0)
-    }
-    pub(super) fn at(&self, column: &str) -> Result<Instant, StoreError> {
-        self.int(column).map(Instant::from_micros)
-    }
-    pub(super) fn opt_at(&self, column: &str) -> Result<Option<Instant>, StoreError> {
-        Ok(self.opt_int(column)?.map(Instant::from_micros))
-    }
-
-    fn corrupt(&self, column: &str, error: &DbErr) -> StoreError {
-        let row: Option<i64> = self.0.try_get("", "id").ok();
-        StoreError::Corrupt {
-            table: "query".to_owned(),
-            column: column.to_owned(),
-            row: row.map_or_else(|| "?".to_owned(), |id| id.to_string()),
-            detail: error.to_string(),
         }
     }
 }

@@ -2,7 +2,7 @@
 //! for everybody who shares the point. The hash is made by whoever holds the key; no address comes here.
 
 use super::refusals::{self, Refused};
-use super::sql::{args, places};
+use super::sql::{Row, args};
 use super::{Db, StoreError, Tx};
 use domain::time::Instant;
 use std::collections::BTreeMap;
@@ -61,16 +61,15 @@ pub async fn find_scope(db: &Db, channel: &str, value_hash: &str) -> Result<Opti
     row.map(|row| row.text("scope")).transpose()
 }
 
-/// Which of these hashes are on the list, on any channel, with the scope.
-pub async fn list_scopes(db: &Db, value_hashes: &[String]) -> Result<HashMap<String, String>, StoreError> {
-    if value_hashes.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let places = places(1, value_hashes.len());
-    let sql = format!(
-        "SELECT value_hash, scope FROM suppression WHERE channel IN ('email', 'phone', 'sms') AND value_hash IN ({places})"
-    );
-    let rows = db.all(&sql, value_hashes.iter().flat_map(|hash| args![hash]).collect()).await?;
+/// The SQL of which of these hashes are on the list, on any channel, with the scope.
+pub(super) fn scopes_sql(hashes: &str) -> String {
+    format!(
+        "SELECT value_hash, scope FROM suppression WHERE channel IN ('email', 'phone', 'sms') AND value_hash IN ({hashes})"
+    )
+}
+
+/// By hash the scope, of the rows of [`scopes_sql`].
+pub(super) fn scopes_of(rows: &[Row]) -> Result<HashMap<String, String>, StoreError> {
     rows.iter().map(|row| Ok((row.text("value_hash")?, row.text("scope")?))).collect()
 }
 

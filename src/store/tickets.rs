@@ -2,6 +2,7 @@
 //! order of arrival can't matter.
 
 use super::in_list::all_in;
+use super::packed::List;
 use super::projections::{self, Projection};
 use super::sql::{Arg, Row, args, word};
 use super::{Db, StoreError, Tx};
@@ -62,14 +63,15 @@ pub async fn by_key(db: &Db, keys: BTreeSet<String>) -> Result<HashMap<String, T
     rows.iter().map(read_row).map(|row| row.map(|row| (row.ticket_key.clone(), row))).collect()
 }
 
-/// One customer's open tickets, complaints before the others, then the latest closed ones.
-pub async fn list_for_profile(db: &Db, id: CustomerId, limit: i64) -> Result<Vec<TicketRow>, StoreError> {
-    let sql = format!(
-        "SELECT {ROW} FROM ticket WHERE customer_id = $1 ORDER BY CASE WHEN state = 'open' THEN 0 ELSE 1 END, \
+/// The open tickets of the customer this SQL is, complaints before the others, then the latest closed ones.
+pub(super) fn list_for_profile(customer: &str, limit: i64) -> List {
+    let from = format!(
+        "FROM ticket WHERE customer_id = {customer} ORDER BY CASE WHEN state = 'open' THEN 0 ELSE 1 END, \
          CASE WHEN state = 'open' THEN complaint ELSE 0 END DESC, \
-         COALESCE(opened_at, version_at) DESC, id DESC LIMIT $2"
+         COALESCE(opened_at, version_at) DESC, id DESC LIMIT {limit}"
     );
-    db.all(&sql, args![id, limit]).await?.iter().map(read_row).collect()
+    let columns: Vec<(&'static str, &str)> = ROW.split(", ").map(|column| (column, column)).collect();
+    List::new(&columns, from)
 }
 
 /// A complaint that isn't closed.
@@ -134,7 +136,7 @@ pub async fn longest_open_complaints(
 const ROW: &str = "id, shop_id, ticket_key, customer_id, order_key, state, opened_at, resolved_at, reopened, complaint, \
     important, complex, amount_minor, category, severity, channel";
 
-fn read_row(row: &Row) -> Result<TicketRow, StoreError> {
+pub(super) fn read_row(row: &Row) -> Result<TicketRow, StoreError> {
     let open = word("ticket", "state", row.int("id")?, &row.text("state")?, |state| match state {
         "open" => Some(true),
         "closed" => Some(false),

@@ -5,7 +5,9 @@ use crate::support::door::{Answer, ask, key};
 use crate::support::{TestDatabase, on_both_databases};
 use axum::body::Body;
 use axum::http::Request;
+use domain::ids::CustomerId;
 use kinkeeper::service::ingest::{self, Batch};
+use kinkeeper::service::looking;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -209,6 +211,23 @@ on_both_databases! {
         let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.expect("read");
         let kept: String = rows[0].try_get_by_index(0).expect("a text");
         assert_eq!(kept, r#"{"found":1}"#);
+    }
+
+    async fn looks_of_one_moment_share_a_transaction(database) {
+        let desk = Desk::open(database).await;
+        desk.people().await;
+        let book = &desk.house.app.book;
+        let id = desk.get("/api/v1/customers?q=u1").await.body["items"][0]["id"].as_str().expect("an id").to_owned();
+        let id: CustomerId = id.parse().expect("an id");
+        let actors: Vec<String> = (0..30).map(|n| format!("actor-{n:02}")).collect();
+        let before = book.store.asked_in_transactions();
+        let noted = futures::future::join_all(actors.iter().map(|actor| looking::viewed(book, actor, id))).await;
+        assert!(noted.iter().all(Result::is_ok), "{noted:?}");
+        let asked = book.store.asked_in_transactions() - before;
+        assert!(asked <= 12, "30 looks took {asked} statements");
+        let mut looks: Vec<String> = looking::list(book, id, None, 100).await.expect("listed").items.into_iter().map(|look| look.actor).collect();
+        looks.sort_unstable();
+        assert_eq!(looks, actors, "each once");
     }
 
     async fn keys_are_made_listed_and_revoked_by_admins(database) {

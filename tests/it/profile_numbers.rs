@@ -275,7 +275,8 @@ on_both_databases! {
             let (line, cells) = exported(&house, id).await;
             [serde_json::to_value(&view(&house, id).await.aggregates).expect("JSON"), line, json!(cells)]
         };
-        let apart = ["customer_id", "account_kind"];
+        // What becomes of tags is told tag by tag.
+        let apart = ["customer_id", "account_kind", "courses"];
         let columns: Vec<_> = entity::profile::Column::iter().map(|column| column.as_str()).filter(|name| !apart.contains(name)).collect();
         assert!(columns.len() > 40, "{columns:?}");
         let mut before = told().await;
@@ -328,7 +329,7 @@ on_both_databases! {
         house.send(vec![track("Ticket Resolved", "2026-09-25T01:00:00Z", json!({"ticket_id": "C2"}))]).await;
         let found = serde_json::to_value(view(&house, id).await).expect("JSON");
         let open = found["tags"].as_array().and_then(|all| all.iter().find(|tag| tag["key"] == "complaint_open"));
-        assert_eq!(open.expect("not kept yet")["next"], json!({"at": "2026-09-25T02:00:00Z", "value": null}));
+        assert_eq!(open.expect("not kept yet")["next"], Value::Null, "as of when she was kept");
         house.app.engine().drain_all().await.expect("kept");
         let view = view(&house, id).await;
         assert!(view.tags.iter().all(|tag| tag.key != "complaint_open" && tag.key != "vip"));

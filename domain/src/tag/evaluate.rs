@@ -31,6 +31,8 @@ pub struct TagState {
     pub since: Instant,
     /// When the value changes if no new fact comes.
     pub next_flip: Option<Instant>,
+    /// What it changes to then; `None`: the tag ends.
+    pub next_value: Option<String>,
     /// The numbers behind it, by name; with `threshold` where one bound decides and `held_until` while
     /// only the hold keeps it.
     pub evidence: Value,
@@ -188,12 +190,14 @@ impl<'c> Evaluation<'c> {
     pub(super) fn state(&self, tag: &TagDefinition, now: Instant) -> TagState {
         let line = &self.tags[&tag.key];
         let course = &self.courses[tag.key.as_str()];
+        let next_flip = line.next_after(now);
         TagState {
             key: tag.key.clone(),
             value: line.at(now).as_deref().map(str::to_owned),
             condition_value: course.condition.at(now).as_deref().map(str::to_owned),
             since: line.since(now).or(self.first_at.map(|first| first.min(now))).unwrap_or(now),
-            next_flip: line.next_after(now),
+            next_flip,
+            next_value: next_flip.and_then(|at| line.at(at).as_deref()).map(str::to_owned),
             evidence: Value::Object(self.evidence(tag, course, now)),
             rule_version: tag.version,
             source: match (course.hand.at(now), tag.kind()) {

@@ -3,6 +3,7 @@
 //! Nothing here writes: [`step`] gives the changes to record.
 
 pub mod calibrate;
+mod course;
 mod definition;
 mod document;
 mod evaluate;
@@ -12,6 +13,7 @@ mod schema;
 mod step;
 mod why;
 
+pub use course::{Course, Courses, courses};
 pub use definition::{
     Apply, Band, ByHand, Catalogue, Expires, Kind, Level, NamedValue, Names, Shape, TagDefinition,
 };

@@ -163,8 +163,3 @@ pub async fn set_account_kind(
 pub(super) async fn canonical(book: &Book, id: CustomerId) -> Result<CustomerId, ServiceError> {
     Ok(clusters::canonical_of(book.store.reader(), id).await?)
 }
-
-/// Whom a canonical customer was merged from.
-pub(super) async fn merged_from(book: &Book, id: CustomerId) -> Result<Vec<CustomerId>, ServiceError> {
-    Ok(clusters::members(book.store.reader(), id).await?.into_keys().collect())
-}

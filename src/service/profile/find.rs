@@ -1,7 +1,6 @@
 //! Who is meant: a customer by one of the things they are known by. A contact point that several share names
 //! nobody.
 
-use super::super::shop::shop;
 use super::super::{Book, ServiceError, identity};
 use crate::store::profile_page;
 use domain::contact::{self, Address};
@@ -90,15 +89,10 @@ async fn by_identifier(
     kind: IdentifierKind,
     value: &str,
 ) -> Result<Option<CustomerId>, ServiceError> {
-    let db = book.store.reader();
-    let shop = shop(book).await?;
-    let here = (shop.id_namespace.as_str(), value);
     // A platform's id names its own namespace; others are the shop's.
-    let elsewhere = match (kind, value.split_once(':')) {
-        (IdentifierKind::External, Some(platform)) => platform,
-        _ => here,
-    };
-    Ok(profile_page::find_by_identifier(db, kind.as_str(), [here, elsewhere]).await?)
+    let elsewhere = value.split_once(':').filter(|_| kind == IdentifierKind::External);
+    let here = (book.shop_key.as_str(), value);
+    Ok(profile_page::find_by_identifier(book.store.reader(), kind.as_str(), here, elsewhere).await?)
 }
 
 async fn by_contact(

@@ -10,11 +10,10 @@ pub use find::{IdentifierKind, find, resolve};
 pub use view::*;
 
 use super::aggregates::{AggregatesView, own};
-use super::{Book, ServiceError, identity};
+use super::{Book, ServiceError, rules};
 use crate::store::profile_page::{
     self, ContactLine, CouponLine, Head, JourneyLine, OrderLine, ProfilePage, TouchLine,
 };
-use crate::store::suppressions;
 use crate::store::tickets::TicketRow;
 use domain::campaign::definition::{Definition, Step};
 use domain::campaign::parse::parse;
@@ -24,55 +23,56 @@ use domain::insight::Amounts;
 use domain::mask;
 use domain::money::Money;
 use domain::problem::Problem;
+use domain::tag::{Catalogue, Courses};
 use domain::time::Instant;
-use std::collections::HashMap;
-use tags::Courses;
+use tags::Documents;
 
 /// The profile as of the book's clock; `None` if there is no such customer. Who was merged has the profile of whoever
 /// they are now.
 pub async fn profile(book: &Book, id: CustomerId) -> Result<Option<ProfileView>, ServiceError> {
     let as_of = book.now().await?;
     let db = book.store.reader();
-    let id = identity::canonical(book, id).await?;
-    let merged_from = identity::merged_from(book, id).await?;
-    let Some(page) = profile_page::load(db, id).await? else { return Ok(None) };
+    let Some(mut page) = profile_page::load(db, id).await? else { return Ok(None) };
     let hashes: Vec<String> =
         page.contacts.iter().map(|c| book.secrets.contact_hash(&c.channel, &c.value)).collect();
-    let scopes = suppressions::list_scopes(db, &hashes).await?;
-    let courses = tags::courses(book, &page.head, as_of).await?;
-    let view = view(page, &hashes, &scopes, courses, as_of)?;
-    Ok(Some(ProfileView { merged_from, ..view }))
+    let scopes = profile_page::reach(db, &mut page.contacts, &hashes).await?;
+    let catalogue = rules::rules_of(book, page.rule_epoch).await?.catalogue;
+    let documents = profile_page::documents(db, &tags::unknown(&page.tags, &catalogue)).await?;
+    let contact_points: Vec<ContactPointView> = page
+        .contacts
+        .iter()
+        .zip(&hashes)
+        .map(|(contact, hash)| contact_point(contact, scopes.get(hash).cloned()))
+        .collect();
+    view(page, contact_points, &catalogue, &documents, as_of).map(Some)
 }
 
 fn view(
     page: ProfilePage,
-    hashes: &[String],
-    scopes: &HashMap<String, String>,
-    courses: Result<Courses, String>,
+    contact_points: Vec<ContactPointView>,
+    catalogue: &Catalogue,
+    documents: &Documents,
     as_of: Instant,
 ) -> Result<ProfileView, ServiceError> {
-    let contact_points: Vec<ContactPointView> = page
-        .contacts
-        .iter()
-        .zip(hashes)
-        .map(|(contact, hash)| contact_point(contact, scopes.get(hash).cloned()))
-        .collect();
     let mut warnings = warnings::of(&page, &contact_points);
-    let courses = courses.unwrap_or_else(|why| {
-        tracing::error!(customer.id = %page.head.kept.id, %why, "a customer's facts can't be decided on");
-        warnings.push(warnings::not_decided());
-        Courses::new()
-    });
     let head = page.head;
+    if head.set_aside {
+        warnings.push(warnings::not_decided());
+    }
+    // Of whom the keeper hasn't looked at, who was erased, or whose facts can't be decided on, nothing is foreseen.
+    let foreseen = head.kept.kept_at.is_some() && head.erased_at.is_none() && !head.set_aside;
+    let courses = if foreseen { head.courses.clone() } else { Courses::new() };
     let shop = head.shop_key.clone();
-    let standing = |line| tags::standing(line, &head, &courses, as_of);
+    let standing = |line| tags::standing(line, &head, &courses, catalogue, documents);
     let tags = page.tags.into_iter().map(standing).collect::<Result<Vec<_>, _>>()?;
+    let absent_tags =
+        if foreseen { tags::absent(catalogue, &courses, &page.done_runs, &tags) } else { Vec::new() };
     let journeys = page.journeys.into_iter().map(journey).collect::<Result<Vec<_>, _>>()?;
     let next_touches = next_touches(&journeys, &page.touches);
     let aggregates = AggregatesView::of(head.kept.clone(), &shop, head.currency);
     Ok(ProfileView {
         id: head.kept.id,
-        merged_from: Vec::new(),
+        merged_from: page.merged_from,
         customer_id: head.kept.user_id.clone(),
         shop: shop.clone(),
         name: head.name.clone(),
@@ -87,7 +87,7 @@ fn view(
         identifiers: page.identifiers.into_iter().map(identifier).collect(),
         contact_points,
         aggregates,
-        absent_tags: tags::absent(courses, &tags, as_of),
+        absent_tags,
         tags,
         orders: page.orders.into_iter().map(|line| order(line, &shop)).collect(),
         tickets: page.tickets.into_iter().map(|line| ticket(line, &head)).collect(),

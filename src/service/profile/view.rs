@@ -161,8 +161,9 @@ pub struct TagView {
     pub evidence: Value,
     /// Why, as a sentence; `null` for what no rule decided.
     pub why: Option<BothLanguages>,
-    /// When it changes if no new fact comes, and to what; `null` if it never does. At the profile's `as_of` where the facts
-    /// say otherwise already and the keeper has yet to come by.
+    /// When it changes if no new fact comes, and to what; `null` if it never does. As the numbers, by the facts that were
+    /// there at `aggregates.kept_at`: what came in since changes it as soon as the keeper has come by, as it does what is due
+    /// before the profile's `as_of`.
     pub next: Option<NextValueView>,
     /// Pinned: people gave this value, whatever the rule says.
     pub by_hand: Option<ByHandView>,

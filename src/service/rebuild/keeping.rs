@@ -12,7 +12,7 @@ use crate::store::{Claimed, Lane, facts, meta};
 use domain::customer::Profile;
 use domain::event::Event;
 use domain::ids::CustomerId;
-use domain::tag::{CurrentTag, Rulebook, Stand, Stepped, TagState, step};
+use domain::tag::{CurrentTag, Rulebook, Stand, Stepped, TagState, courses, step};
 use domain::time::Instant;
 use std::collections::{BTreeMap, HashSet};
 
@@ -94,7 +94,12 @@ fn differences(stands: &Stands, should: &Stepped) -> Vec<Difference> {
     let mut note = |table, key: String, detail: String| found.push(Difference { table, key, detail });
     let profile_should = Profile { next_change: None, ..should.profile.clone() };
     match &stands.kept {
-        Some((_, profile)) if *profile == profile_should => {}
+        Some((_, profile)) if *profile == profile_should => {
+            if stands.courses != courses(&should.current) {
+                let detail = "what becomes of their tags: not what the log says".to_owned();
+                note("profile", stands.id.to_string(), detail);
+            }
+        }
         Some(_) => note("profile", stands.id.to_string(), "not what the log says".to_owned()),
         None => note("profile", stands.id.to_string(), "missing".to_owned()),
     }

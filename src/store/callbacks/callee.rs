@@ -31,11 +31,17 @@ pub async fn in_hand_of(
     customer: CustomerId,
     now: Instant,
 ) -> Result<Option<CallbackId>, StoreError> {
-    let sql = "SELECT c.id FROM callback c JOIN staff s ON s.id = c.staff_id WHERE s.key = $1 \
-               AND c.state IN ('assigned', 'in_progress') AND c.lease_until > $2 \
-               AND c.customer_id = (SELECT COALESCE(merged_into, id) FROM customer WHERE id = $3) \
-               ORDER BY c.id LIMIT 1";
-    Ok(db.number(sql, args![actor, now, customer]).await?.map(CallbackId))
+    let sql = format!("{} ORDER BY c.id LIMIT 1", in_hand("$1", "$2", "$3"));
+    Ok(db.number(&sql, args![actor, now, customer]).await?.map(CallbackId))
+}
+
+/// The SQL of the callbacks about a customer that somebody has in hand then.
+pub(in crate::store) fn in_hand(actor: &str, now: &str, customer: &str) -> String {
+    format!(
+        "SELECT c.id FROM callback c JOIN staff s ON s.id = c.staff_id WHERE s.key = {actor} \
+         AND c.state IN ('assigned', 'in_progress') AND c.lease_until > {now} \
+         AND c.customer_id = (SELECT COALESCE(merged_into, id) FROM customer WHERE id = {customer})"
+    )
 }
 
 /// Those of these customers that exist. Attempts before `since`, a local date, are left out.

@@ -5,6 +5,7 @@ mod callee;
 mod queue;
 mod write;
 
+pub(super) use callee::in_hand;
 pub use callee::{Callee, callees, contacts, in_hand_of, lock_callee, marks_of, name_of, tags};
 pub use queue::{Place, QueuePart, Which, due_to_move, lagging, list, next_wake, page};
 pub use write::{

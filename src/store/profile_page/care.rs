@@ -1,9 +1,11 @@
 //! What was and is done for a customer: coupons, journeys, touches and decisions not to touch.
 
-use crate::store::sql::{args, json, word};
-use crate::store::{Db, StoreError};
+use super::{LINES, ME, TOUCHES};
+use crate::store::StoreError;
+use crate::store::packed::List;
+use crate::store::sql::{Row, json, word};
 use domain::campaign::touch::{Reason, TouchState};
-use domain::ids::{CampaignVersionId, CouponId, CustomerId, EnrollmentId, TouchpointId};
+use domain::ids::{CampaignVersionId, CouponId, EnrollmentId, TouchpointId};
 use domain::money::{Currency, Money};
 use domain::time::Instant;
 use serde_json::Value;
@@ -24,28 +26,39 @@ pub struct CouponLine {
 }
 
 /// The latest coupons. By way of the batches, whose unique key leads to a customer's.
-pub(super) async fn coupons(db: &Db, id: CustomerId, limit: i64) -> Result<Vec<CouponLine>, StoreError> {
-    let sql = "SELECT c.id, b.key AS batch, b.currency, b.threshold_minor, c.last4, c.face_minor, c.state, \
-               c.issued_at, c.expires_at, c.redeemed_at FROM coupon_batch b \
-               JOIN coupon c ON c.batch_id = b.id AND c.customer_id = $1 ORDER BY c.id DESC LIMIT $2";
-    let rows = db.all(sql, args![id, limit]).await?;
-    rows.iter()
-        .map(|row| {
-            let coupon = row.int("id")?;
-            let currency = word("coupon_batch", "currency", coupon, &row.text("currency")?, Currency::parse)?;
-            Ok(CouponLine {
-                id: CouponId(coupon),
-                batch: row.text("batch")?,
-                last4: row.text("last4")?,
-                face: Money::new(row.int("face_minor")?, currency),
-                threshold: Money::new(row.int("threshold_minor")?, currency),
-                state: row.text("state")?,
-                issued_at: row.opt_at("issued_at")?,
-                expires_at: row.opt_at("expires_at")?,
-                redeemed_at: row.opt_at("redeemed_at")?,
-            })
-        })
-        .collect()
+pub(super) fn coupons() -> List {
+    let columns = [
+        ("id", "c.id"),
+        ("batch", "b.key"),
+        ("currency", "b.currency"),
+        ("threshold_minor", "b.threshold_minor"),
+        ("last4", "c.last4"),
+        ("face_minor", "c.face_minor"),
+        ("state", "c.state"),
+        ("issued_at", "c.issued_at"),
+        ("expires_at", "c.expires_at"),
+        ("redeemed_at", "c.redeemed_at"),
+    ];
+    let from = format!(
+        "FROM coupon_batch b JOIN coupon c ON c.batch_id = b.id AND c.customer_id = {ME} ORDER BY c.id DESC LIMIT {LINES}"
+    );
+    List::new(&columns, from)
+}
+
+pub(super) fn coupon(row: &Row) -> Result<CouponLine, StoreError> {
+    let coupon = row.int("id")?;
+    let currency = word("coupon_batch", "currency", coupon, &row.text("currency")?, Currency::parse)?;
+    Ok(CouponLine {
+        id: CouponId(coupon),
+        batch: row.text("batch")?,
+        last4: row.text("last4")?,
+        face: Money::new(row.int("face_minor")?, currency),
+        threshold: Money::new(row.int("threshold_minor")?, currency),
+        state: row.text("state")?,
+        issued_at: row.opt_at("issued_at")?,
+        expires_at: row.opt_at("expires_at")?,
+        redeemed_at: row.opt_at("redeemed_at")?,
+    })
 }
 
 /// An enrollment that goes on.
@@ -65,31 +78,39 @@ pub struct JourneyLine {
 }
 
 /// The enrollments that go on, the earliest due first.
-pub(super) async fn journeys(db: &Db, id: CustomerId, limit: i64) -> Result<Vec<JourneyLine>, StoreError> {
-    let sql = "SELECT e.id, c.key AS campaign, e.campaign_version_id, v.document, e.cause_at, e.entered_at, \
-               e.step, e.wake_at FROM enrollment e JOIN campaign c ON c.id = e.campaign_id \
-               JOIN campaign_version v ON v.id = e.campaign_version_id \
-               WHERE e.customer_id = $1 AND e.state = 'active' ORDER BY e.wake_at, e.id LIMIT $2";
-    let rows = db.all(sql, args![id, limit]).await?;
-    rows.iter()
-        .map(|row| {
-            let enrollment = row.int("id")?;
-            let version = row.int("campaign_version_id")?;
-            let step = row.int("step")?;
-            Ok(JourneyLine {
-                id: EnrollmentId(enrollment),
-                campaign: row.text("campaign")?,
-                version_id: CampaignVersionId(version),
-                document: json("campaign_version", "document", version, &row.text("document")?)?,
-                cause_at: row.at("cause_at")?,
-                entered_at: row.at("entered_at")?,
-                step: word("enrollment", "step", enrollment, &step.to_string(), |_| {
-                    usize::try_from(step).ok()
-                })?,
-                wake_at: row.at("wake_at")?,
-            })
-        })
-        .collect()
+pub(super) fn journeys() -> List {
+    let columns = [
+        ("id", "e.id"),
+        ("campaign", "c.key"),
+        ("campaign_version_id", "e.campaign_version_id"),
+        ("document", "v.document"),
+        ("cause_at", "e.cause_at"),
+        ("entered_at", "e.entered_at"),
+        ("step", "e.step"),
+        ("wake_at", "e.wake_at"),
+    ];
+    let from = format!(
+        "FROM enrollment e JOIN campaign c ON c.id = e.campaign_id \
+         JOIN campaign_version v ON v.id = e.campaign_version_id \
+         WHERE e.customer_id = {ME} AND e.state = 'active' ORDER BY e.wake_at, e.id LIMIT {LINES}"
+    );
+    List::new(&columns, from)
+}
+
+pub(super) fn journey(row: &Row) -> Result<JourneyLine, StoreError> {
+    let enrollment = row.int("id")?;
+    let version = row.int("campaign_version_id")?;
+    let step = row.int("step")?;
+    Ok(JourneyLine {
+        id: EnrollmentId(enrollment),
+        campaign: row.text("campaign")?,
+        version_id: CampaignVersionId(version),
+        document: json("campaign_version", "document", version, &row.text("document")?)?,
+        cause_at: row.at("cause_at")?,
+        entered_at: row.at("entered_at")?,
+        step: word("enrollment", "step", enrollment, &step.to_string(), |_| usize::try_from(step).ok())?,
+        wake_at: row.at("wake_at")?,
+    })
 }
 
 /// A touch, or the decision not to.
@@ -116,35 +137,49 @@ pub struct TouchLine {
 }
 
 /// The latest touches, decided or waiting, the latest decision first.
-pub(super) async fn touches(db: &Db, id: CustomerId, limit: i64) -> Result<Vec<TouchLine>, StoreError> {
-    let sql = "SELECT t.id, c.key AS campaign, t.step, t.channel, t.purpose, t.template_key, t.state, t.reason, \
-               t.local_date, t.handed_at, t.ended_at, t.created_at, t.not_before, t.expires_at, t.enrollment_id \
-               FROM touchpoint t JOIN campaign c ON c.id = t.campaign_id WHERE t.customer_id = $1 \
-               ORDER BY COALESCE(t.handed_at, t.ended_at, t.created_at) DESC, t.id DESC LIMIT $2";
-    let rows = db.all(sql, args![id, limit]).await?;
-    rows.iter()
-        .map(|row| {
-            let touch = row.int("id")?;
-            let reason = row.opt_text("reason")?;
-            Ok(TouchLine {
-                id: TouchpointId(touch),
-                campaign: row.text("campaign")?,
-                enrollment_id: EnrollmentId(row.int("enrollment_id")?),
-                step: row.int("step")?,
-                channel: row.text("channel")?,
-                purpose: row.text("purpose")?,
-                template: row.text("template_key")?,
-                state: word("touchpoint", "state", touch, &row.text("state")?, TouchState::parse)?,
-                reason: reason
-                    .map(|text| word("touchpoint", "reason", touch, &text, Reason::parse))
-                    .transpose()?,
-                local_date: row.text("local_date")?,
-                handed_at: row.opt_at("handed_at")?,
-                ended_at: row.opt_at("ended_at")?,
-                created_at: row.at("created_at")?,
-                not_before: row.at("not_before")?,
-                expires_at: row.at("expires_at")?,
-            })
-        })
-        .collect()
+pub(super) fn touches() -> List {
+    let columns = [
+        ("id", "t.id"),
+        ("campaign", "c.key"),
+        ("enrollment_id", "t.enrollment_id"),
+        ("step", "t.step"),
+        ("channel", "t.channel"),
+        ("purpose", "t.purpose"),
+        ("template_key", "t.template_key"),
+        ("state", "t.state"),
+        ("reason", "t.reason"),
+        ("local_date", "t.local_date"),
+        ("handed_at", "t.handed_at"),
+        ("ended_at", "t.ended_at"),
+        ("created_at", "t.created_at"),
+        ("not_before", "t.not_before"),
+        ("expires_at", "t.expires_at"),
+    ];
+    let from = format!(
+        "FROM touchpoint t JOIN campaign c ON c.id = t.campaign_id WHERE t.customer_id = {ME} \
+         ORDER BY COALESCE(t.handed_at, t.ended_at, t.created_at) DESC, t.id DESC LIMIT {TOUCHES}"
+    );
+    List::new(&columns, from)
+}
+
+pub(super) fn touch(row: &Row) -> Result<TouchLine, StoreError> {
+    let touch = row.int("id")?;
+    let reason = row.opt_text("reason")?;
+    Ok(TouchLine {
+        id: TouchpointId(touch),
+        campaign: row.text("campaign")?,
+        enrollment_id: EnrollmentId(row.int("enrollment_id")?),
+        step: row.int("step")?,
+        channel: row.text("channel")?,
+        purpose: row.text("purpose")?,
+        template: row.text("template_key")?,
+        state: word("touchpoint", "state", touch, &row.text("state")?, TouchState::parse)?,
+        reason: reason.map(|text| word("touchpoint", "reason", touch, &text, Reason::parse)).transpose()?,
+        local_date: row.text("local_date")?,
+        handed_at: row.opt_at("handed_at")?,
+        ended_at: row.opt_at("ended_at")?,
+        created_at: row.at("created_at")?,
+        not_before: row.at("not_before")?,
+        expires_at: row.at("expires_at")?,
+    })
 }

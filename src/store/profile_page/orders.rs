@@ -1,8 +1,9 @@
 //! A customer's latest orders, as they stand.
 
-use crate::store::sql::{args, word};
-use crate::store::{Db, StoreError};
-use domain::ids::CustomerId;
+use super::{ME, ORDERS};
+use crate::store::StoreError;
+use crate::store::packed::{List, same};
+use crate::store::sql::{Row, word};
 use domain::money::{Currency, Money};
 use domain::time::Instant;
 
@@ -19,21 +20,23 @@ pub struct OrderLine {
 }
 
 /// The latest paid orders.
-pub(super) async fn list(db: &Db, id: CustomerId, limit: i64) -> Result<Vec<OrderLine>, StoreError> {
-    let sql = "SELECT id, order_key, paid_at, cancelled_at, total_minor, refunded_minor, currency FROM orders \
-               WHERE customer_id = $1 AND paid_at IS NOT NULL ORDER BY paid_at DESC, id DESC LIMIT $2";
-    let rows = db.all(sql, args![id, limit]).await?;
-    rows.iter()
-        .map(|row| {
-            let currency =
-                word("orders", "currency", row.int("id")?, &row.text("currency")?, Currency::parse)?;
-            Ok(OrderLine {
-                order_key: row.text("order_key")?,
-                paid_at: row.at("paid_at")?,
-                cancelled_at: row.opt_at("cancelled_at")?,
-                total: Money::new(row.int("total_minor")?, currency),
-                refunded: Money::new(row.int("refunded_minor")?, currency),
-            })
-        })
-        .collect()
+pub(super) fn list() -> List {
+    let columns = same("id order_key paid_at cancelled_at total_minor refunded_minor currency");
+    List::new(
+        &columns,
+        format!(
+            "FROM orders WHERE customer_id = {ME} AND paid_at IS NOT NULL ORDER BY paid_at DESC, id DESC LIMIT {ORDERS}"
+        ),
+    )
+}
+
+pub(super) fn read(row: &Row) -> Result<OrderLine, StoreError> {
+    let currency = word("orders", "currency", row.int("id")?, &row.text("currency")?, Currency::parse)?;
+    Ok(OrderLine {
+        order_key: row.text("order_key")?,
+        paid_at: row.at("paid_at")?,
+        cancelled_at: row.opt_at("cancelled_at")?,
+        total: Money::new(row.int("total_minor")?, currency),
+        refunded: Money::new(row.int("refunded_minor")?, currency),
+    })
 }

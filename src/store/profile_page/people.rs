@@ -1,14 +1,17 @@
 //! Who a customer is, where to reach them, what they allowed, and the callbacks about them. Contact points
 //! leave here whole; showing them is the service's.
 
-use crate::store::consents::{LastWord, consents_in_force};
-use crate::store::sql::{Row, args, json};
-use crate::store::{Db, StoreError, blocked};
+use super::{LINES, ME};
+use crate::store::consents::{LastWord, in_force, last_words};
+use crate::store::packed::{List, Packed, same};
+use crate::store::sql::{Arg, Row, args, json, places};
+use crate::store::{Db, StoreError, blocked, suppressions};
 use domain::customer::consent::Word;
 use domain::customer::identity::Kind;
 use domain::ids::{CallbackId, CustomerId};
 use domain::time::Instant;
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// What says who they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,31 +22,31 @@ pub struct IdentifierLine {
 }
 
 /// Oldest first.
-pub(super) async fn identifiers(db: &Db, id: CustomerId) -> Result<Vec<IdentifierLine>, StoreError> {
-    let sql = "SELECT kind, namespace, value FROM identifier WHERE customer_id = $1 ORDER BY id LIMIT 50";
-    let rows = db.all(sql, args![id]).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(IdentifierLine {
-                kind: row.text("kind")?,
-                namespace: row.text("namespace")?,
-                value: row.text("value")?,
-            })
-        })
-        .collect()
+pub(super) fn identifiers() -> List {
+    let from = format!("FROM identifier WHERE customer_id = {ME} ORDER BY id LIMIT 50");
+    List::new(&same("id kind namespace value"), from)
 }
 
-/// Who isn't erased and has this identifier in one of these (namespace, value).
+pub(super) fn identifier(row: &Row) -> Result<IdentifierLine, StoreError> {
+    Ok(IdentifierLine {
+        kind: row.text("kind")?,
+        namespace: row.text("namespace")?,
+        value: row.text("value")?,
+    })
+}
+
+/// Who isn't erased and has this identifier: of this shop, or one that names its own namespace (namespace, value).
 pub async fn find_by_identifier(
     db: &Db,
     kind: &str,
-    places: [(&str, &str); 2],
+    (shop_key, value): (&str, &str),
+    elsewhere: Option<(&str, &str)>,
 ) -> Result<Option<CustomerId>, StoreError> {
-    let sql = "SELECT i.customer_id FROM identifier i JOIN customer c ON c.id = i.customer_id \
-               WHERE i.kind = $1 AND ((i.namespace = $2 AND i.value = $3) OR (i.namespace = $4 AND i.value = $5)) \
-               AND c.erased_at IS NULL ORDER BY i.id LIMIT 1";
-    let [(namespace, value), (other, also)] = places;
-    Ok(db.number(sql, args![kind, namespace, value, other, also]).await?.map(CustomerId))
+    let sql = "SELECT i.customer_id FROM identifier i JOIN customer c ON c.id = i.customer_id WHERE i.kind = $1 \
+               AND ((i.namespace = (SELECT id_namespace FROM shop WHERE key = $2) AND i.value = $3) \
+                 OR (i.namespace = $4 AND i.value = $5)) AND c.erased_at IS NULL ORDER BY i.id LIMIT 1";
+    let (namespace, also) = elsewhere.unzip();
+    Ok(db.number(sql, args![kind, shop_key, value, namespace, also]).await?.map(CustomerId))
 }
 
 /// Everybody not erased whom this contact point reaches or identifies, ascending; at most `limit`.
@@ -71,9 +74,15 @@ pub struct ConsentLine {
     pub occurred_at: Instant,
 }
 
+/// Each side's last word.
+pub(super) fn consents() -> List {
+    let columns = same("customer_id channel purpose state source occurred_at");
+    List::new(&columns, format!("FROM ({}) AS said", last_words(&format!("= {ME}"))))
+}
+
 /// What counts of each channel and purpose.
-pub(super) async fn consents(db: &Db, id: CustomerId) -> Result<Vec<ConsentLine>, StoreError> {
-    let said = consents_in_force(db, &[id]).await?.remove(&id).unwrap_or_default();
+pub(super) fn consents_of(rows: &[Row]) -> Result<Vec<ConsentLine>, StoreError> {
+    let said = in_force(rows)?.into_values().flatten();
     let line = |((channel, purpose), said): ((String, String), LastWord)| ConsentLine {
         channel,
         purpose,
@@ -81,7 +90,7 @@ pub(super) async fn consents(db: &Db, id: CustomerId) -> Result<Vec<ConsentLine>
         source: said.source,
         occurred_at: said.occurred_at,
     };
-    Ok(said.into_iter().map(line).collect())
+    Ok(said.map(line).collect())
 }
 
 /// Where to reach them.
@@ -96,27 +105,53 @@ pub struct ContactLine {
 }
 
 /// The primary one of a channel first.
-pub(super) async fn contacts(db: &Db, id: CustomerId, limit: i64) -> Result<Vec<ContactLine>, StoreError> {
-    let sql = "SELECT channel, value, class, usable, is_primary FROM contact_point WHERE customer_id = $1 \
-               ORDER BY channel, is_primary DESC, id LIMIT $2";
-    let rows = db.all(sql, args![id, limit]).await?;
-    let line = |row: &Row| {
-        Ok(ContactLine {
-            channel: row.text("channel")?,
-            value: row.text("value")?,
-            class: row.text("class")?,
-            usable: row.flag("usable")?,
-            is_primary: row.flag("is_primary")?,
-        })
-    };
-    let mut lines = rows.iter().map(line).collect::<Result<Vec<ContactLine>, StoreError>>()?;
+pub(super) fn contacts() -> List {
+    let from = format!(
+        "FROM contact_point WHERE customer_id = {ME} ORDER BY channel, is_primary DESC, id LIMIT {LINES}"
+    );
+    List::new(&same("id channel value class usable is_primary"), from)
+}
+
+pub(super) fn contact(row: &Row) -> Result<ContactLine, StoreError> {
+    Ok(ContactLine {
+        channel: row.text("channel")?,
+        value: row.text("value")?,
+        class: row.text("class")?,
+        usable: row.flag("usable")?,
+        is_primary: row.flag("is_primary")?,
+    })
+}
+
+/// What is said of addresses whosever they are: those that are on a list become unusable, and the scopes under which these
+/// hashes of theirs are suppressed come back.
+pub async fn reach(
+    db: &Db,
+    lines: &mut [ContactLine],
+    hashes: &[String],
+) -> Result<HashMap<String, String>, StoreError> {
+    if lines.is_empty() {
+        return Ok(HashMap::new());
+    }
     let said = lines.iter().map(|line| (line.channel.as_str(), line.value.as_str()));
-    let blocked = blocked::find(db, blocked::of_addresses(said)).await?;
-    for line in &mut lines {
+    let entries = blocked::of_addresses(said);
+    let some = |first, n| if n == 0 { "NULL".to_owned() } else { places(first, n) };
+    let of_hashes = suppressions::scopes_sql(&some(1, hashes.len()));
+    let of_entries = blocked::named_sql(&some(1 + hashes.len(), entries.len()));
+    let asked = Packed::new(
+        "",
+        &[
+            List::new(&same("value_hash scope"), format!("FROM ({of_hashes}) AS found")),
+            List::new(&same("kind value"), format!("FROM ({of_entries}) AS found")),
+        ],
+    );
+    let args = hashes.iter().map(Arg::arg).chain(entries.iter().map(Arg::arg)).collect();
+    let [scopes, blocked] = <[Vec<Row>; 2]>::try_from(asked.read(db, args).await?).unwrap_or_default();
+    let blocked = blocked::of_rows(&blocked)?;
+    for line in lines {
         let kind = Kind::parse(&line.channel);
         line.usable &= kind.is_none_or(|kind| !blocked.holds_address(kind, &line.value));
     }
-    Ok(lines)
+    suppressions::scopes_of(&scopes)
 }
 
 /// A callback about them.
@@ -138,30 +173,42 @@ pub struct CallbackLine {
 }
 
 /// The open callbacks, the earliest due first, then the latest ended ones.
-pub(super) async fn callbacks(db: &Db, id: CustomerId, limit: i64) -> Result<Vec<CallbackLine>, StoreError> {
-    let sql = "SELECT c.id, c.kind, c.state, c.reason, c.created_at, c.not_before, c.due_at, c.attempts, \
-               s.key AS staff, c.result, c.ended_at FROM callback c \
-               LEFT JOIN staff s ON s.id = COALESCE(c.staff_id, c.last_staff_id) WHERE c.customer_id = $1 \
-               ORDER BY CASE WHEN c.ended_at IS NULL THEN 0 ELSE 1 END, \
-               CASE WHEN c.ended_at IS NULL THEN c.due_at ELSE -c.ended_at END, c.id LIMIT $2";
-    let rows = db.all(sql, args![id, limit]).await?;
-    rows.iter()
-        .map(|row| {
-            let callback = row.int("id")?;
-            let result = row.opt_text("result")?;
-            Ok(CallbackLine {
-                id: CallbackId(callback),
-                kind: row.text("kind")?,
-                state: row.text("state")?,
-                reason: row.opt_text("reason")?,
-                created_at: row.at("created_at")?,
-                not_before: row.at("not_before")?,
-                due_at: row.at("due_at")?,
-                attempts: row.int("attempts")?,
-                staff: row.opt_text("staff")?,
-                result: result.map(|text| json("callback", "result", callback, &text)).transpose()?,
-                ended_at: row.opt_at("ended_at")?,
-            })
-        })
-        .collect()
+pub(super) fn callbacks() -> List {
+    let columns = [
+        ("id", "c.id"),
+        ("kind", "c.kind"),
+        ("state", "c.state"),
+        ("reason", "c.reason"),
+        ("created_at", "c.created_at"),
+        ("not_before", "c.not_before"),
+        ("due_at", "c.due_at"),
+        ("attempts", "c.attempts"),
+        ("staff", "s.key"),
+        ("result", "c.result"),
+        ("ended_at", "c.ended_at"),
+    ];
+    let from = format!(
+        "FROM callback c LEFT JOIN staff s ON s.id = COALESCE(c.staff_id, c.last_staff_id) \
+         WHERE c.customer_id = {ME} ORDER BY CASE WHEN c.ended_at IS NULL THEN 0 ELSE 1 END, \
+         CASE WHEN c.ended_at IS NULL THEN c.due_at ELSE -c.ended_at END, c.id LIMIT {LINES}"
+    );
+    List::new(&columns, from)
+}
+
+pub(super) fn callback(row: &Row) -> Result<CallbackLine, StoreError> {
+    let callback = row.int("id")?;
+    let result = row.opt_text("result")?;
+    Ok(CallbackLine {
+        id: CallbackId(callback),
+        kind: row.text("kind")?,
+        state: row.text("state")?,
+        reason: row.opt_text("reason")?,
+        created_at: row.at("created_at")?,
+        not_before: row.at("not_before")?,
+        due_at: row.at("due_at")?,
+        attempts: row.int("attempts")?,
+        staff: row.opt_text("staff")?,
+        result: result.map(|text| json("callback", "result", callback, &text)).transpose()?,
+        ended_at: row.opt_at("ended_at")?,
+    })
 }

@@ -94,6 +94,7 @@ proptest! {
             prop_assert_eq!(state.value.as_deref(), Some(wanted[n]), "at {}", now);
             prop_assert_eq!(state.condition_value.as_deref(), Some(highest(&|on| on[n])), "at {}", now);
             prop_assert_eq!(state.next_flip, flips.peek().map(|n| quarter(*n as i64)), "at {}", now);
+            prop_assert_eq!(state.next_value.as_deref(), flips.peek().map(|n| wanted[*n]), "at {}", now);
             if since.is_some() {
                 prop_assert_eq!(Some(state.since), since, "at {}", now);
             }

@@ -3,7 +3,7 @@
 use super::{core, parse, state, state_in, tier};
 use crate::customer::fixture::*;
 use crate::customer::{Bearer, CustomerFacts};
-use crate::tag::Evaluation;
+use crate::tag::{Course, Evaluation, courses};
 use crate::time::Span;
 use chrono_tz::UTC;
 use serde_json::json;
@@ -37,6 +37,23 @@ fn a_level_is_held_30_d_from_the_end_of_its_condition_to_the_last_instant() {
         (gone.value.as_deref(), gone.since, gone.next_flip),
         (Some("none"), end + Span::days(30), None)
     );
+}
+
+#[test]
+fn what_becomes_of_tags_is_told_of_those_that_become_anything() {
+    let events = [order("A", 10_000_00, day(0))];
+    let facts = CustomerFacts::fold(&events);
+    let told = |at| courses(&Evaluation::of(&core(), &facts, Bearer::consumer(UTC), at).states(at));
+    let end = day(365) + Span::days(30);
+    let course = |at, value: Option<&str>| {
+        Some(Course { at: Some(at), value: value.map(str::to_owned), suppressed_until: None })
+    };
+    let before = told(day(1));
+    assert_eq!(before.get("value_tier").cloned(), course(end, Some("none")));
+    assert_eq!(before.get("churn_risk").cloned(), course(day(180), Some("true")), "it isn't there yet");
+    assert_eq!(told(end).get("value_tier"), None, "nothing but a fact changes it");
+    let kept = serde_json::to_string(&before).expect("JSON");
+    assert_eq!(serde_json::from_str::<crate::tag::Courses>(&kept).expect("read"), before);
 }
 
 #[test]
