@@ -106,7 +106,8 @@ fn sqlite(
         // In KiB, a connection: there is one that writes, which touches the most, and several that read.
         .pragma("cache_size", if purpose == Purpose::Read { "-16384" } else { "-65536" })
         .pragma("temp_store", "MEMORY")
-        // Pages that many commits change go from the WAL into the book once for all of them: every 32 MB.
+        // Pages that many commits change go from the WAL into the book once for all of them: by the writer's own hand, which
+        // keeps everybody waiting, what others left of 32 MB (`checkpoints`).
         .pragma("wal_autocheckpoint", "8000");
     if purpose == Purpose::Read { options.pragma("query_only", "ON") } else { options }
 }

@@ -15,6 +15,7 @@ pub mod calibration;
 pub mod callbacks;
 pub mod campaigns;
 pub mod causes;
+mod checkpoints;
 pub mod claim;
 pub mod clock;
 pub mod clusters;
@@ -192,7 +193,8 @@ impl Store {
             let write = connect(&open.url, Purpose::Write, 1, timeouts).await?;
             migrate::sqlite(&write, &open.backups, timeouts.lock).await?;
             let read = connect(&open.url, Purpose::Read, open.pool.max(1), timeouts).await?;
-            (read, Writer::sqlite(write, refusals))
+            let committed = checkpoints::start(&open.url, timeouts);
+            (read, Writer::sqlite(write, refusals, committed))
         } else {
             migrate::postgres(&open.url, open.schema).await?;
             let people = connect(&open.url, Purpose::Pool, open.pool.max(2), timeouts).await?;

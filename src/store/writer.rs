@@ -20,7 +20,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant as Elapsed;
 
 /// Who waits for the answer: people and ingest go first.
@@ -60,13 +60,17 @@ pub(super) enum Writer {
 }
 
 impl Writer {
-    /// Starts the writing task on its own connection.
-    pub(super) fn sqlite(conn: DatabaseConnection, refusals: Option<Arc<RefusalLog>>) -> Self {
+    /// Starts the writing task on its own connection; `committed` hears of each commit.
+    pub(super) fn sqlite(
+        conn: DatabaseConnection,
+        refusals: Option<Arc<RefusalLog>>,
+        committed: watch::Sender<()>,
+    ) -> Self {
         let (people, people_units) = mpsc::channel(1_024);
         let (work, work_units) = mpsc::channel(64);
         let statements = Arc::default();
         let target = Target { conn, refusals, statements: Arc::clone(&statements) };
-        tokio::spawn(run_sqlite(target, people_units, work_units));
+        tokio::spawn(run_sqlite(target, committed, people_units, work_units));
         Self::Sqlite { people, work, statements }
     }
 
@@ -184,7 +188,12 @@ async fn guarded(tx: &Tx, body: UnitBody) -> Result<UnitResult, StoreError> {
     })
 }
 
-async fn run_sqlite(target: Target, mut people: mpsc::Receiver<Unit>, mut work: mpsc::Receiver<Unit>) {
+async fn run_sqlite(
+    target: Target,
+    committed: watch::Sender<()>,
+    mut people: mpsc::Receiver<Unit>,
+    mut work: mpsc::Receiver<Unit>,
+) {
     loop {
         let first = tokio::select! {
             biased;
@@ -193,6 +202,7 @@ async fn run_sqlite(target: Target, mut people: mpsc::Receiver<Unit>, mut work: 
             else => return,
         };
         run_group(&target, first, &mut people, &mut work).await;
+        committed.send_replace(());
     }
 }
 

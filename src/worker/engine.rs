@@ -38,6 +38,9 @@ const LATE: Span = Span::seconds(5);
 /// Meanwhile whoever follows facts rests so many times as long as it worked.
 const REST: u32 = 4;
 const LONGEST_REST: Duration = Duration::from_secs(1);
+/// Each batch of facts rings for everybody. Who had nothing to do and doesn't follow facts looks again so long after it looked, at the
+/// soonest.
+const SELDOM: Duration = Duration::from_millis(100);
 /// How long a worker sleeps at the least where something is due but under another's lease.
 const LEASE_WAIT: Duration = Duration::from_millis(50);
 /// How long the stepping clock waits for another daemon's work before it looks again.
@@ -108,6 +111,7 @@ impl Engine {
 
     async fn run_worker(&self, hired: &Hired, stop: CancellationToken) {
         while !stop.is_cancelled() {
+            let begun = tokio::time::Instant::now();
             let pause = match self.turn(hired).await {
                 Ok(pause) => pause,
                 Err(error) => {
@@ -118,9 +122,15 @@ impl Engine {
                 }
             };
             if !pause.is_zero() {
+                let rung = async {
+                    self.alarm.wait(pause).await;
+                    if !hired.worker.follows_facts() {
+                        tokio::time::sleep_until(begun + SELDOM.min(pause)).await;
+                    }
+                };
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = self.alarm.wait(pause) => {}
+                    () = rung => {}
                 }
             }
         }

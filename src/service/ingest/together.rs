@@ -11,6 +11,9 @@ use tokio::sync::oneshot;
 /// Events of one transaction, but for a batch that is larger by itself.
 const MOST: usize = 1_500;
 
+/// So many events of batches that waited for each other say that facts come faster than they are taken in.
+const PRESSING: usize = 200;
+
 type Taken = Result<Receipt, StoreError>;
 type Waiting = (Slice, oneshot::Sender<Taken>);
 
@@ -25,7 +28,7 @@ struct State {
     waiting: VecDeque<Waiting>,
     /// Whether somebody works them off.
     at_work: bool,
-    /// Whether the last that were taken in had waited for each other.
+    /// Whether many of the last that were taken in had waited for each other.
     pressed: bool,
 }
 
@@ -86,18 +89,20 @@ impl Together {
         let mut events = first.0.said.len();
         let mut group = vec![first];
         while let Some((slice, _)) = state.waiting.front() {
-            events += slice.said.len();
-            if events > MOST || !slice.goes_with(&group[0].0) {
+            let with_it = events + slice.said.len();
+            if with_it > MOST || !slice.goes_with(&group[0].0) {
                 break;
             }
+            events = with_it;
             group.extend(state.waiting.pop_front());
         }
-        state.pressed = group.len() > 1;
+        // Two that happened to meet are no flood: at a steady rate that leaves time to spare they do all the time.
+        state.pressed = group.len() > 1 && events >= PRESSING;
         Some(group)
     }
 }
 
-/// Whether facts come faster than they are taken in: batches wait for each other.
+/// Whether facts come faster than they are taken in: many wait for each other.
 pub fn is_pressed(store: &Store) -> bool {
     store.companion::<Together>().lock().pressed
 }
