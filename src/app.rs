@@ -275,7 +275,7 @@ impl App {
                         }
                         other => drop(other?),
                     }
-                    self.alarm.wait(Duration::from_secs(1)).await;
+                    self.alarm.wait(self.alarm.rings(), Duration::from_secs(1)).await;
                 }
             }
             None => engine.run(stop).await,

@@ -149,6 +149,24 @@ impl Reader {
         found
     }
 
+    /// The value as a number ≥ 0, written as one or as text, with up to `places` places, in units of 10^-`places`. Not
+    /// for money: `0.1` written without quotes was a float on its way here.
+    pub fn decimal(&mut self, at: &str, value: &Value, places: u32) -> Option<i64> {
+        let text = match value {
+            Value::String(text) => text.trim().to_owned(),
+            Value::Number(n) => n.to_string(),
+            _ => String::new(),
+        };
+        let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction.trim_end_matches('0'));
+        let fits = fraction.len() <= usize::try_from(places).unwrap_or(usize::MAX);
+        let found = crate::money::parse_minor(&text, places).filter(|n| *n >= 0 && fits);
+        if found.is_none() {
+            let detail = format!("{} must be a number such as 12.5, of up to {places} places", shown(value));
+            self.report(at, "not_a_number", detail);
+        }
+        found
+    }
+
     /// The value as an amount ≥ 0, written as text (`"50.00"`) or a whole number, in units of
     /// 10^-`places`.
     pub fn amount(&mut self, at: &str, value: &Value, places: u32) -> Option<i64> {
@@ -209,6 +227,18 @@ mod tests {
                 "steps[2].size: 11 must be a whole number from 0 to 10",
             ]
         );
+    }
+
+    #[test]
+    fn numbers_are_text_or_numbers_and_never_rounded() {
+        let mut r = Reader::new();
+        for value in [json!(12.5), json!("12.5"), json!("12.500")] {
+            assert_eq!(r.decimal("a", &value, 3), Some(12_500), "{value}");
+        }
+        assert_eq!(r.decimal("a", &json!(12), 3), Some(12_000));
+        for value in [json!(0.0001), json!("0.0001"), json!(-1), json!(1e30), json!(null), json!("many")] {
+            assert_eq!(r.decimal("a", &value, 3), None, "{value}");
+        }
     }
 
     #[test]

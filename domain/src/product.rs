@@ -119,7 +119,7 @@ fn product(r: &mut Reader, fields: &Fields<'_>, at: &str) -> Option<(String, Sai
     let name = fields.get("name").and_then(|v| r.text(&place(at, "name"), v));
     let days = fields.get("consumption_days").and_then(|v| {
         let at = place(at, "consumption_days");
-        let days = r.amount(&at, v, 3)?;
+        let days = r.decimal(&at, v, 3)?;
         if !(1..=LONGEST_MILLI).contains(&days) {
             r.report(
                 at,
@@ -151,11 +151,17 @@ mod tests {
         let (found, problems) = parse(&json!({"shop": "tea", "products": [
             {"sku": "A-1", "name": "Green tea", "consumption_days": "12.5"},
             {"sku": 42, "sensitive": true},
+            {"sku": "B", "consumption_days": 12.5},
         ]}));
         assert_eq!(problems, vec![]);
         let found = found.expect("sound");
         assert_eq!(found.shop.as_deref(), Some("tea"));
         assert_eq!(found.products["A-1"].days_milli, Some(12_500));
+        assert_eq!(
+            found.products["B"].days_milli,
+            Some(12_500),
+            "a number without quotes, as the handbook writes it"
+        );
         assert_eq!(found.products["42"], Said { name: None, days_milli: None, sensitive: true });
     }
 

@@ -4,7 +4,7 @@
 //! [`Instant`] is *business* time (possibly virtual; decides what is due, is stored as fact),
 //! [`MachineInstant`] is *machine* time (always real; decides leases, time-outs and back-off).
 
-use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeZone, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -154,7 +154,9 @@ macro_rules! instant_type {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
                 let text = String::deserialize(d)?;
+                // Years of more than four digits are written with a sign, which RFC 3339 doesn't know.
                 DateTime::parse_from_rfc3339(&text)
+                    .or_else(|_| text.parse::<DateTime<chrono::FixedOffset>>())
                     .map(|t| Self::from_utc(t.to_utc()))
                     .map_err(|e| serde::de::Error::custom(format!("\"{text}\" is not an RFC 3339 instant: {e}")))
             }
@@ -178,8 +180,22 @@ pub trait Clock: Send + Sync {
 
 impl Instant {
     /// Reads RFC 3339, or a local date-time without offset (`2026-09-25T09:55:00`, `2026-09-25 09:55:00`)
-    /// or bare date in `zone`.
+    /// or bare date in `zone`; in UTC of a year from 1 to 9999, as RFC 3339 can write it.
     pub fn parse(text: &str, zone: Tz) -> Option<Self> {
+        Self::read(text, zone).filter(|at| at.is_writable())
+    }
+
+    /// Reads RFC 3339 alone, within the same years.
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let at = DateTime::parse_from_rfc3339(text).ok()?;
+        Some(Self::from_utc(at.to_utc())).filter(|at| at.is_writable())
+    }
+
+    fn is_writable(self) -> bool {
+        (1..=9_999).contains(&self.to_utc().year())
+    }
+
+    fn read(text: &str, zone: Tz) -> Option<Self> {
         if let Ok(t) = DateTime::parse_from_rfc3339(text) {
             return Some(Self::from_utc(t.to_utc()));
         }
@@ -255,6 +271,7 @@ pub fn add_days(date: NaiveDate, n: i64) -> NaiveDate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn local(text: &str) -> NaiveDateTime {
         NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").expect("test date")
@@ -300,6 +317,32 @@ mod tests {
         let b = Instant::parse("2011-07-01T09:00:00Z", london).expect("utc");
         assert_eq!(a, b);
         assert_eq!(Instant::parse("2011-13-01", london), None);
+    }
+
+    #[test]
+    fn nobody_can_say_an_instant_that_rfc_3339_cannot_write() {
+        for text in [
+            "9999-12-31T23:59:59-12:00",
+            "+12000-12-31",
+            "0001-01-01T00:00:00+14:00",
+            "+10000-01-01T00:00:00Z",
+        ] {
+            assert_eq!(Instant::parse(text, chrono_tz::UTC), None, "{text}");
+            assert_eq!(Instant::parse_rfc3339(text), None, "{text}");
+        }
+        for text in ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"] {
+            assert_eq!(Instant::parse(text, chrono_tz::UTC).map(Instant::to_rfc3339).as_deref(), Some(text));
+        }
+    }
+
+    proptest! {
+        /// What came about by reckoning, however far off, is read back as it was written.
+        #[test]
+        fn what_is_written_reads_back(at in crate::customer::fixture::extreme_instant()) {
+            let within = Instant::from_utc(at.to_utc());
+            let text = serde_json::to_string(&within).expect("written");
+            prop_assert_eq!(serde_json::from_str::<Instant>(&text).expect("read"), within, "{}", text);
+        }
     }
 
     #[test]

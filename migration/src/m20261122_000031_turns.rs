@@ -35,4 +35,8 @@ CREATE TABLE product_was (
   PRIMARY KEY (shop_id, sku, what, until_epoch)
 );
 CREATE INDEX product_was_until ON product_was (until_epoch);
+
+-- A book that has rules is kept by them since they were published: what comes next is a turn from these.
+INSERT INTO rule_turn (epoch, at)
+  SELECT CAST(m.value AS BIGINT), COALESCE((SELECT MAX(published_at) FROM rule_version), 0) FROM meta m WHERE m.key = 'rule_epoch';
 ";

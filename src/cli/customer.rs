@@ -12,7 +12,8 @@ use super::{explain_text, profile_text};
 use crate::service::ServiceError;
 use crate::service::profile::{profile, resolve};
 use crate::service::{eligibility, looking};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use domain::rule::Lang;
 
 /// Find customers, look at one, and say who is who
 #[derive(Debug, Subcommand)]
@@ -51,6 +52,7 @@ pub struct Show {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   kinkeeper customer explain cus_42 --tag value_tier
+  kinkeeper customer explain cus_42 --tag churn_risk --lang zh-cn
   kinkeeper customer explain user_id:12346 --campaign winback")]
 pub struct Explain {
     /// cus_42, or KIND:VALUE such as user_id:12346
@@ -58,8 +60,27 @@ pub struct Explain {
     customer: String,
     #[command(flatten)]
     what: What,
+    /// The language of a tag's conditions
+    #[arg(long, value_enum, default_value_t = LangArg::En)]
+    lang: LangArg,
     #[command(flatten)]
     format: FormatArg,
+}
+
+/// A language people read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LangArg {
+    En,
+    ZhCn,
+}
+
+impl From<LangArg> for Lang {
+    fn from(lang: LangArg) -> Self {
+        match lang {
+            LangArg::En => Self::En,
+            LangArg::ZhCn => Self::ZhCn,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -92,12 +113,12 @@ impl Customer {
                 looking::viewed(book, &session.actor, view.id).await?;
                 format.print(&view, profile_text::render)
             }
-            Self::Explain(Explain { customer, what, format }) => {
+            Self::Explain(Explain { customer, what, lang, format }) => {
                 let id = resolve(book, &customer).await?;
                 let zone = session.zone().await?;
                 match (what.tag, what.campaign) {
                     (Some(key), _) => {
-                        let found = eligibility::explain_tag(book, id, &key).await?;
+                        let found = eligibility::explain_tag(book, id, &key, lang.into()).await?;
                         format.print(&found, |found| explain_text::tag(found, zone))
                     }
                     (None, Some(key)) => {

@@ -46,7 +46,7 @@ async fn drain(app: &App) -> Result<WorkDone, Failure> {
                 }
             }
             // Somebody else holds a lease; theirs is done first.
-            Step::NotYet => app.alarm.wait(Duration::from_millis(50)).await,
+            Step::NotYet => app.alarm.wait(app.alarm.rings(), Duration::from_millis(50)).await,
             Step::Idle => return Ok(total),
         }
     }

@@ -29,7 +29,8 @@ pub(super) async fn catch_up(
     if standing.is_empty() {
         return Ok(());
     }
-    let rules = Rules::read(tx, shop.currency).await.map_err(unreadable)?;
+    // What is published at this very instant is a step of the keeper's, like the change.
+    let rules = Rules::read(tx, shop.currency, Some(at)).await.map_err(unreadable)?;
     let with = With {
         rule_epoch: rules.epoch,
         go_live_at: meta::go_live_at(tx).await?,

@@ -5,9 +5,9 @@ use super::apply::{self, Input};
 use super::{Book, ServiceError};
 use crate::settings::ShopSettings;
 use crate::store::shops::{self, Shop};
-use crate::store::{Db, Lane, Tx, clock, epoch, meta, rules, sources};
+use crate::store::{Db, Lane, Tx, audit, clock, epoch, meta, rules, sources};
 use domain::time::Instant;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::HashSet;
 
 /// Who wrote what is shipped.
@@ -125,7 +125,15 @@ async fn publish(tx: &Tx, tags: Vec<Value>, at: Instant) -> Result<(), ServiceEr
         let key = tag["key"].as_str().unwrap_or_default();
         rules::publish(tx, key, tag, &apply::document_hash(tag), (epoch, at)).await?;
     }
-    Ok(())
+    let keys: Vec<&str> = tags.iter().filter_map(|tag| tag["key"].as_str()).collect();
+    let entry = audit::Entry {
+        at,
+        actor: AUTHOR.to_owned(),
+        action: "tags.shipped".to_owned(),
+        subject: "book".to_owned(),
+        detail: json!({ "published": keys }),
+    };
+    Ok(audit::record(tx, entry).await?)
 }
 
 fn inputs(shop: &Shop) -> Vec<Input> {

@@ -8,7 +8,9 @@ use super::shop::shop;
 use super::{Book, ServiceError};
 use crate::store::keeping::{Broken, Kept, Standing, Trigger};
 use crate::store::shops::Shop;
-use crate::store::{Claimed, Lane, StoreError, definitions, epoch, facts, keeping, meta, people, waiting};
+use crate::store::{
+    Claimed, Lane, StoreError, claim as claims, definitions, epoch, facts, keeping, meta, people, waiting,
+};
 use domain::customer::{Bearers, Profile, Told};
 use domain::event::{Event, Fact};
 use domain::ids::CustomerId;
@@ -44,7 +46,8 @@ pub async fn keep_batches(book: &Book, now: Instant, limit: i64, batches: u32) -
         }
         let there_may_be_more = claimed.len() as i64 >= limit;
         taken += claimed.len() as u64;
-        let (saved, decided) = futures::join!(save(book, now, ready.take()), decide(book, now, claimed));
+        let deciding = decide_or_let_go(book, now, claimed);
+        let (saved, decided) = futures::join!(save(book, now, ready.take()), deciding);
         saved?;
         ready = Some(decided?);
         if !there_may_be_more {
@@ -75,6 +78,25 @@ async fn claim(book: &Book, now: Instant, limit: i64, page: i64) -> Result<Vec<C
 struct Batch {
     kept: Vec<Kept>,
     broken: Vec<Broken>,
+}
+
+/// As [`decide`]; where it fails nobody waits for the lease's end, and whoever looks sees that they are due.
+async fn decide_or_let_go(book: &Book, now: Instant, claimed: Vec<Claimed>) -> Result<Batch, ServiceError> {
+    let held = claimed.clone();
+    let decided = decide(book, now, claimed).await;
+    if decided.is_err() {
+        let let_go = book.store.write(Lane::Work, move |tx| {
+            Box::pin(async move {
+                for claimed in &held {
+                    claims::release(tx, waiting::CUSTOMERS, *claimed).await?;
+                }
+                Ok(())
+            })
+        });
+        // The failure itself says more than that its leases have to run out.
+        let_go.await.unwrap_or_else(|error: StoreError| tracing::warn!(%error, "leases stay until they end"));
+    }
+    decided
 }
 
 async fn decide(book: &Book, now: Instant, claimed: Vec<Claimed>) -> Result<Batch, ServiceError> {

@@ -29,13 +29,22 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    /// Reads them, past any memory.
-    pub async fn read(db: &Db, currency: Currency) -> Result<Self, ServiceError> {
+    /// Reads them, past any memory: those of now, or those that held just before an instant.
+    pub async fn read(db: &Db, currency: Currency, before: Option<Instant>) -> Result<Self, ServiceError> {
         // The epoch first: what is published from here on makes it void.
-        let epoch = meta::rule_epoch(db).await?;
-        let turns = rules::turns(db).await?.into_iter().filter(|(turn, _)| *turn <= epoch).collect();
-        let known = Arc::new(products::all(db).await?);
-        let catalogue = Arc::new(parsed(db, epoch, currency).await?.knowing(known));
+        let newest = meta::rule_epoch(db).await?;
+        let mut turns = rules::turns(db).await?;
+        let mut last = Instant::MIN;
+        turns.retain(|(turn, at)| {
+            last = last.max(*at);
+            *turn <= newest && before.is_none_or(|before| last < before)
+        });
+        let epoch = before.and(turns.last()).map_or(newest, |(epoch, _)| *epoch);
+        let known = match products::as_of(db, [epoch]).await?.remove(&epoch) {
+            Some(were) => were,
+            None => products::all(db).await?,
+        };
+        let catalogue = Arc::new(parsed(db, epoch, currency).await?.knowing(Arc::new(known)));
         Ok(Self { epoch, catalogue, currency, turns: Arc::new(turns), past: None })
     }
 
@@ -49,29 +58,49 @@ impl Rules {
         {
             return Ok(rulebook.clone());
         }
-        let wanted: Vec<i64> =
-            self.turns.iter().map(|(turn, _)| *turn).filter(|turn| *turn >= from).collect();
-        let was = products::as_of(db, wanted.iter().copied().chain([from])).await?;
+        let ahead = last_of_each_instant(&self.turns, from);
+        let was = products::as_of(db, ahead.iter().map(|(epoch, _)| *epoch).chain([from])).await?;
         let was: BTreeMap<i64, _> = was.into_iter().map(|(epoch, known)| (epoch, Arc::new(known))).collect();
         let then = async |epoch: i64| {
             if epoch == self.epoch {
-                return Ok::<_, StoreError>(self.catalogue.clone());
+                return Ok::<_, StoreError>(Some(self.catalogue.clone()));
             }
-            let catalogue = parsed(db, epoch, self.currency).await.map_err(unreadable)?;
-            Ok(Arc::new(match was.get(&epoch) {
-                Some(products) => catalogue.knowing(products.clone()),
-                None => catalogue.knowing(self.catalogue.known_products()),
-            }))
+            let catalogue = match parsed(db, epoch, self.currency).await {
+                Ok(catalogue) => catalogue,
+                // What can't be read any more can't be walked by. Nobody is held up by it: what came next holds.
+                Err(ServiceError::Invalid(problems)) => {
+                    let why = together(&problems);
+                    tracing::warn!(epoch, %why, "rules of before can't be read and are passed over");
+                    return Ok(None);
+                }
+                Err(other) => return Err(unreadable(other)),
+            };
+            let known = was.get(&epoch).cloned().unwrap_or_else(|| self.catalogue.known_products());
+            Ok(Some(Arc::new(catalogue.knowing(known))))
         };
         let first = then(from).await?;
         let mut turns = Vec::new();
-        for (epoch, at) in self.turns.iter().copied().filter(|(epoch, _)| *epoch > from) {
-            turns.push(Turn { epoch, at, catalogue: then(epoch).await? });
+        for (epoch, at) in ahead {
+            turns.extend(then(epoch).await?.map(|catalogue| Turn { epoch, at, catalogue }));
         }
+        let first = first.or_else(|| turns.first().map(|turn| turn.catalogue.clone()));
+        let first = first.unwrap_or_else(|| self.catalogue.clone());
         let rulebook = Arc::new(Rulebook::new(first, turns));
         self.past = Some((from, rulebook.clone()));
         Ok(rulebook)
     }
+}
+
+/// The epochs behind `from`, of several at one instant the last: nobody was ever kept between them.
+fn last_of_each_instant(turns: &[(i64, Instant)], from: i64) -> Vec<(i64, Instant)> {
+    let mut last: Vec<(i64, Instant)> = Vec::new();
+    for (epoch, at) in turns.iter().copied().filter(|(epoch, _)| *epoch > from) {
+        match last.last_mut() {
+            Some(same) if same.1 == at => same.0 = epoch,
+            _ => last.push((epoch, at)),
+        }
+    }
+    last
 }
 
 /// Of several customers, the one whose rules are the oldest.
@@ -121,7 +150,7 @@ pub(super) async fn rules_of(book: &Book, epoch: i64) -> Result<Rules, ServiceEr
     {
         return Ok(rules.clone());
     }
-    let rules = Rules::read(db, shop(book).await?.currency).await?;
+    let rules = Rules::read(db, shop(book).await?.currency, None).await?;
     *book.rules.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(rules.clone());
     Ok(rules)
 }

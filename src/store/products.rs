@@ -30,13 +30,11 @@ pub async fn as_of(
     let Some(first) = epochs.first() else { return Ok(BTreeMap::new()) };
     let sql = "SELECT s.key AS shop_key, w.sku, w.what, w.until_epoch, w.days_milli, w.sensitive FROM product_was w \
                JOIN shop s ON s.id = w.shop_id WHERE w.until_epoch > $1 ORDER BY w.until_epoch DESC";
+    // Before the changes: what is declared in between is undone without having been known.
+    let mut known = known(db).await?;
     let changes = db.all(sql, args![*first]).await?;
-    let mut found = BTreeMap::new();
-    if changes.is_empty() {
-        return Ok(found);
-    }
     // Undone one after the other, the latest first, they tell backwards what was known.
-    let (mut known, mut undone) = (known(db).await?, 0);
+    let (mut found, mut undone) = (BTreeMap::new(), 0);
     for epoch in epochs.into_iter().rev() {
         while let Some(change) = changes.get(undone) {
             if change.int("until_epoch")? <= epoch {

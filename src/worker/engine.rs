@@ -111,7 +111,7 @@ impl Engine {
 
     async fn run_worker(&self, hired: &Hired, stop: CancellationToken) {
         while !stop.is_cancelled() {
-            let begun = tokio::time::Instant::now();
+            let (begun, heard) = (tokio::time::Instant::now(), self.alarm.rings());
             let pause = match self.turn(hired).await {
                 Ok(pause) => pause,
                 Err(error) => {
@@ -123,7 +123,7 @@ impl Engine {
             };
             if !pause.is_zero() {
                 let rung = async {
-                    self.alarm.wait(pause).await;
+                    self.alarm.wait(heard, pause).await;
                     if !hired.worker.follows_facts() {
                         tokio::time::sleep_until(begun + SELDOM.min(pause)).await;
                     }
@@ -188,7 +188,7 @@ impl Engine {
             }
             match self.store.step_clock(feed.next_at().await?, limit).await? {
                 Step::Moved(to) => self.keep_to_speed(to - now, speed, stop).await,
-                Step::NotYet => self.alarm.wait(STEP_WAIT).await,
+                Step::NotYet => self.alarm.wait(self.alarm.rings(), STEP_WAIT).await,
                 Step::Idle => return Ok(total),
             }
             at_rest = false;

@@ -41,6 +41,7 @@ const ROUTES: &[(&str, &str, Takes)] = &[
     ("get", "/api/v1/customers", Keys(READERS)),
     ("get", "/api/v1/customers/{id}", Keys(READERS)),
     ("get", "/api/v1/customers/{id}/timeline", Keys(READERS)),
+    ("get", "/api/v1/customers/{id}/explain", Keys(READERS)),
     ("post", "/api/v1/customers/{id}/notes", Keys(CALLERS)),
     ("post", "/api/v1/customers/{id}/consents", Keys(&[Agent, Supervisor, Admin])),
     ("get", "/api/v1/tags", Keys(&[Agent, Supervisor, Marketer, Analyst, Admin])),

@@ -153,7 +153,7 @@ async fn a_command_beside_the_daemon_wakes_its_workers() {
     let command = book.beside().await;
     let rung = tokio::spawn({
         let alarm = alarm.clone();
-        async move { alarm.wait(Duration::from_secs(30)).await }
+        async move { alarm.wait(alarm.rings(), Duration::from_secs(30)).await }
     });
     within("a change is noticed", || async {
         let unit = command.write(Lane::People, |tx| Box::pin(meta::raise_change_seq(tx)));

@@ -242,6 +242,21 @@ on_both_databases! {
         assert_eq!(care.house.lines("SELECT failed FROM customer_due").await, ["-"]);
     }
 
+    async fn who_could_not_be_decided_on_is_due_and_leased_to_nobody(database) {
+        let care = Arc::new(Care::in_onboarding(database, &[]).await);
+        let book = care.house.app.book.clone();
+        care.house.send(vec![order("one", 100, 10)]).await;
+        book.points.visited_by(|at| -> BoxFuture<'static, Result<(), String>> {
+            let fails = at == Point::KeeperFactsRead;
+            Box::pin(async move { if fails { Err("no facts to be had".to_owned()) } else { Ok(()) } })
+        });
+        let now = book.now().await.expect("the time");
+        assert!(keeping::keep_due(&book, now, 10).await.is_err());
+        book.points.leave();
+        assert_eq!(care.house.lines("SELECT COUNT(leased_until) AS n FROM customer_due").await, ["0"]);
+        assert_eq!(keeping::keep_due(&book, now, 10).await.expect("kept"), 1);
+    }
+
     async fn a_publication_lets_the_keeper_try_again_whom_it_set_aside(database) {
         let care = Arc::new(Care::in_onboarding(database, &[]).await);
         let failed = async || care.house.lines("SELECT COUNT(failed) AS n FROM customer_due").await;

@@ -213,3 +213,32 @@ fn tags_are_listed_given_and_taken_at_the_command_line() {
     home.run(&["tag", "remove", "user_id:1", "comm_style", "--reason", "calm now"]).ended(0);
     home.run(&["tag", "remove", "user_id:9", "comm_style", "--reason", "calm now"]).ended(3);
 }
+
+on_both_databases! {
+    async fn who_asks_over_http_why_somebody_has_a_tag_is_told_in_the_shops_language(database) {
+        let care = Care::open_with(database, &["shop.locale=zh-CN"]).await;
+        care.house
+            .send(vec![json!({"type": "track", "messageId": "o1", "userId": "u1", "event": "Order Completed",
+                "timestamp": "2011-12-20T12:00:00Z", "properties": {"order_id": "O1", "total": "6000"}})])
+            .await;
+        care.house.app.engine().drain_all().await.expect("kept");
+        let id = care.house.lines("SELECT customer_id FROM identifier WHERE value = 'u1'").await.remove(0);
+        let (router, agent) = (care.house.app.router(), key(&care.house.app, "agent").await);
+        let why = async |query: &str| ask(&router, "GET", &format!("/api/v1/customers/cus_{id}/explain?{query}"), Some(&agent)).await;
+        let told = why("tag=value_tier").await;
+        assert_eq!(told.status, 200, "{:?}", told.body);
+        assert_eq!((&told.body["value"], &told.body["evidence"]["spend_365"]), (&json!("gold"), &json!("6000.00")));
+        let conditions = told.body["conditions"].as_array().expect("conditions");
+        assert_eq!((conditions[0]["value"].as_str(), conditions[0]["condition"]["holds"].as_bool()), (Some("diamond"), Some(false)));
+        assert_eq!(conditions[1]["condition"]["says"], "365 天净消费不低于 5000.00");
+        let english = why("tag=value_tier&lang=en").await;
+        assert_eq!(english.body["conditions"][1]["condition"]["says"], "net spend in 365 d is at least 5000.00");
+        let campaign = why("campaign=winback").await;
+        assert_eq!((campaign.status.as_u16(), campaign.body["campaign"].as_str()), (200, Some("winback")));
+        for (query, status) in [("", 422), ("tag=vip&campaign=winback", 422), ("tag=vip&lang=fr", 422), ("tag=vipp", 404), ("segment=x", 400)] {
+            assert_eq!(why(query).await.status, status, "{query}");
+        }
+        let looked = care.house.lines("SELECT COUNT(*) AS n FROM access_log").await;
+        assert_eq!(looked, ["3"]);
+    }
+}

@@ -1,6 +1,7 @@
 //! Publishing tags: who would enter and leave, at every door, and that what was shown is what comes.
 
 mod pages;
+mod together;
 
 use crate::support::book::House;
 use crate::support::care::{Care, at};

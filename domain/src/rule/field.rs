@@ -4,7 +4,6 @@
 use super::describe::Lang;
 use crate::money::parse_minor;
 use crate::time::Instant;
-use chrono::DateTime;
 use serde_json::{Value, json};
 
 /// What a field's values are.
@@ -143,8 +142,7 @@ impl FieldKind {
     pub(super) fn read(self, text: &str) -> Result<i64, &'static str> {
         let places = |text: &str| text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
         let exact = |text: &str, most: usize| parse_minor(text, 6).filter(|_| places(text) <= most);
-        let instant =
-            || DateTime::parse_from_rfc3339(text).ok().map(|t| Instant::from_utc(t.to_utc()).micros());
+        let instant = || Instant::parse_rfc3339(text).map(|at| at.micros());
         match self {
             Self::Money => exact(text, 6).ok_or("an amount such as \"10000.00\""),
             Self::Count => text.parse().map_err(|_| "a whole number"),

@@ -21,7 +21,7 @@ pub use eval::{Context, TagTimelines, TagValue, eval};
 pub use explain::{Explained, explain, leaf_value};
 pub use field::{Field, FieldKind};
 pub use hold::hold;
-pub use parse::{MAX_DEPTH, MAX_NODES, parse};
+pub use parse::{MAX_DAYS, MAX_DEPTH, MAX_NODES, parse};
 pub use schema::{definitions as schema_definitions, schema};
 pub use score::ScoreNumber;
 

@@ -15,7 +15,7 @@ pub const MAX_DEPTH: usize = 16;
 pub const MAX_NODES: usize = 200;
 
 /// Longest number of days a rule may speak of: a century.
-pub(super) const MAX_DAYS: i64 = 36_525;
+pub const MAX_DAYS: i64 = 36_525;
 /// What a node begins with.
 pub(super) const HEADS: [&str; 9] =
     ["all", "any", "not", "profile", "score", "days_since", "anniversary", "event", "tag"];

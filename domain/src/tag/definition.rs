@@ -114,7 +114,12 @@ pub enum Shape {
     /// `true` or not there.
     Flag(Rule),
     /// Always one of these: the highest level that holds, `otherwise` if none does.
-    Levels { otherwise: Arc<str>, levels: Vec<Level> },
+    Levels {
+        otherwise: Arc<str>,
+        /// What people call the value of whom no level holds; the value itself if left out.
+        otherwise_name: Option<Names>,
+        levels: Vec<Level>,
+    },
     /// While the rule holds, what this field of the profile is: a word, or a count as text.
     Field { field: Field, rule: Rule },
     /// What runs over the whole book give; none before the first. With bands: one of them, from the top, and nothing else.
@@ -170,7 +175,7 @@ impl TagDefinition {
     pub fn values(&self) -> Option<Vec<&str>> {
         Some(match &self.shape {
             Shape::Flag(_) => vec!["true"],
-            Shape::Levels { otherwise, levels } => {
+            Shape::Levels { otherwise, levels, .. } => {
                 std::iter::once(&**otherwise).chain(levels.iter().map(|level| &*level.value)).collect()
             }
             Shape::Named(values) => values.iter().map(|named| &*named.value).collect(),

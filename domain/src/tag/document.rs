@@ -4,7 +4,7 @@ use super::definition::{Band, ByHand, Expires, Level, NamedValue, Names, Shape, 
 use super::said::{SaidBy, SaidValue, System};
 use crate::customer::dealings::Score;
 use crate::problem::{Problem, nearest};
-use crate::rule::{Field, FieldKind, Rule, parse};
+use crate::rule::{Field, FieldKind, MAX_DAYS, Rule, parse};
 use crate::time::{Instant, Span};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -51,6 +51,11 @@ impl TagDocument {
         Self { version: 1, published_at: None, body }
     }
 }
+
+/// Longest duration a tag may speak of: a century.
+const LONGEST: Span = Span::days(MAX_DAYS);
+/// Most levels, values or events a tag may list.
+pub(super) const MOST_LISTED: usize = 100;
 
 type Fields = Map<String, Value>;
 
@@ -140,8 +145,10 @@ fn names(fields: &Fields, at: &str, problems: &mut Vec<Problem>) -> Option<Names
 
 fn span(fields: &Fields, field: &str, problems: &mut Vec<Problem>) -> Span {
     let Some(value) = fields.get(field) else { return Span::ZERO };
-    value.as_str().and_then(Span::parse).unwrap_or_else(|| {
-        let detail = format!("{value} is not a duration; write for example \"30d\" or \"12h\"");
+    value.as_str().and_then(Span::parse).filter(|span| *span <= LONGEST).unwrap_or_else(|| {
+        let detail = format!(
+            "{value} is not a duration; write for example \"30d\" or \"12h\", at most \"{MAX_DAYS}d\""
+        );
         problems.push(Problem::new(field, "bad_duration", detail));
         Span::ZERO
     })
@@ -235,17 +242,18 @@ fn said_by(fields: &Fields, problems: &mut Vec<Problem>) -> Option<Shape> {
     without(fields, &["hold", "settle"], why, problems);
     let before = problems.len();
     let mut seen = Vec::new();
-    let values = match fields["set_by"].as_array().map(Vec::as_slice) {
+    let detail = "give a list of events' names, or of values with value, name and events";
+    let values = match listed(&fields["set_by"], "set_by", detail, problems).map(Vec::as_slice) {
         Some([first, ..]) if !first.is_object() => {
             let events = event_names(&fields["set_by"], "set_by", &mut seen, problems);
             vec![SaidValue { value: Arc::from("true"), name: None, events }]
         }
         Some(items @ [_, ..]) => said_values(items, &mut seen, problems),
-        _ => {
-            let detail = "give a list of events' names, or of values with value, name and events";
+        Some(_) => {
             problems.push(Problem::new("set_by", "empty", detail));
             Vec::new()
         }
+        None => Vec::new(),
     };
     let ended_by = match fields.get("ended_by") {
         Some(names) => event_names(names, "ended_by", &mut seen, problems),
@@ -288,8 +296,7 @@ fn said_values(items: &[Value], seen: &mut Vec<String>, problems: &mut Vec<Probl
 
 /// Names of events, none of which was seen before.
 fn event_names(list: &Value, at: &str, seen: &mut Vec<String>, problems: &mut Vec<Problem>) -> Vec<String> {
-    let Some(items) = list.as_array().filter(|items| !items.is_empty()) else {
-        problems.push(Problem::new(at, "empty", "give a list of at least one event's name"));
+    let Some(items) = listed(list, at, "give a list of at least one event's name", problems) else {
         return Vec::new();
     };
     let mut names = Vec::with_capacity(items.len());
@@ -353,6 +360,11 @@ fn bands(list: &Value, problems: &mut Vec<Problem>) -> Vec<Band> {
         let detail = "give a list of at least two bands, from the top: each with value, name and share, the last without share";
         problems.push(Problem::new("bands", "empty", detail));
     }
+    if items.len() > MOST_LISTED {
+        let detail = format!("has {} entries, at most {MOST_LISTED} fit", items.len());
+        problems.push(Problem::new("bands", "too_many_values", detail));
+        return Vec::new();
+    }
     let (mut bands, mut sum): (Vec<Band>, i64) = (Vec::new(), 0);
     for (i, item) in items.iter().enumerate() {
         let at = format!("bands[{i}]");
@@ -391,11 +403,28 @@ fn bands(list: &Value, problems: &mut Vec<Problem>) -> Vec<Band> {
     bands
 }
 
-fn named_values(list: &Value, problems: &mut Vec<Problem>) -> Option<Shape> {
+/// A list of so many as a tag may have.
+fn listed<'v>(
+    list: &'v Value,
+    at: &str,
+    remedy: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<&'v Vec<Value>> {
     let Some(items) = list.as_array().filter(|items| !items.is_empty()) else {
-        problems.push(Problem::new("values", "empty", "give a list of at least one value"));
+        problems.push(Problem::new(at, "empty", remedy));
         return None;
     };
+    if items.len() > MOST_LISTED {
+        let detail =
+            format!("has {} entries, at most {MOST_LISTED} fit; make several tags of it", items.len());
+        problems.push(Problem::new(at, "too_many_values", detail));
+        return None;
+    }
+    Some(items)
+}
+
+fn named_values(list: &Value, problems: &mut Vec<Problem>) -> Option<Shape> {
+    let items = listed(list, "values", "give a list of at least one value", problems)?;
     let mut values: Vec<NamedValue> = Vec::new();
     for (i, item) in items.iter().enumerate() {
         let at = format!("values[{i}]");
@@ -431,24 +460,31 @@ fn by_hand(fields: &Fields, shape: Option<&Shape>, problems: &mut Vec<Problem>) 
     let expires = match given.get("expires").map(|value| (value, value.as_str())) {
         None => Expires::Never,
         Some((_, Some("required"))) => Expires::Required,
-        Some((value, text)) => match text.and_then(Span::parse).filter(|span| *span > Span::ZERO) {
-            Some(span) => Expires::After(span),
-            None => {
-                let detail = format!("{value} is not a duration such as \"365d\", nor required");
-                problems.push(Problem::new("by_hand.expires", "bad_duration", detail));
-                return None;
+        Some((value, text)) => {
+            match text.and_then(Span::parse).filter(|span| *span > Span::ZERO && *span <= LONGEST) {
+                Some(span) => Expires::After(span),
+                None => {
+                    let detail = format!(
+                        "{value} is not a duration such as \"365d\" of at most {MAX_DAYS}d, nor required"
+                    );
+                    problems.push(Problem::new("by_hand.expires", "bad_duration", detail));
+                    return None;
+                }
             }
-        },
+        }
     };
     Some(ByHand { expires })
 }
 
 fn levels(fields: &Fields, list: &Value, problems: &mut Vec<Problem>) -> Option<Shape> {
-    let otherwise = word(fields, "otherwise", "", problems);
-    let Some(items) = list.as_array().filter(|items| !items.is_empty()) else {
-        problems.push(Problem::new("levels", "empty", "give a list of at least one level, lowest first"));
-        return None;
+    let (otherwise, otherwise_name) = match fields.get("otherwise").and_then(Value::as_object) {
+        None => (word(fields, "otherwise", "", problems), None),
+        Some(given) => {
+            known(given, &NAMED_FIELDS, "otherwise", problems);
+            (word(given, "value", "otherwise", problems), names(given, "otherwise", problems))
+        }
     };
+    let items = listed(list, "levels", "give a list of at least one level, lowest first", problems)?;
     let mut seen: Vec<String> = otherwise.iter().cloned().collect();
     let mut levels = Vec::new();
     for (i, item) in items.iter().enumerate() {
@@ -482,5 +518,5 @@ fn levels(fields: &Fields, list: &Value, problems: &mut Vec<Problem>) -> Option<
             levels.push(Level { value: Arc::from(value), name, rule });
         }
     }
-    Some(Shape::Levels { otherwise: Arc::from(otherwise?), levels })
+    Some(Shape::Levels { otherwise: Arc::from(otherwise?), otherwise_name, levels })
 }

@@ -308,7 +308,7 @@ fn course(
     let (mut settled, mut supplies, mut told) = (Timeline::always(None), Vec::new(), Timeline::always(None));
     let (value, condition, held, otherwise) = match &tag.shape {
         Shape::Flag(rule) => levels(tag, &[(Arc::from("true"), rule)], None, context),
-        Shape::Levels { otherwise, levels: steps } => {
+        Shape::Levels { otherwise, levels: steps, .. } => {
             let steps: Vec<_> = steps.iter().map(|level| (level.value.clone(), &level.rule)).collect();
             levels(tag, &steps, Some(otherwise.clone()), context)
         }

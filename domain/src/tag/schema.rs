@@ -3,7 +3,9 @@
 //! Beside what it can't tell of rules (see [`crate::rule::schema`]): that two levels or values have the same name, and that `by_hand`
 //! lasts longer than nothing.
 
-use super::document::{BAND_FIELDS, FIELDS, LEVEL_FIELDS, NAME_FIELDS, NAMED_FIELDS, SAID_FIELDS, SHAPES};
+use super::document::{
+    BAND_FIELDS, FIELDS, LEVEL_FIELDS, MOST_LISTED, NAME_FIELDS, NAMED_FIELDS, SAID_FIELDS, SHAPES,
+};
 use super::said::System;
 use crate::customer::dealings::Score;
 use crate::rule::{self, Field, FieldKind};
@@ -18,7 +20,10 @@ pub fn schema() -> Value {
     defs.insert("key".to_owned(), json!({ "type": "string", "pattern": "^[a-z][a-z0-9_]*$" }));
     defs.insert("name".to_owned(), name());
     let event = json!({ "allOf": [{ "type": "string" }, { "$ref": "#/$defs/word" }] });
-    defs.insert("events".to_owned(), json!({ "type": "array", "items": event, "minItems": 1 }));
+    defs.insert(
+        "events".to_owned(),
+        json!({ "type": "array", "items": event, "minItems": 1, "maxItems": MOST_LISTED }),
+    );
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "kinkeeper tag",
@@ -34,7 +39,8 @@ pub fn schema() -> Value {
 
 fn described(field: &str) -> Value {
     match field {
-        "key" | "group" | "otherwise" => json!({ "$ref": "#/$defs/key" }),
+        "key" | "group" => json!({ "$ref": "#/$defs/key" }),
+        "otherwise" => json!({ "anyOf": [{ "$ref": "#/$defs/key" }, list(&NAMED_FIELDS)["items"].clone()] }),
         "name" => json!({ "$ref": "#/$defs/name" }),
         "rule" | "unless" => json!({ "$ref": "#/$defs/rule" }),
         "levels" => list(&LEVEL_FIELDS),
@@ -79,7 +85,7 @@ fn list(fields: &[&str]) -> Value {
     };
     let fields_of: Map<String, Value> = fields.iter().map(of).collect();
     let one = json!({ "type": "object", "properties": fields_of, "required": fields, "additionalProperties": false });
-    json!({ "type": "array", "items": one, "minItems": 1 })
+    json!({ "type": "array", "items": one, "minItems": 1, "maxItems": MOST_LISTED })
 }
 
 /// Exactly one of what gives a tag its values; only `value_of` stands beside a rule.

@@ -110,9 +110,10 @@ impl TagDefinition {
     pub fn value_name<'a>(&'a self, value: &'a str, lang: Lang) -> Option<&'a str> {
         match &self.shape {
             Shape::Flag(_) => None,
-            Shape::Levels { levels, .. } => {
+            Shape::Levels { levels, otherwise_name, .. } => {
                 let level = levels.iter().find(|level| &*level.value == value);
-                Some(level.map_or(value, |level| level.name.of(lang)))
+                let name = level.map(|level| &level.name).or(otherwise_name.as_ref());
+                Some(name.map_or(value, |name| name.of(lang)))
             }
             Shape::Named(values) => {
                 let named = values.iter().find(|named| &*named.value == value);

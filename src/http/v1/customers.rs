@@ -95,7 +95,7 @@ async fn answer(
 }
 
 /// The customer of a path.
-fn customer(id: Result<Path<String>, PathRejection>) -> Result<CustomerId, Problem> {
+pub(super) fn customer(id: Result<Path<String>, PathRejection>) -> Result<CustomerId, Problem> {
     let Path(given) = id.map_err(unreadable)?;
     given.parse().map_err(|_| {
         Problem::bad_request(

@@ -6,6 +6,7 @@ mod callbacks;
 mod consents;
 mod correct;
 mod customers;
+mod explaining;
 mod identity;
 mod operations;
 mod person;
@@ -59,6 +60,7 @@ pub const ACCESS: &[Access] = &[
     access(Method::GET, "/api/v1/customers", READERS),
     access(Method::GET, "/api/v1/customers/{id}", READERS),
     access(Method::GET, "/api/v1/customers/{id}/timeline", READERS),
+    access(Method::GET, "/api/v1/customers/{id}/explain", READERS),
     access(Method::POST, "/api/v1/customers/{id}/notes", CALLERS),
     access(Method::POST, "/api/v1/customers/{id}/consents", &[Role::Agent, Role::Supervisor, Role::Admin]),
     access(Method::PUT, "/api/v1/customers/{id}/tags/{key}", &[Role::Agent, Role::Supervisor, Role::Admin]),
@@ -106,6 +108,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(customers::search))
         .routes(routes!(customers::show))
         .routes(routes!(customers::timeline))
+        .routes(routes!(explaining::explain))
         .routes(routes!(customers::note))
         .routes(routes!(consents::add))
         .routes(routes!(tags::list))

@@ -18,10 +18,10 @@ pub use tags::with as catalogue_with;
 pub use write::head;
 
 use super::{Book, ServiceError};
-use crate::store::{Db, Tx, audit, meta, shops};
+use crate::store::{Db, Tx, audit, epoch, meta, shops};
 use declared::{Declared, Surroundings, declare, declare_shop};
 use domain::money::Currency;
-use domain::problem::Problem;
+use domain::problem::{Problem, together};
 use domain::time::Instant;
 use read::Document;
 use serde_json::{Value, json};
@@ -124,13 +124,8 @@ pub async fn commit(book: &Book, prepared: Prepared, actor: &str) -> Result<(), 
         return Ok(());
     }
     let (actor, shop_key) = (actor.to_owned(), book.shop_key.clone());
-    book.write(move |tx, at| {
-        Box::pin(async move {
-            let by = write::By { actor: &actor, at, shop_key: &shop_key };
-            write_all(tx, &prepared, &by).await
-        })
-    })
-    .await
+    book.write(move |tx, at| Box::pin(async move { write_all(tx, &prepared, (&actor, at, &shop_key)).await }))
+        .await
 }
 
 /// Declares shipped documents in the transaction that makes a new book.
@@ -146,10 +141,18 @@ pub async fn declare_in(
     let held = Held { first, shop: Some(shop.clone()), key: &shop.key };
     let (items, base) = declare_all(documents, problems, held)?;
     let changes = compare_all(tx, &items).await?;
-    write_all(tx, &Prepared { items, base, changes }, &write::By { actor, at, shop_key: &shop.key }).await
+    write_all(tx, &Prepared { items, base, changes }, (actor, at, &shop.key)).await
 }
 
-async fn write_all(tx: &Tx, prepared: &Prepared, by: &write::By<'_>) -> Result<(), ServiceError> {
+async fn write_all(
+    tx: &Tx,
+    prepared: &Prepared,
+    (actor, at, shop_key): (&str, Instant, &str),
+) -> Result<(), ServiceError> {
+    let turns = !prepared.changed("tag").is_empty() || !prepared.changed("products").is_empty();
+    // First of all: whoever publishes too waits from here on, and compares with what this leaves.
+    let epoch = if turns { epoch::raise(tx, at).await? } else { 0 };
+    let by = &write::By { actor, at, shop_key, epoch };
     for (item, shown) in prepared.items.iter().zip(&prepared.changes) {
         let Item { declared, document } = item;
         let found = compare::compare(tx, declared, &document.file, document.number).await?;
@@ -160,6 +163,12 @@ async fn write_all(tx: &Tx, prepared: &Prepared, by: &write::By<'_>) -> Result<(
             )));
         }
         write::write(tx, declared, found.difference, by).await?;
+    }
+    // Others may have published what these refer to, or what refers to them.
+    let problems = tags::problems(tx, &prepared.items, prepared.base).await?;
+    if !problems.is_empty() {
+        let told = together(&problems);
+        return Err(ServiceError::Conflict(format!("tags changed while this was being looked at: {told}")));
     }
     if prepared.differing() == 0 {
         return Ok(());

@@ -6,7 +6,7 @@ use crate::service::ServiceError;
 use crate::store::coupon_batches::CouponBatch;
 use crate::store::shifts::ShiftRow;
 use crate::store::{
-    Tx, blocked, calendars, campaigns, coupon_batches, epoch, products, rates, rules, shifts, shops, staff,
+    Tx, blocked, calendars, campaigns, coupon_batches, products, rates, rules, shifts, shops, staff,
     templates,
 };
 use domain::calendar::roster::Roster;
@@ -21,6 +21,8 @@ pub struct By<'a> {
     pub at: Instant,
     /// The shop that coupon batches belong to.
     pub shop_key: &'a str,
+    /// What was raised for the rules and products among it, once for all of them: between two documents there is no instant.
+    pub epoch: i64,
 }
 
 /// Writes what differs from the book.
@@ -40,8 +42,7 @@ pub async fn write(
         Declared::Products { shop: key, products } => {
             let shop = shops::find(tx, key).await?;
             let shop = shop.ok_or_else(|| ServiceError::NotFound(format!("shop {key}")))?;
-            let epoch = epoch::raise(tx, by.at).await?;
-            products::put(tx, shop.id, products, (epoch, by.at)).await?;
+            products::put(tx, shop.id, products, (by.epoch, by.at)).await?;
         }
         Declared::Calendar { key, document } => {
             let row = calendars::CalendarRow {
@@ -84,8 +85,7 @@ pub async fn write(
             templates::insert(tx, row).await?;
         }
         Declared::Tag { key, document } => {
-            let epoch = epoch::raise(tx, by.at).await?;
-            rules::publish(tx, key, document, &document_hash(document), (epoch, by.at)).await?;
+            rules::publish(tx, key, document, &document_hash(document), (by.epoch, by.at)).await?;
         }
         Declared::Campaign { definition, document } => write_campaign(tx, definition, document, by).await?,
     }

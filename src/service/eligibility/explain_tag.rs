@@ -36,11 +36,12 @@ pub struct ValueCondition {
     pub condition: Explained,
 }
 
-/// The tag's rules for one customer at the book's present instant, from the stored facts.
+/// The tag's rules for one customer at the book's present instant, from the stored facts; conditions in words of `lang`.
 pub async fn explain_tag(
     book: &Book,
     customer: CustomerId,
     key: &str,
+    lang: Lang,
 ) -> Result<TagExplanation, ServiceError> {
     let db = book.store.reader();
     let catalogue = rules::catalogue(book).await?;
@@ -54,7 +55,7 @@ pub async fn explain_tag(
     let evaluation = Evaluation::of(&catalogue, &folded, bearer, at);
     let condition = |value: &str, rule| ValueCondition {
         value: value.to_owned(),
-        condition: evaluation.explain(rule, at, Lang::En),
+        condition: evaluation.explain(rule, at, lang),
     };
     let mut conditions: Vec<ValueCondition> = match &tag.shape {
         Shape::Flag(rule) => vec![condition("true", rule)],

@@ -83,7 +83,9 @@ impl Judge {
             let Some(last) = page.last() else { return counts };
             after = last.id;
             for line in &page {
-                let found = explain_tag(&self.app.book, line.id, "value_tier").await.expect("explains");
+                let found = explain_tag(&self.app.book, line.id, "value_tier", domain::rule::Lang::En)
+                    .await
+                    .expect("explains");
                 let tier = found.state.condition_value.unwrap_or_else(|| "none".to_owned());
                 let place = TIERS.iter().position(|known| *known == tier);
                 counts[place.unwrap_or_else(|| panic!("no such tier: {tier}"))] += 1;

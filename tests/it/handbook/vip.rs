@@ -59,7 +59,7 @@ stories! {
         book.at("2026-12-09 10:00").names("tom", "consumer").asks("rae", "t1", json!({ "important": true }));
         book.at("2026-12-09 11:00").settles("rae", "t1");
         book.walk_to("2026-12-31 23:59").await;
-        assert_eq!(book.tags("rae").await[3..], ["value_tier=regular since 2026-01-10 12:00"]);
+        assert_eq!(book.tags("rae").await[4..], ["value_tier=regular since 2026-01-10 12:00"]);
         book.lived("rae", "
             winback from 2026-12-07 00:00: done 2026-12-14 00:00
               winback_d0 skipped (not_consumer) 2026-12-07 00:00

@@ -24,7 +24,7 @@ on_both_databases! {
         assert_eq!((done.before.as_str(), done.account_kind), ("consumer", "reseller"));
         keep(&house).await;
         assert_eq!(tiers(&house, "big").await, ["value_tier=regular"]);
-        let why = eligibility::explain_tag(book, id, "value_tier").await.expect("explained");
+        let why = eligibility::explain_tag(book, id, "value_tier", domain::rule::Lang::En).await.expect("explained");
         assert_eq!(why.state.evidence["account_kind"], json!("reseller"));
         let view = profile::profile(book, id).await.expect("read").expect("there");
         let said = view.tags.iter().find(|tag| tag.key == "value_tier").and_then(|tag| tag.why.clone()).expect("why");

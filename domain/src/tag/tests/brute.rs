@@ -103,7 +103,7 @@ fn looked_at(
                     let on = line(rule);
                     (0..QUARTERS).map(|n| (held(&on, n, tag) && !out(n)).then(|| "true".to_owned())).collect()
                 }
-                Shape::Levels { otherwise, levels } => {
+                Shape::Levels { otherwise, levels, .. } => {
                     let lines: Vec<Vec<bool>> = levels.iter().map(|level| line(&level.rule)).collect();
                     let up = |from: usize| -> Vec<bool> {
                         (0..QUARTERS).map(|n| lines[from..].iter().any(|line| line[n])).collect()

@@ -74,7 +74,7 @@ fn problems_name_the_tag_the_place_and_the_remedy() {
     let wanted = [
         "a.setle: no such field; did you mean settle?",
         "a.name.zh-CN: the name in this language is missing, or no text",
-        "a.hold: \"90x\" is not a duration; write for example \"30d\" or \"12h\"",
+        "a.hold: \"90x\" is not a duration; write for example \"30d\" or \"12h\", at most \"36525d\"",
         "B.key: give key as lower-case letters, digits and _, beginning with a letter",
         "B.otherwise: give otherwise as lower-case letters, digits and _, beginning with a letter",
         "B.levels: give a list of at least one level, lowest first",
@@ -86,4 +86,30 @@ fn problems_name_the_tag_the_place_and_the_remedy() {
     assert_eq!(found, wanted);
     let twice = parse(&[SHIPPED[2], SHIPPED[2]]).expect_err("twice");
     assert_eq!(twice, ["tags[1].key: churn_risk is defined twice; keep one"]);
+}
+
+#[test]
+fn a_document_is_no_longer_and_speaks_of_no_longer_than_anybody_can_read() {
+    let refused = |change: &str| {
+        let text = format!("key: long\nname: {{ en: L, zh-CN: 长 }}\n{change}");
+        parse(&[&text]).expect_err("refused").join("\n")
+    };
+    let rule = "rule: { profile: orders_ever, gte: 1 }";
+    for field in ["hold", "settle"] {
+        let told = refused(&format!("{rule}\n{field}: 99999999d\n"));
+        assert!(told.contains(&format!("long.{field}")) && told.contains("36525d"), "{told}");
+    }
+    let told = refused(&format!("{rule}\nby_hand: {{ expires: 99999999d }}\n"));
+    assert!(told.contains("by_hand.expires"), "{told}");
+    let names: Vec<String> = (0..101).map(|n| format!("Event {n}")).collect();
+    let told = refused(&format!("set_by: [{}]\n", names.join(", ")));
+    assert!(told.contains("at most 100 fit"), "{told}");
+    let level = |n: usize| {
+        format!(
+            "  - {{ value: l{n}, name: {{ en: L, zh-CN: 级 }}, rule: {{ profile: orders_ever, gte: {n} }} }}\n"
+        )
+    };
+    let levels: String = (1..=101).map(level).collect();
+    let told = refused(&format!("otherwise: none\nlevels:\n{levels}"));
+    assert!(told.contains("at most 100 fit"), "{told}");
 }

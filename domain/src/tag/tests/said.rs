@@ -139,7 +139,7 @@ fn mistakes_are_named_with_their_place() {
     );
     assert_eq!(
         wrong("set_by: [X], lasts: soon"),
-        ["a.lasts: \"soon\" is not a duration; write for example \"30d\" or \"12h\""]
+        ["a.lasts: \"soon\" is not a duration; write for example \"30d\" or \"12h\", at most \"36525d\""]
     );
     assert_eq!(
         wrong("set_by: [X], lasts: 0d"),

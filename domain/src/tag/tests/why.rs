@@ -66,3 +66,19 @@ fn one_document_is_enough_to_read_its_tag() {
     assert_eq!(TagDocument::first(body).definition().expect("right").key, "vip");
     assert!(TagDocument::first(json!({"key": "vip"})).definition().is_err());
 }
+
+#[test]
+fn the_value_of_whom_no_level_holds_has_a_name_too() {
+    let tier = shipped();
+    let tier = tier.find("value_tier").expect("shipped");
+    assert_eq!(tier.value_name("none", Lang::ZhCn), Some("无"));
+    assert_eq!(tier.value_name("none", Lang::En), Some("None"));
+    let plain = "key: t\nname: { en: T, zh-CN: 标 }\notherwise: low\nlevels:\n  - { value: high, name: { en: High, zh-CN: 高 }, \
+                 rule: { profile: orders_ever, gte: 1 } }\n";
+    let plain = super::parse(&[plain]).expect("right");
+    assert_eq!(plain.find("t").expect("there").value_name("low", Lang::ZhCn), Some("low"));
+    let bare = "key: t\nname: { en: T, zh-CN: 标 }\notherwise: { value: low }\nlevels:\n  - { value: high, name: { en: High, zh-CN: 高 }, \
+                rule: { profile: orders_ever, gte: 1 } }\n";
+    let told = super::parse(&[bare]).expect_err("refused").join("\n");
+    assert!(told.contains("t.otherwise.name"), "{told}");
+}
