@@ -43,11 +43,12 @@ fn what_is_only_held_says_until_when() {
 #[test]
 fn the_lowest_level_and_flags_say_their_own() {
     let since = day(0).local_date(UTC);
-    let [en, _] = why("value_tier", "none", json!({"spend_365": "0.00"}));
+    let [en, zh] = why("value_tier", "none", json!({"spend_365": "0.00"}));
     assert_eq!(
         en,
-        format!("Value tier is none since {since}: no level's condition holds (net spend in 365 d: 0.00).")
+        format!("Value tier is None since {since}: no level's condition holds (net spend in 365 d: 0.00).")
     );
+    assert!(zh.starts_with(&format!("客户价值分层自 {since} 起为「无」")), "{zh}");
     let [en, zh] = why("vip", "true", json!({"value_tier": "diamond"}));
     assert_eq!(en, format!("VIP since {since}: tag value_tier is diamond (tag value_tier: diamond)."));
     assert_eq!(
