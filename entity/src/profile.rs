@@ -62,6 +62,22 @@ pub struct Model {
     pub won_back_at: Option<i64>,
     #[sea_orm(column_type = "Text")]
     pub courses: String,
+    pub counts: i64,
+    #[sea_orm(column_type = "Text")]
+    pub zone: String,
+    pub first_at: Option<i64>,
+    pub registered_at: Option<i64>,
+    pub birthday_code: Option<i64>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub top_category_folded: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub top_style_folded: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub top_brand_folded: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub preferred_channel_folded: Option<String>,
+    pub p_order_180: Option<i64>,
+    pub clv_365: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

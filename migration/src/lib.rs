@@ -35,6 +35,7 @@ mod m20261122_000029_runs;
 mod m20261122_000030_products;
 mod m20261122_000031_turns;
 mod m20261122_000032_courses;
+mod m20261123_000033_asked;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -70,6 +71,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000030_products::Migration),
             Box::new(m20261122_000031_turns::Migration),
             Box::new(m20261122_000032_courses::Migration),
+            Box::new(m20261123_000033_asked::Migration),
         ]
     }
 }

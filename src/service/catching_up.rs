@@ -72,6 +72,9 @@ fn nobody(customer: CustomerId, before: &Standing, at: Instant) -> Kept {
         rule_epoch: 0,
         account: before.bearer.account,
         profile: numbers.at(at),
+        footing: numbers.footing(at),
+        bearer: before.bearer,
+        erased: before.erased,
         tags: Vec::new(),
         gone: Vec::new(),
         changes: Vec::new(),
@@ -100,7 +103,7 @@ async fn decide(
             continue;
         }
         let told = told.remove(&id).unwrap_or_default();
-        let bearers = Bearers::by_word(before.bearer.account, with.shop.zone, told);
+        let bearers = Bearers::by_word(id, before.bearer.account, with.shop.zone, told);
         let claimed = Claimed { key: id.0, due_at: with.until, fence: 0 };
         decided.push((id, decide_apart(|| keep(with, &rules, claimed, before, bearers, events))));
     }

@@ -118,7 +118,8 @@ async fn look(db: &Db, span: &Span<'_>, ids: Vec<CustomerId>) -> Result<Looked, 
     let standing = standing(db, &ids, span.zone).await?;
     let events = facts::events_of(db, &ids, span.from).await?;
     let one = |id: CustomerId| {
-        let bearer = standing.get(&id).map_or_else(|| Standing::new(span.zone).bearer, |known| known.bearer);
+        let bearer =
+            standing.get(&id).map_or_else(|| Standing::new(id, span.zone).bearer, |known| known.bearer);
         let facts = CustomerFacts::fold(events.get(&id).map_or(&[][..], Vec::as_slice));
         changes(span, &Evaluation::of(span.catalogue, &facts, bearer, span.from))
     };

@@ -239,9 +239,9 @@ async fn decide_each(
 
 fn decide_one(with: &With, known: &Known, claimed: Claimed) -> Kept {
     let id = CustomerId(claimed.key);
-    let before = known.standing.get(&id).cloned().unwrap_or_else(|| Standing::new(with.shop.zone));
+    let before = known.standing.get(&id).cloned().unwrap_or_else(|| Standing::new(id, with.shop.zone));
     let bearers = match known.told.get(&id) {
-        Some(told) => Bearers::by_word(before.bearer.account, with.shop.zone, told.clone()),
+        Some(told) => Bearers::by_word(id, before.bearer.account, with.shop.zone, told.clone()),
         None => before.bearer.into(),
     };
     let events = known.events.get(&id).map_or(&[][..], Vec::as_slice);
@@ -290,6 +290,7 @@ pub(super) fn keep(
             regrouped: before.regrouped,
         },
     };
+    let now_known = bearers.at(with.until);
     let stepped = step(rules, events, bearers, stand, with.go_live_at, with.until);
     Kept {
         claimed,
@@ -298,6 +299,9 @@ pub(super) fn keep(
         account,
         triggers: triggers(&stepped.changes, &stepped.profile, &with.listened, &with.shop.key),
         profile: stepped.profile,
+        footing: stepped.footing,
+        bearer: now_known,
+        erased: before.erased,
         gone: gone(before.tags.iter().map(|tag| &tag.key), &stepped.current),
         tags: stepped.current,
         changes: stepped.changes,

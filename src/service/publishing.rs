@@ -243,7 +243,8 @@ async fn look(db: &Db, with: &With<'_>, ids: Vec<CustomerId>) -> Result<Looked, 
     let standing = standing(db, &ids, with.zone).await?;
     let events = facts::events_of(db, &ids, with.at).await?;
     let one = |id: CustomerId| {
-        let bearer = standing.get(&id).map_or_else(|| Standing::new(with.zone).bearer, |known| known.bearer);
+        let bearer =
+            standing.get(&id).map_or_else(|| Standing::new(id, with.zone).bearer, |known| known.bearer);
         let facts = CustomerFacts::fold(events.get(&id).map_or(&[][..], Vec::as_slice));
         let before = Evaluation::of(&with.draft.before, &facts, bearer, with.at);
         let after = Evaluation::of(&with.draft.after, &facts, bearer, with.at);

@@ -2,7 +2,7 @@
 //! empties them. What they mean is the domain's (`ProfileTimelines`).
 
 use super::sql::{Row, args, json};
-use super::{StoreError, Tx};
+use super::{StoreError, Tx, asked};
 use domain::customer::Profile;
 use domain::customer::profile::More;
 use domain::ids::CustomerId;
@@ -219,7 +219,7 @@ pub(super) async fn clear(tx: &Tx, customer: CustomerId, now: Instant) -> Result
         format!("{column} = {value}")
     };
     let all = COLUMNS.iter().chain([&(COURSES, Object)]);
-    let set = all.map(empty).collect::<Vec<_>>().join(", ");
+    let set = all.map(empty).chain(asked::emptied()).collect::<Vec<_>>().join(", ");
     let sql = format!(
         "UPDATE profile SET kept_at = CASE WHEN kept_at < $2 THEN $2 ELSE kept_at END, {set} WHERE customer_id = $1"
     );

@@ -165,16 +165,21 @@ pub async fn bearers(
             let id = row.int("id")?;
             let account =
                 word("customer", "account_kind", id, &row.text("account_kind")?, AccountKind::parse)?;
-            Ok((CustomerId(id), bearer(row, account, shop_zone)?))
+            Ok((CustomerId(id), bearer(CustomerId(id), row, account, shop_zone)?))
         })
         .collect()
 }
 
 /// Reads zone, registered_at and birthday. An unreadable birthday is none: it is the sender's word.
-pub(super) fn bearer(row: &Row, account: AccountKind, shop_zone: Tz) -> Result<Bearer, StoreError> {
+pub(super) fn bearer(
+    id: CustomerId,
+    row: &Row,
+    account: AccountKind,
+    shop_zone: Tz,
+) -> Result<Bearer, StoreError> {
     let birthday = row.opt_text("birthday")?.and_then(|text| Birthday::parse(&text).ok());
     let zone = row.opt_text("zone")?.and_then(|name| name.parse().ok()).unwrap_or(shop_zone);
-    Ok(Bearer { zone, account, birthday, registered_at: row.opt_at("registered_at")? })
+    Ok(Bearer { id, zone, account, birthday, registered_at: row.opt_at("registered_at")? })
 }
 
 /// The zone each customer's local time is in: their own, else their shop's.

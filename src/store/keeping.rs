@@ -5,8 +5,9 @@ use super::aggregates::COURSES;
 use super::in_list::{all_in, as_table, exec_in};
 use super::sql::{Arg, args, word};
 use super::wakes::AFTER_IMPORT;
-use super::{Claimed, Db, StoreError, Tx, aggregates, customers};
+use super::{Claimed, Db, StoreError, Tx, aggregates, asked, customers};
 use chrono_tz::Tz;
+use domain::customer::profile::Footing;
 use domain::customer::{AccountKind, Bearer, Profile};
 use domain::ids::CustomerId;
 use domain::tag::{Cause, CurrentTag, TagChange, TagState, courses};
@@ -27,6 +28,7 @@ pub struct Standing {
     pub kept_at: Option<Instant>,
     /// What is known of them beside their events.
     pub bearer: Bearer,
+    pub erased: bool,
     /// The kind of account it was kept as; `None` if never kept.
     pub kept_as: Option<AccountKind>,
     pub tags: Vec<CurrentTag>,
@@ -34,13 +36,14 @@ pub struct Standing {
 
 impl Standing {
     /// Nothing stands of them yet.
-    pub fn new(zone: Tz) -> Self {
+    pub fn new(id: CustomerId, zone: Tz) -> Self {
         Self {
             fact_rev: 0,
             rule_epoch: 0,
             regrouped: false,
             kept_at: None,
-            bearer: Bearer::consumer(zone),
+            bearer: Bearer { id, ..Bearer::consumer(zone) },
+            erased: false,
             kept_as: None,
             tags: Vec::new(),
         }
@@ -58,30 +61,33 @@ pub async fn standing(
     if ids.is_empty() {
         return Ok(found);
     }
-    let new = || Standing::new(shop_zone);
+    let new = |id: CustomerId| move || Standing::new(id, shop_zone);
     let wanted = || ids.iter().map(|id| id.arg()).collect::<Vec<_>>();
     let sql =
         "SELECT customer_id, fact_rev, rule_epoch, regrouped FROM customer_due WHERE customer_id IN ({in})";
     for row in all_in(db, sql, Vec::new(), wanted()).await? {
-        let standing = found.entry(CustomerId(row.int("customer_id")?)).or_insert_with(new);
+        let id = CustomerId(row.int("customer_id")?);
+        let standing = found.entry(id).or_insert_with(new(id));
         (standing.fact_rev, standing.regrouped) = (row.int("fact_rev")?, row.flag("regrouped")?);
         standing.rule_epoch = row.int("rule_epoch")?;
     }
-    let sql = "SELECT c.id AS customer_id, c.zone, c.registered_at, q.birthday, c.account_kind, p.kept_at, \
+    let sql = "SELECT c.id AS customer_id, c.erased_at, c.zone, c.registered_at, q.birthday, c.account_kind, p.kept_at, \
                p.account_kind AS kept_as FROM customer c LEFT JOIN profile p ON p.customer_id = c.id \
                LEFT JOIN customer_personal q ON q.customer_id = c.id WHERE c.id IN ({in})";
     for row in all_in(db, sql, Vec::new(), wanted()).await? {
         let id = row.int("customer_id")?;
         let kind = |table, text: &str| word(table, "account_kind", id, text, AccountKind::parse);
-        let standing = found.entry(CustomerId(id)).or_insert_with(new);
+        let standing = found.entry(CustomerId(id)).or_insert_with(new(CustomerId(id)));
         let account = kind("customer", &row.text("account_kind")?)?;
-        standing.bearer = customers::bearer(&row, account, shop_zone)?;
+        standing.bearer = customers::bearer(CustomerId(id), &row, account, shop_zone)?;
         standing.kept_as = row.opt_text("kept_as")?.map(|text| kind("profile", &text)).transpose()?;
         standing.kept_at = row.opt_at("kept_at")?;
+        standing.erased = row.opt_at("erased_at")?.is_some();
     }
     let sql = "SELECT customer_id, key, value, rule_version FROM tag_current WHERE customer_id IN ({in})";
     for row in all_in(db, sql, Vec::new(), wanted()).await? {
-        found.entry(CustomerId(row.int("customer_id")?)).or_insert_with(new).tags.push(CurrentTag {
+        let id = CustomerId(row.int("customer_id")?);
+        found.entry(id).or_insert_with(new(id)).tags.push(CurrentTag {
             key: row.text("key")?,
             value: Some(row.text("value")?),
             rule_version: row.int("rule_version")?,
@@ -98,6 +104,10 @@ pub struct Kept {
     /// The kind of account it was kept as.
     pub account: AccountKind,
     pub profile: Profile,
+    pub footing: Footing,
+    /// What was known of them beside their events.
+    pub bearer: Bearer,
+    pub erased: bool,
     /// Those that hold; others are looked at no more.
     pub tags: Vec<TagState>,
     /// Tags that stood of them and hold no longer.
@@ -226,11 +236,13 @@ pub async fn set_aside(tx: &Tx, broken: &[Broken]) -> Result<(), StoreError> {
 pub(super) async fn write_profiles(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(), StoreError> {
     let columns: Vec<&str> = ["customer_id", "kept_at", "account_kind", COURSES]
         .into_iter()
+        .chain(asked::COLUMNS)
         .chain(aggregates::columns())
         .collect();
     let row = |k: &Kept| {
         let courses = serde_json::to_string(&courses(&k.tags)).expect("instants and texts by name are JSON");
         let mut row = args![k.claimed.key, now, k.account.as_str(), courses];
+        row.extend(asked::values(k));
         row.extend(aggregates::values(&k.profile));
         row
     };

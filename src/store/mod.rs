@@ -6,6 +6,7 @@
 pub mod access_log;
 pub mod agent_loads;
 pub mod aggregates;
+mod asked;
 pub mod audit;
 mod backup;
 pub mod blocked;

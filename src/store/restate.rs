@@ -19,6 +19,7 @@ pub struct Stands {
     pub id: CustomerId,
     /// What is known of them beside their events; the kind of account is the one it was kept as.
     pub bearer: Bearer,
+    pub erased: bool,
     /// As of when; `None` where nothing was kept, or it is gone.
     pub kept: Option<(Instant, Profile)>,
     /// What becomes of their tags, as of then.
@@ -50,7 +51,7 @@ pub struct StandingTag {
 /// The next customers behind `after` who are themselves and have any event, an entry to be kept, or a profile.
 pub async fn page(db: &Db, shop_zone: Tz, after: CustomerId, limit: i64) -> Result<Vec<Stands>, StoreError> {
     let sql = format!(
-        "SELECT c.id, c.zone, c.registered_at, q.birthday, p.kept_at, p.courses, {}, COALESCE(p.account_kind, c.account_kind) AS \
+        "SELECT c.id, c.erased_at, c.zone, c.registered_at, q.birthday, p.kept_at, p.courses, {}, COALESCE(p.account_kind, c.account_kind) AS \
          account_kind, d.due_at, COALESCE(d.fact_rev, 0) AS fact_rev, \
          COALESCE(d.fence, 0) AS fence, d.rule_epoch, d.failed \
          FROM customer c LEFT JOIN profile p ON p.customer_id = c.id \
@@ -63,7 +64,8 @@ pub async fn page(db: &Db, shop_zone: Tz, after: CustomerId, limit: i64) -> Resu
     for row in db.all(&sql, args![after, limit]).await? {
         found.push(Stands {
             id: CustomerId(row.int("id")?),
-            bearer: customers::bearer(&row, account(&row)?, shop_zone)?,
+            erased: row.opt_at("erased_at")?.is_some(),
+            bearer: customers::bearer(CustomerId(row.int("id")?), &row, account(&row)?, shop_zone)?,
             kept: match row.opt_at("kept_at")? {
                 Some(at) => Some((at, aggregates::read(&row, row.int("id")?)?)),
                 None => None,

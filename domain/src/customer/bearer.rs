@@ -3,6 +3,7 @@
 
 use super::{AccountKind, Birthday};
 use crate::event::TraitBook;
+use crate::ids::CustomerId;
 use crate::time::Instant;
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
@@ -10,6 +11,8 @@ use serde_json::{Map, Value};
 /// What is known of a customer beside their events, and decides what these amount to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bearer {
+    /// Who it is: what stable shares of the book are drawn by.
+    pub id: CustomerId,
     /// The customer's own zone, else the shop's.
     pub zone: Tz,
     pub account: AccountKind,
@@ -19,9 +22,9 @@ pub struct Bearer {
 }
 
 impl Bearer {
-    /// An ordinary customer in that zone of whom no more is known.
+    /// An ordinary customer in that zone of whom no more is known, not even who it is.
     pub const fn consumer(zone: Tz) -> Self {
-        Self { zone, account: AccountKind::Consumer, birthday: None, registered_at: None }
+        Self { id: CustomerId(0), zone, account: AccountKind::Consumer, birthday: None, registered_at: None }
     }
 }
 
@@ -46,13 +49,14 @@ pub struct Told {
 impl Bearers {
     /// What follows from all that was said of somebody, in whatever order it is given. Kinds of account are named, not
     /// said: it is of this one throughout.
-    pub fn by_word(account: AccountKind, shop_zone: Tz, mut told: Vec<Told>) -> Self {
+    pub fn by_word(id: CustomerId, account: AccountKind, shop_zone: Tz, mut told: Vec<Told>) -> Self {
         told.sort_by_key(|one| one.received_at);
-        let first = Bearer { account, ..Bearer::consumer(shop_zone) };
+        let first = Bearer { id, account, ..Bearer::consumer(shop_zone) };
         let (mut book, mut later) = (TraitBook::default(), Vec::with_capacity(told.len()));
         for one in told {
             book.absorb(one.occurred_at, &one.message_id, &one.traits);
             let bearer = Bearer {
+                id,
                 zone: book.zone().unwrap_or(shop_zone),
                 birthday: book.birthday(),
                 registered_at: book.registered_at(shop_zone),
@@ -93,6 +97,7 @@ mod tests {
     #[test]
     fn what_is_known_is_what_had_been_received_and_the_newest_of_it_counts() {
         let bearers = Bearers::by_word(
+            CustomerId(7),
             AccountKind::Consumer,
             UTC,
             vec![
@@ -102,7 +107,7 @@ mod tests {
                 told(12, 12, &json!({"timezone": "Moon/Tycho", "birthday": ""})),
             ],
         );
-        let nothing = Bearer::consumer(UTC);
+        let nothing = Bearer { id: CustomerId(7), ..Bearer::consumer(UTC) };
         let birthday = Birthday::parse("05-09").ok();
         assert_eq!(bearers.at(day(4)), nothing);
         let known = Bearer { zone: Shanghai, birthday, ..nothing };

@@ -86,6 +86,45 @@ impl Birthday {
         }
     }
 
+    /// As a number for a database to compare: month · 100 + day, 10,000 more of a lunar one, 20,000 more in a leap month; 0 of a
+    /// placeholder.
+    pub fn code(&self) -> i64 {
+        let calendar = match self.calendar {
+            Calendar::Solar if self.is_placeholder() => return 0,
+            Calendar::Solar => 0,
+            Calendar::Lunar => 10_000,
+            Calendar::LunarLeap => 20_000,
+        };
+        calendar + i64::from(self.month * 100 + self.day)
+    }
+
+    /// The codes of every birthday that comes round on one of these dates, in their order.
+    pub fn codes_on(dates: &std::collections::BTreeSet<NaiveDate>) -> Vec<i64> {
+        let years: std::collections::BTreeSet<i32> = dates.iter().map(Datelike::year).collect();
+        let calendars = [Calendar::Solar, Calendar::Lunar, Calendar::LunarLeap];
+        let every = calendars.into_iter().flat_map(|calendar| {
+            let days = (1..=12).flat_map(|month| (1..=31).map(move |day| (month, day)));
+            days.map(move |(month, day)| Self { calendar, year: None, month, day })
+        });
+        // A lunar year's last days fall into the next solar one.
+        let near = |year: &i32| [year - 1, *year];
+        let falls = |birthday: &Self| {
+            let on = |year| birthday.in_year(year).is_some_and(|date| dates.contains(&date));
+            years.iter().flat_map(near).any(on)
+        };
+        every.filter(Self::is_a_day).filter(falls).map(|birthday| birthday.code()).collect()
+    }
+
+    /// Whether the calendar has it.
+    fn is_a_day(&self) -> bool {
+        match self.calendar {
+            Calendar::Solar => NaiveDate::from_ymd_opt(LEAP_YEAR, self.month, self.day).is_some(),
+            Calendar::Lunar | Calendar::LunarLeap => {
+                (1..=12).contains(&self.month) && (1..=30).contains(&self.day)
+            }
+        }
+    }
+
     fn is_placeholder(&self) -> bool {
         matches!((self.calendar, self.year), (Calendar::Solar, Some(1970 | 1900)))
             && (self.month, self.day) == (1, 1)

@@ -5,6 +5,7 @@
 use super::field::Field;
 use super::parse::parse;
 use super::score::ScoreNumber;
+use super::share::Share;
 use crate::time::Span;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -54,6 +55,8 @@ pub enum Rule {
         /// For how long it has had that value.
         since: Option<Age>,
     },
+    /// A stable part of the book.
+    Share(Share),
 }
 
 /// How long ago something is: a duration of N·86,400 s for `N d`.
@@ -189,6 +192,7 @@ impl Rule {
                 }
                 value
             }
+            Self::Share(share) => json!({ "share": share.written(), "salt": share.salt }),
         }
     }
 

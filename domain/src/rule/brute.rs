@@ -3,7 +3,8 @@
 //! the facts by `customer::aggregates_tests`.
 
 use super::{
-    Age, Comparison, DayRange, EventTest, Field, FieldKind, ForNew, Rule, ScoreNumber, TagTest, TextTest,
+    Age, Comparison, DayRange, EventTest, Field, FieldKind, ForNew, Rule, ScoreNumber, Share as Part,
+    TagTest, TextTest,
 };
 use crate::customer::fixture::day;
 use crate::customer::{Bearer, Profile};
@@ -72,6 +73,7 @@ pub(crate) fn holds(rule: &Rule, seen: &Seen<'_>) -> bool {
             (0..=i64::from(*within_days)).any(|ahead| seen.comes_round(*field, add_days(seen.today(), ahead)))
         }
         Rule::Event(test) => seen.happened(test),
+        Rule::Share(share) => share.draw(seen.bearer.id) < share.bound(),
         Rule::Tag { key, test, since } => {
             let (value, from) = (seen.tag)(key);
             let is = match (&value, test) {
@@ -364,7 +366,9 @@ fn leaf() -> impl Strategy<Value = Rule> {
     ];
     let tag = (prop::sample::select(vec!["value_tier", "vip"]), tag_test, prop::option::of(age()))
         .prop_map(|(key, test, since)| Rule::Tag { key: key.to_owned(), test, since });
-    prop_oneof![4 => profile, 1 => score, 1 => text, 2 => ago, 3 => days, 2 => round, 3 => event, 1 => tag]
+    let share = (1i64..=1_000_000, prop::sample::select(vec!["a", "b"]))
+        .prop_map(|(millionths, salt)| Rule::Share(Part { millionths, salt: salt.to_owned() }));
+    prop_oneof![1 => share, 4 => profile, 1 => score, 1 => text, 2 => ago, 3 => days, 2 => round, 3 => event, 1 => tag]
 }
 
 /// Any rule over any kind of leaf.

@@ -52,6 +52,8 @@ pub(crate) fn clause(rule: &Rule, lang: Lang) -> String {
             format!("{} comes round within {within_days} days", field.name(lang))
         }
         Rule::Event(test) => event(test, lang),
+        Rule::Share(share) if zh => format!("属于分组「{}」的 {}", share.salt, share.written()),
+        Rule::Share(share) => format!("they are in {} of the book by \"{}\"", share.written(), share.salt),
         Rule::Tag { key, test, since: None } => tag(key, test, lang),
         Rule::Tag { key, test, since: Some(age) } => match (age, zh) {
             (Age::Within(span), true) => format!("{}，且变动不超过 {}", tag(key, test, lang), span_zh(*span)),

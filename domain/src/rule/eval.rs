@@ -163,6 +163,7 @@ pub fn eval(rule: &Rule, context: &Context<'_>) -> Timeline<bool> {
         },
         Rule::Anniversary { field, within_days } => anniversary(*field, *within_days, context),
         Rule::Event(test) => event(test, context),
+        Rule::Share(share) => Timeline::always(share.holds(context.bearer.id)),
         Rule::Tag { key, test, since } => {
             let Some(line) = context.tags.get(key) else { return Timeline::always(test.holds(None)) };
             match since {

@@ -4,6 +4,7 @@ use super::ast::Rule;
 use super::describe::{Lang, clause};
 use super::eval::{Column, Context, days_between, eval};
 use super::field::{Field, FieldKind};
+use super::share::PRIME;
 use crate::money::Money;
 use crate::ratio::rounded;
 use crate::time::Instant;
@@ -91,6 +92,11 @@ pub fn leaf_value(rule: &Rule, context: &Context<'_>, now: Instant) -> Map<Strin
         Rule::Tag { key, .. } => {
             let value = context.tags.get(key).and_then(|line| line.at(now).as_deref());
             found.insert(key.clone(), json!(value));
+        }
+        Rule::Share(share) => {
+            // Rounded down: of two numbers that read alike, the bound is never the smaller.
+            let drawn = share.draw(context.bearer.id) * 1_000_000 / PRIME;
+            found.insert("draw".to_owned(), json!(FieldKind::Share.write(drawn)));
         }
         Rule::All(_) | Rule::Any(_) | Rule::Not(_) => {}
     }

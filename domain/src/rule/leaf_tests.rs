@@ -343,7 +343,7 @@ fn the_documentation_names_every_field_and_leaf() {
             field.key()
         );
     }
-    for leaf in ["{profile:", "{days_since:", "{anniversary:", "{event:", "{tag:"] {
+    for leaf in ["{profile:", "{days_since:", "{anniversary:", "{event:", "{tag:", "{share:"] {
         assert!(page.contains(leaf), "{leaf}");
     }
 }

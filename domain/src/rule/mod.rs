@@ -4,6 +4,7 @@
 //! next are look-ups, the same whenever somebody looks and in whatever order the facts came.
 
 pub mod ast;
+pub mod dates;
 mod describe;
 mod eval;
 mod explain;
@@ -12,6 +13,7 @@ mod hold;
 mod parse;
 mod schema;
 mod score;
+mod share;
 
 pub use ast::{Age, Comparison, DayRange, EventTest, ForNew, Rule, TagTest, TextTest};
 pub use describe::{Lang, describe};
@@ -24,6 +26,7 @@ pub use hold::hold;
 pub use parse::{MAX_DAYS, MAX_DEPTH, MAX_NODES, parse};
 pub use schema::{definitions as schema_definitions, schema};
 pub use score::ScoreNumber;
+pub use share::{PRIME, Share};
 
 #[cfg(test)]
 pub(crate) mod brute;

@@ -163,6 +163,14 @@ fn node(head: &str) -> Value {
             "if": { "properties": { "for_new": { "const": "exclude" } }, "required": ["for_new"] },
             "then": { "required": ["within"] },
         }),
+        "share" => json!({
+            "properties": {
+                "share": reference("share"),
+                "salt": { "allOf": [{ "type": "string" }, reference("word")] },
+            },
+            "required": ["share", "salt"],
+            "additionalProperties": false,
+        }),
         _ => tag(),
     }
 }

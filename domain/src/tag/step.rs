@@ -6,6 +6,7 @@
 use super::definition::{Catalogue, TagDefinition};
 use super::evaluate::{Evaluation, TagState};
 use super::rulebook::{Place, Rulebook};
+use crate::customer::profile::Footing;
 use crate::customer::{AccountKind, Bearer, Bearers, CustomerFacts, Profile};
 use crate::event::Event;
 use crate::time::Instant;
@@ -64,6 +65,7 @@ pub struct Stepped {
     /// Every tag's state at the end, those not there included.
     pub current: Vec<TagState>,
     pub profile: Profile,
+    pub footing: Footing,
     /// The first instant after the end at which any aggregate or tag changes if no new fact comes.
     pub next_due: Option<Instant>,
 }
@@ -150,6 +152,7 @@ pub fn step(
         changes: walk.changes,
         current: end.states(now),
         profile: end.profile().at(now),
+        footing: end.profile().footing(now),
         next_due: end.next_due(now),
     }
 }

@@ -104,7 +104,7 @@ pub async fn expected(
     let bearers = customers::bearers(book.store.reader(), &ids, shop.zone).await?;
     let next = |person: &Person| {
         let facts = CustomerFacts::fold(events.get(&person.id).map_or(&[][..], Vec::as_slice));
-        let unknown = Bearer::consumer(person.zone.unwrap_or(shop.zone));
+        let unknown = Bearer { id: person.id, ..Bearer::consumer(person.zone.unwrap_or(shop.zone)) };
         let bearer = bearers.get(&person.id).copied().unwrap_or(unknown);
         let all = Evaluation::of(&catalogue, &facts, bearer, now);
         all.value(&tag.key).and_then(|line| tag.next_in(line, now)).map(|at| (person.id, at))

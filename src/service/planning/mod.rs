@@ -81,7 +81,8 @@ async fn judge(
             continue;
         }
         let events = events.get(id).map_or(&[][..], Vec::as_slice);
-        let bearer = bearers.get(id).copied().unwrap_or(Bearer::consumer(zone.unwrap_or(shop.zone)));
+        let unknown = Bearer { id: *id, ..Bearer::consumer(zone.unwrap_or(shop.zone)) };
+        let bearer = bearers.get(id).copied().unwrap_or(unknown);
         match poison::decide_apart(|| holds(&catalogue, &rule, events, bearer, now)) {
             Ok(true) => drop(judged.inside.insert(*id)),
             Ok(false) => {}

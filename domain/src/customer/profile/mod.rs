@@ -4,6 +4,7 @@
 //! durations: what happened at `x` is in a window of `N d` over `[x, x + N·86,400 s)`.
 
 mod bought;
+mod footing;
 mod served;
 
 use super::account::{SUSPICIOUS_ORDERS, SUSPICIOUS_SPAN};
@@ -14,6 +15,7 @@ use crate::time::{Instant, Span};
 use crate::timeline::Timeline;
 use bought::{Activity, Trait, in_window, top};
 use chrono_tz::Tz;
+pub use footing::Footing;
 use serde::{Deserialize, Serialize};
 use served::{Answers, Complaints, Contacts, mood, reviews, scores, won_back};
 use std::collections::BTreeMap;

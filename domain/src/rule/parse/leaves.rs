@@ -5,6 +5,7 @@ use crate::problem::nearest;
 use crate::rule::ast::{Age, Comparison, DayRange, EventTest, ForNew, Rule, TagTest, TextTest};
 use crate::rule::field::{Field, FieldKind};
 use crate::rule::score::ScoreNumber;
+use crate::rule::share::Share;
 use crate::time::Span;
 use serde_json::{Map, Value};
 
@@ -261,6 +262,31 @@ impl Reader {
             }
         };
         Some(Rule::Event(EventTest { name: name?, count: count?, within: within?, for_new: for_new? }))
+    }
+
+    pub(super) fn share(&mut self, fields: &Map<String, Value>, part: &Value, path: &str) -> Option<Rule> {
+        self.only(fields, "share", &["salt"], path);
+        let at = join(path, "share");
+        let millionths = self.operand(FieldKind::Share, part, &at).and_then(|millionths| match millionths {
+            1..=1_000_000 => Some(millionths),
+            _ => self.refuse(
+                &at,
+                "bad_value",
+                format!("{} is no part of the book; write 0.0001% to 100%", quoted(part)),
+            ),
+        });
+        let salt = match fields.get("salt") {
+            Some(Value::String(_)) => self.word(&fields["salt"], &join(path, "salt")),
+            Some(other) => {
+                self.refuse(&join(path, "salt"), "bad_value", format!("{} is not a word", quoted(other)))
+            }
+            None => {
+                let detail =
+                    "say a word, such as the campaign's key: another word is another part of the book";
+                self.refuse(&join(path, "salt"), "missing", detail)
+            }
+        };
+        Some(Rule::Share(Share { millionths: millionths?, salt: salt? }))
     }
 
     pub(super) fn tag(&mut self, fields: &Map<String, Value>, name: &Value, path: &str) -> Option<Rule> {

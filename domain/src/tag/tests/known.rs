@@ -5,6 +5,7 @@ use super::{SHIPPED, parse, stepping};
 use crate::customer::fixture::*;
 use crate::customer::{AccountKind, Bearers, Told};
 use crate::event::{Event, Fact};
+use crate::ids::CustomerId;
 use crate::tag::{Catalogue, Cause, Stand, step};
 use crate::time::{Instant, Span};
 use chrono_tz::UTC;
@@ -35,7 +36,7 @@ fn told(traits: &Value, occurred_at: Instant, received_at: Instant) -> (Event, T
 
 fn known(told: &[Told], until: Instant) -> Bearers {
     let told = told.iter().filter(|one| one.received_at <= until).cloned().collect();
-    Bearers::by_word(AccountKind::Consumer, UTC, told)
+    Bearers::by_word(CustomerId(0), AccountKind::Consumer, UTC, told)
 }
 
 fn late(told: (Event, Told), now: Instant, key: &str) -> Vec<(String, String, Instant, Cause)> {
