@@ -28,6 +28,7 @@ pub mod rates;
 pub mod ratio;
 pub mod retention;
 pub mod rule;
+pub mod segment;
 pub mod tag;
 pub mod template;
 pub mod text;

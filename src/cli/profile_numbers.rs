@@ -3,7 +3,7 @@
 
 use super::profile_text::Clock;
 use crate::service::aggregates::{AggregatesView, MeanView, TopView};
-use crate::service::profile::{AbsentTagView, NextValueView, ProfileView, TagView};
+use crate::service::profile::{AbsentTagView, NextValueView, ProfileView, SegmentView, TagView};
 use domain::ratio::percent;
 
 /// The aggregates, a line for each thing there is anything to say of.
@@ -102,13 +102,20 @@ fn contacts(a: &AggregatesView, clock: Clock) -> Vec<String> {
     parts
 }
 
-/// The tags that stand, each with why and what becomes of it; then those that don't but may.
+/// The tags that stand, each with why and what becomes of it; then those that don't but may; then the segments.
 pub fn tags(view: &ProfileView, clock: Clock) -> String {
     let standing: Vec<String> = view.tags.iter().map(|tag| standing(tag, view, clock)).collect();
     let absent: Vec<String> = view.absent_tags.iter().map(|tag| absent(tag, clock)).collect();
-    let sections = [("Tags", standing), ("Tags that aren't there", absent)];
+    let segments: Vec<String> = view.segments.iter().map(|segment| in_segment(segment, clock)).collect();
+    let sections = [("Tags", standing), ("Tags that aren't there", absent), ("Segments", segments)];
     let told = sections.into_iter().filter(|(_, lines)| !lines.is_empty());
     told.map(|(title, lines)| format!("{title}\n{}", lines.join("\n"))).collect::<Vec<_>>().join("\n\n")
+}
+
+fn in_segment(segment: &SegmentView, clock: Clock) -> String {
+    let next = segment.next_at.map(|at| format!("\n      changes {} if nothing new comes", clock.at(at)));
+    let SegmentView { key, stands, version, why, .. } = segment;
+    format!("  {key} (v{version}), {stands}\n      {}{}", why.en, next.unwrap_or_default())
 }
 
 fn standing(tag: &TagView, view: &ProfileView, clock: Clock) -> String {

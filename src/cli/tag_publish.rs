@@ -4,7 +4,7 @@ use super::apply::{documents, read_files, shown};
 use super::failure::Outcome;
 use super::output::{Assent, FormatArg, table};
 use super::session::Session;
-use crate::service::publishing::{self, Draft, Reach, TagMoves, ValueMoves};
+use crate::service::publishing::{self, Draft, Only, Reach, TagMoves, ValueMoves};
 use clap::Args;
 use domain::ids::CustomerId;
 use std::path::PathBuf;
@@ -45,32 +45,39 @@ pub struct Publish {
 
 impl Preview {
     pub async fn run(self, session: &Session) -> Outcome {
-        show(session, &self.file, self.format).await.map(drop)
+        show(session, &self.file, self.format, Only::Tags).await.map(drop)
     }
 }
 
 impl Publish {
     pub async fn run(self, session: &Session) -> Outcome {
-        let draft = show(session, &self.file, self.format).await?;
-        let differing = draft.differing();
-        if differing == 0 {
-            eprintln!("nothing to change");
-            return Ok(());
-        }
-        Assent::from_flag(self.yes).require(&format!("Publish {}?", documents(differing)))?;
-        publishing::publish(&session.app.book, draft, &session.actor).await?;
-        eprintln!("{} published", documents(differing));
-        Ok(())
+        let draft = show(session, &self.file, self.format, Only::Tags).await?;
+        publish(session, draft, Assent::from_flag(self.yes)).await
     }
 }
 
-async fn show(
+/// Publishes what was shown, if whoever is asked agrees.
+pub async fn publish(session: &Session, draft: Draft, assent: Assent) -> Outcome {
+    let differing = draft.differing();
+    if differing == 0 {
+        eprintln!("nothing to change");
+        return Ok(());
+    }
+    assent.require(&format!("Publish {}?", documents(differing)))?;
+    publishing::publish(&session.app.book, draft, &session.actor).await?;
+    eprintln!("{} published", documents(differing));
+    Ok(())
+}
+
+/// Shows what documents would change and who would enter and leave.
+pub async fn show(
     session: &Session,
     files: &[PathBuf],
     format: FormatArg,
+    only: Only,
 ) -> Result<Draft, super::failure::Failure> {
     let book = &session.app.book;
-    let draft = publishing::draft(book, &read_files(files)?).await?;
+    let draft = publishing::draft(book, &read_files(files)?, only).await?;
     let preview = publishing::preview(book, &draft, Reach::Whole).await?;
     format.print(&preview, told)?;
     for warning in &preview.warnings {
@@ -81,12 +88,16 @@ async fn show(
 
 fn told(preview: &publishing::Preview) -> String {
     let mut text = shown(&preview.documents);
-    if preview.tags.is_empty() {
+    if preview.tags.is_empty() && preview.segments.is_empty() {
         return text;
     }
-    let rows = preview.tags.iter().flat_map(|tag| tag.values.iter().map(move |value| row(tag, value)));
-    let headers = ["tag", "value", "", "before", "after", "enter", "leave", "for example"];
-    text += &format!("\n\n{}\n", table(headers, rows));
+    for (what, moves) in [("tag", &preview.tags), ("segment", &preview.segments)] {
+        if !moves.is_empty() {
+            let rows = moves.iter().flat_map(|tag| tag.values.iter().map(move |value| row(tag, value)));
+            let headers = [what, "value", "", "before", "after", "enter", "leave", "for example"];
+            text += &format!("\n\n{}\n", table(headers, rows));
+        }
+    }
     text += &format!("looked at: {} as of {}", preview.customers, preview.at);
     if preview.not_compared > 0 {
         text += &format!("; {} can't be looked at, `kinkeeper doctor` says why", preview.not_compared);

@@ -3,8 +3,10 @@
 use super::{Book, ServiceError, rules};
 use crate::store::{coupon_batches, shops, templates};
 use domain::campaign::definition::{Audience, Definition, Trigger};
-use domain::problem::{Problem, nearest};
-use domain::rule::Rule;
+use domain::problem::Problem;
+use domain::rule::{Rule, TagTest};
+use domain::segment::{Keep, key_of};
+use domain::tag::TagDefinition;
 use domain::template::Locale;
 use domain::template::lint::{Given, Usage, lint};
 use std::collections::BTreeSet;
@@ -14,7 +16,7 @@ use std::collections::BTreeSet;
 pub async fn obstacles(book: &Book, definition: &Definition) -> Result<Vec<Problem>, ServiceError> {
     let db = book.store.reader();
     let locales = needed_locales(book).await?;
-    let mut problems = unknown_tags(book, definition).await?;
+    let mut problems = unknown(book, definition).await?;
     for (index, send) in definition.sends() {
         let at = format!("steps[{index}].send");
         let usage = Usage {
@@ -48,34 +50,36 @@ pub async fn obstacles(book: &Book, definition: &Definition) -> Result<Vec<Probl
     Ok(problems)
 }
 
-/// A campaign that listens to a tag nobody has would wait for ever.
-async fn unknown_tags(book: &Book, definition: &Definition) -> Result<Vec<Problem>, ServiceError> {
+/// A campaign that listens to a tag or segment nobody has would wait for ever.
+async fn unknown(book: &Book, definition: &Definition) -> Result<Vec<Problem>, ServiceError> {
     let catalogue = rules::catalogue(book).await?;
-    let mut named = Vec::new();
+    let mut problems = Vec::new();
     if let Trigger::Tag(tag) = &definition.trigger {
-        named.push(("trigger.tag.key", tag.key.clone()));
+        let (place, rule) = match key_of(&tag.key) {
+            Some(key) => ("trigger.segment.key", Rule::Segment { key: key.to_owned(), since: None }),
+            None => {
+                let (key, test) = (tag.key.clone(), TagTest::Present);
+                ("trigger.tag.key", Rule::Tag { key, test, since: None })
+            }
+        };
+        problems.extend(catalogue.problems_of(&rule).into_iter().map(|problem| problem.under(place)));
+        let waited_for =
+            key_of(&tag.key).and_then(|key| catalogue.segment(key)).and_then(TagDefinition::keep);
+        if waited_for == Some(Keep::OnDemand) {
+            let detail = "a segment on demand has no history that could start anything; keep it live";
+            problems.push(Problem::new(place, "on_demand", detail));
+        }
     }
     if let Audience::Rule(tree) = &definition.audience {
         match domain::rule::parse(tree) {
-            Ok(rule) => named.extend(rule.leaves().into_iter().filter_map(|leaf| match leaf {
-                Rule::Tag { key, .. } => Some(("audience", key.clone())),
-                _ => None,
-            })),
+            Ok(rule) => {
+                let found = catalogue.problems_of(&rule);
+                problems.extend(found.into_iter().map(|problem| problem.under("audience")));
+            }
             Err(found) => return Ok(found.into_iter().map(|problem| problem.under("audience")).collect()),
         }
     }
-    Ok(named
-        .into_iter()
-        .filter(|(_, key)| catalogue.find(key).is_none())
-        .map(|(at, key)| {
-            let known = catalogue.tags().iter().map(|tag| tag.key.as_str());
-            let hint = match nearest(&key, known) {
-                Some(near) => format!("did you mean {near}?"),
-                None => "declare it and run `kinkeeper apply -f FILE`".to_owned(),
-            };
-            Problem::new(at, "unknown_tag", format!("there is no tag {key}; {hint}"))
-        })
-        .collect())
+    Ok(problems)
 }
 
 /// The shop's language, and those of its customers that templates are written in.

@@ -117,7 +117,8 @@ fn by_hand<'c>(catalogue: &'c Catalogue, key: &str, hand: Hand) -> Result<&'c Ta
         (Some(_), _) => return Ok(tag),
         (None, _) => {}
     }
-    let open = catalogue.tags().iter().filter(|tag| tag.by_hand.is_some()).map(|tag| tag.key.as_str());
+    let tags = catalogue.tags();
+    let open = tags.iter().filter(|tag| tag.by_hand.is_some()).map(|tag| tag.key.as_str());
     let detail = format!(
         "{key} is given by its rule alone; people give {}. Its document may say `by_hand: {{}}`",
         open.collect::<Vec<_>>().join(", ")

@@ -188,6 +188,7 @@ const LABELS: &[(&str, &str)] = &[
     ("status", "状态"),
     ("style_bought_most", "最常购风格"),
     ("tag", "标签"),
+    ("segment", "人群"),
     ("template", "模板"),
     ("text", "内容"),
     ("ticket", "工单"),

@@ -1,4 +1,4 @@
-//! Publishing tags: who would enter and leave them, and doing it. What a document means is the domain's; how it is
+//! Publishing tags and segments: who would enter and leave them, and doing it. What a document means is the domain's; how it is
 //! checked, compared and written is [`super::apply`]'s.
 
 use super::apply::{self, Change, Difference, Input, Prepared};
@@ -29,7 +29,7 @@ const OTHERS: &str = "…";
 /// From this part of active buyers on, being a VIP is nothing special: 5 %.
 const MOST_VIPS_PERCENT: u64 = 5;
 
-/// Documents that define tags, checked, and the catalogue as it is and as it would be.
+/// Documents that define tags and segments, checked, and the catalogue as it is and as it would be.
 #[derive(Debug)]
 pub struct Draft {
     prepared: Prepared,
@@ -63,11 +63,13 @@ pub struct Preview {
     pub active_buyers: u64,
     /// The tags that the documents define or change, and those that depend on them.
     pub tags: Vec<TagMoves>,
+    /// The segments likewise; who is in one has the value `true`.
+    pub segments: Vec<TagMoves>,
     /// What to think about first.
     pub warnings: Vec<String>,
 }
 
-/// What would become of one tag.
+/// What would become of one tag or segment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TagMoves {
     #[schema(example = "value_tier")]
@@ -128,16 +130,33 @@ pub struct Published {
     pub details: Vec<String>,
 }
 
-/// Reads documents of tags; one that doesn't say its kind is one.
-pub async fn draft(book: &Book, inputs: &[Input]) -> Result<Draft, ServiceError> {
+/// What one that drafts means by a document that doesn't say its kind, and the only kind there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Only {
+    Tags,
+    Segments,
+}
+
+impl Only {
+    const fn kind(self) -> &'static str {
+        match self {
+            Self::Tags => "tag",
+            Self::Segments => "segment",
+        }
+    }
+}
+
+/// Reads documents of tags, or of segments; one that doesn't say its kind is one.
+pub async fn draft(book: &Book, inputs: &[Input], only: Only) -> Result<Draft, ServiceError> {
     let inputs: Vec<Input> =
-        inputs.iter().map(|input| Input { kind: Some("tag"), ..input.clone() }).collect();
-    drafted(book, apply::prepare(book, &inputs).await?).await
+        inputs.iter().map(|input| Input { kind: Some(only.kind()), ..input.clone() }).collect();
+    drafted(book, apply::prepare(book, &inputs).await?, only).await
 }
 
 /// Reads one document, which must be of the tag `key`; gives what publishing it comes to, too.
 pub async fn draft_of(book: &Book, key: &str, document: Value) -> Result<(Draft, Published), ServiceError> {
-    let draft = drafted(book, apply::prepare_value(book, ("tag", "document"), document).await?).await?;
+    let prepared = apply::prepare_value(book, ("tag", "document"), document).await?;
+    let draft = drafted(book, prepared, Only::Tags).await?;
     let [change] = &draft.prepared.changes[..] else {
         return Err(ServiceError::Internal("one document is one change".to_owned()));
     };
@@ -149,8 +168,10 @@ pub async fn draft_of(book: &Book, key: &str, document: Value) -> Result<(Draft,
     Ok((draft, Published { tag: key.to_owned(), difference, details }))
 }
 
-async fn drafted(book: &Book, prepared: Prepared) -> Result<Draft, ServiceError> {
-    let others: Vec<Problem> = prepared.others_than("tag", "`kinkeeper apply` takes it, here are only tags");
+async fn drafted(book: &Book, prepared: Prepared, only: Only) -> Result<Draft, ServiceError> {
+    let kind = only.kind();
+    let others: Vec<Problem> =
+        prepared.others_than(kind, &format!("`kinkeeper apply` takes it, here are only {kind}s"));
     if !others.is_empty() {
         return Err(ServiceError::Invalid(others));
     }
@@ -179,7 +200,7 @@ pub async fn preview(book: &Book, draft: &Draft, reach: Reach) -> Result<Preview
         Reach::Whole => None,
         Reach::Within(span) => Some(book.machine_now().await? + span),
     };
-    let changed = draft.prepared.changed("tag");
+    let changed = draft.prepared.changed_nodes();
     let affected = draft.after.affected_by(&changed);
     let with = With { draft, affected: &affected, zone: shop::shop(book).await?.zone, at };
     let mut sums = Sums { tags: vec![BTreeMap::new(); affected.len()], ..Sums::default() };
@@ -204,23 +225,33 @@ pub async fn preview(book: &Book, draft: &Draft, reach: Reach) -> Result<Preview
         }
     }
     let documents = draft.prepared.changes.clone();
-    let why = |key: &str| match documents.iter().find(|change| change.key == key).map(|c| c.difference) {
+    let moves = |(tag, counts): (&&TagDefinition, BTreeMap<String, ValueMoves>)| TagMoves {
+        key: plain_key(tag).to_owned(),
+        why: why(tag, &documents),
+        values: in_order(tag, draft.before.find(&tag.key), counts),
+    };
+    let (mut tags, mut segments) = (Vec::new(), Vec::new());
+    for one in affected.iter().zip(std::mem::take(&mut sums.tags)) {
+        if one.0.is_tag() { tags.push(moves(one)) } else { segments.push(moves(one)) }
+    }
+    let warnings = too_many_vips(&tags, sums.active_buyers).into_iter().collect();
+    let Sums { customers, not_compared, active_buyers, .. } = sums;
+    Ok(Preview { at, documents, customers, complete, not_compared, active_buyers, tags, segments, warnings })
+}
+
+/// The key among its own kind.
+fn plain_key(node: &TagDefinition) -> &str {
+    node.segment().map_or(&node.key, |(key, _)| key)
+}
+
+fn why(node: &TagDefinition, documents: &[Change]) -> Why {
+    let kind = if node.is_tag() { Only::Tags } else { Only::Segments }.kind();
+    let of = |change: &&Change| change.kind == kind && change.key == plain_key(node);
+    match documents.iter().find(of).map(|change| change.difference) {
         Some(Difference::New) => Why::New,
         Some(Difference::Changed) => Why::Changed,
         Some(Difference::Unchanged) | None => Why::Depends,
-    };
-    let tags: Vec<TagMoves> = affected
-        .iter()
-        .zip(std::mem::take(&mut sums.tags))
-        .map(|(tag, counts)| TagMoves {
-            key: tag.key.clone(),
-            why: why(&tag.key),
-            values: in_order(tag, draft.before.find(&tag.key), counts),
-        })
-        .collect();
-    let warnings = too_many_vips(&tags, sums.active_buyers).into_iter().collect();
-    let Sums { customers, not_compared, active_buyers, .. } = sums;
-    Ok(Preview { at, documents, customers, complete, not_compared, active_buyers, tags, warnings })
+    }
 }
 
 /// What a page is looked at with.
@@ -248,10 +279,16 @@ async fn look(db: &Db, with: &With<'_>, ids: Vec<CustomerId>) -> Result<Looked, 
         let facts = CustomerFacts::fold(events.get(&id).map_or(&[][..], Vec::as_slice));
         let before = Evaluation::of(&with.draft.before, &facts, bearer, with.at);
         let after = Evaluation::of(&with.draft.after, &facts, bearer, with.at);
-        let value = |evaluation: &Evaluation<'_>, key: &str| {
-            evaluation.value(key).and_then(|line| line.at(with.at).as_deref().map(str::to_owned))
+        let value = |evaluation: &Evaluation<'_>, tag: &TagDefinition| match tag.segment() {
+            Some((key, _)) => {
+                let is = evaluation.membership(key).is_some_and(|line| *line.at(with.at));
+                is.then(|| "true".to_owned())
+            }
+            None => {
+                evaluation.value(&tag.key).and_then(|line| line.at(with.at).as_deref().map(str::to_owned))
+            }
         };
-        let both = |tag: &&TagDefinition| (value(&before, &tag.key), value(&after, &tag.key));
+        let both = |tag: &&TagDefinition| (value(&before, tag), value(&after, tag));
         Seen {
             buys: *after.profile().orders_365.at(with.at) > 0,
             values: with.affected.iter().map(both).collect(),

@@ -170,12 +170,12 @@ pub(super) async fn since(
     Ok(rulebook)
 }
 
-/// The published definitions of all tags.
+/// The published definitions of all tags and segments.
 pub async fn catalogue(book: &Book) -> Result<Arc<Catalogue>, ServiceError> {
     Ok(rules(book).await?.catalogue)
 }
 
-/// The definitions of all tags that held in an epoch; nothing is known of products yet.
+/// The definitions of all tags and segments that held in an epoch; nothing is known of products yet.
 async fn parsed(db: &Db, epoch: i64, currency: Currency) -> Result<Catalogue, ServiceError> {
     // What the book was born with has always been there: nothing is backfill on its account.
     let born = rules::first_published_at(db).await?;
@@ -183,7 +183,7 @@ async fn parsed(db: &Db, epoch: i64, currency: Currency) -> Result<Catalogue, Se
         version: rule.version,
         published_at: (rule.version > 1 || born.is_some_and(|born| born < rule.published_at))
             .then_some(rule.published_at),
-        body: rule.document,
+        ..TagDocument::first_of(&rule.key, rule.document)
     };
     let documents: Vec<TagDocument> = rules::as_of(db, epoch).await?.into_iter().map(document).collect();
     Catalogue::parse(&documents, currency).map_err(ServiceError::Invalid)

@@ -54,7 +54,7 @@ pub struct Condition {
 
 /// The tag of this key.
 pub(super) fn named<'c>(catalogue: &'c Catalogue, key: &str) -> Result<&'c TagDefinition, ServiceError> {
-    catalogue.find(key).ok_or_else(|| {
+    catalogue.tag(key).ok_or_else(|| {
         let hint = match nearest(key, catalogue.tags().iter().map(|tag| tag.key.as_str())) {
             Some(near) => format!(" (did you mean {near}?)"),
             None => String::new(),

@@ -71,6 +71,7 @@ pub mod retention;
 mod row;
 pub mod rules;
 pub mod runs;
+pub mod segments;
 pub mod send_gate;
 pub mod set_aside;
 pub mod shifts;

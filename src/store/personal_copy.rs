@@ -2,6 +2,7 @@
 //! outside. A test fails on a table with customers in it that has neither a section here nor a reason not to.
 
 use super::in_list::all_in;
+use super::segments::{of_segments, of_tags, segment_key};
 use super::sql::{Arg, Row};
 use super::{Db, StoreError};
 use domain::ids::CustomerId;
@@ -201,7 +202,11 @@ pub const SECTIONS: &[Section] = &[
         key: "tags",
         title: ["What we conclude about you", "我们给您的标签"],
         tables: &["tag_current"],
-        from: "FROM tag_current t WHERE t.customer_id IN ({in}) ORDER BY t.key",
+        from: concat!(
+            "FROM tag_current t WHERE t.customer_id IN ({in}) AND ",
+            of_tags!("t.key"),
+            " ORDER BY t.key"
+        ),
         columns: &[
             ("tag", "t.key", Text),
             ("value", "t.value", Text),
@@ -213,10 +218,47 @@ pub const SECTIONS: &[Section] = &[
         key: "tag_history",
         title: ["What we concluded before", "标签变更记录"],
         tables: &["tag_history"],
-        from: "FROM tag_history t WHERE t.customer_id IN ({in}) ORDER BY t.id",
+        from: concat!(
+            "FROM tag_history t WHERE t.customer_id IN ({in}) AND ",
+            of_tags!("t.key"),
+            " ORDER BY t.id"
+        ),
         columns: &[
             ("at", "t.recorded_at", At),
             ("tag", "t.key", Text),
+            ("from", "t.from_value", Text),
+            ("to", "t.to_value", Text),
+            ("because_of", "t.evidence", Json),
+        ],
+    },
+    Section {
+        key: "segments",
+        title: ["Groups of customers you are in", "您所属的人群"],
+        tables: &["tag_current"],
+        from: concat!(
+            "FROM tag_current t WHERE t.customer_id IN ({in}) AND ",
+            of_segments!("t.key"),
+            " ORDER BY t.key"
+        ),
+        columns: &[
+            ("segment", segment_key!("t.key"), Text),
+            ("value", "t.value", Text),
+            ("since", "t.since", At),
+            ("because_of", "t.evidence", Json),
+        ],
+    },
+    Section {
+        key: "segment_history",
+        title: ["Groups of customers you came into and left", "人群变更记录"],
+        tables: &["tag_history"],
+        from: concat!(
+            "FROM tag_history t WHERE t.customer_id IN ({in}) AND ",
+            of_segments!("t.key"),
+            " ORDER BY t.id"
+        ),
+        columns: &[
+            ("at", "t.recorded_at", At),
+            ("segment", segment_key!("t.key"), Text),
             ("from", "t.from_value", Text),
             ("to", "t.to_value", Text),
             ("because_of", "t.evidence", Json),

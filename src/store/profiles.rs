@@ -2,7 +2,9 @@
 //! keeper's.
 
 use super::epoch::{MARKING_SINCE, UNMARKED};
-use super::sql::{Row, args, json, places, word};
+use super::in_list::all_in;
+use super::segments::of_tags;
+use super::sql::{Arg, Row, args, json, places, word};
 use super::{Db, StoreError, aggregates};
 use domain::customer::AccountKind;
 use domain::customer::profile::More;
@@ -132,8 +134,9 @@ pub async fn tags_of(
     for some in customers.chunks(1_000) {
         let sql = format!(
             "SELECT customer_id, key, value, since, as_of, source, rule_version, evidence FROM tag_current \
-             WHERE customer_id IN ({}) ORDER BY customer_id, key",
-            places(1, some.len())
+             WHERE customer_id IN ({}) AND {} ORDER BY customer_id, key",
+            places(1, some.len()),
+            of_tags!("key")
         );
         for row in db.all(&sql, some.iter().flat_map(|id| args![*id]).collect()).await? {
             let id = CustomerId(row.int("customer_id")?);
@@ -188,7 +191,11 @@ pub async fn user_ids(db: &Db, customers: &[CustomerId]) -> Result<BTreeMap<Cust
 /// Customers by tag and value. Reads the whole index of tags.
 pub async fn tag_counts(db: &Db) -> Result<BTreeMap<String, BTreeMap<String, i64>>, StoreError> {
     let mut counts: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
-    let sql = "SELECT key, value, COUNT(*) AS n FROM tag_current GROUP BY key, value";
+    let sql = concat!(
+        "SELECT key, value, COUNT(*) AS n FROM tag_current WHERE ",
+        of_tags!("key"),
+        " GROUP BY key, value"
+    );
     for row in db.all(sql, vec![]).await? {
         counts.entry(row.text("key")?).or_default().insert(row.text("value")?, row.int("n")?);
     }
@@ -197,11 +204,8 @@ pub async fn tag_counts(db: &Db) -> Result<BTreeMap<String, BTreeMap<String, i64
 
 /// Every tag key that some customer has.
 pub async fn tag_keys(db: &Db) -> Result<Vec<String>, StoreError> {
-    db.all("SELECT DISTINCT key FROM tag_current ORDER BY key", vec![])
-        .await?
-        .iter()
-        .map(|row| row.text("key"))
-        .collect()
+    let sql = concat!("SELECT DISTINCT key FROM tag_current WHERE ", of_tags!("key"), " ORDER BY key");
+    db.all(sql, vec![]).await?.iter().map(|row| row.text("key")).collect()
 }
 
 /// A tag to look for: its key, and its value if only one will do.
@@ -242,13 +246,14 @@ pub async fn list_kept(db: &Db, after: CustomerId, limit: i64) -> Result<Vec<Cus
     db.all(sql, args![after, limit]).await?.iter().map(|row| row.int("id").map(CustomerId)).collect()
 }
 
-/// Those of these customers who have the tag.
+/// Those of these customers who have the tag, or are in the segment that is called so among tags.
 pub async fn having_tag(
     db: &Db,
     customers: &[CustomerId],
     (key, value): Tagged<'_>,
 ) -> Result<std::collections::BTreeSet<CustomerId>, StoreError> {
-    let all = tags_of(db, customers).await?;
-    let has = |tags: &Vec<TagRow>| tags.iter().any(|t| t.key == key && value.is_none_or(|v| v == t.value));
-    Ok(all.into_iter().filter(|(_, tags)| has(tags)).map(|(id, _)| id).collect())
+    let sql = "SELECT customer_id FROM tag_current WHERE key = $1 AND (CAST($2 AS TEXT) IS NULL OR value = $2) \
+               AND customer_id IN ({in})";
+    let rows = all_in(db, sql, args![key, value], customers.iter().map(|id| id.arg()).collect()).await?;
+    rows.iter().map(|row| row.int("customer_id").map(CustomerId)).collect()
 }

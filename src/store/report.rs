@@ -1,6 +1,7 @@
 //! Sums over the whole book for people to read: tags, touches by outcome, coupons against budgets, callbacks.
 //! Nothing decides by these.
 
+use super::segments::of_tags;
 use super::sql::args;
 use super::{Db, StoreError};
 use domain::ids::{CallbackId, CustomerId};
@@ -15,8 +16,11 @@ pub struct TagCount {
 }
 
 pub async fn tags(db: &Db) -> Result<Vec<TagCount>, StoreError> {
-    let sql =
-        "SELECT key, value, COUNT(*) AS n FROM tag_current GROUP BY key, value ORDER BY key, n DESC, value";
+    let sql = concat!(
+        "SELECT key, value, COUNT(*) AS n FROM tag_current WHERE ",
+        of_tags!("key"),
+        " GROUP BY key, value ORDER BY key, n DESC, value"
+    );
     db.all(sql, vec![])
         .await?
         .iter()

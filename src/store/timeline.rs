@@ -1,6 +1,7 @@
 //! Everything that is known to have happened with a customer, as one list by time: facts, tags, contacts and
 //! decisions not to make one, consents, callbacks, notes. Words for people are the service's.
 
+use super::segments::{of_segments, of_tags, segment_key};
 use super::sql::args;
 use super::{Db, StoreError};
 use domain::customer::Happening as Kind;
@@ -13,7 +14,7 @@ pub struct Line {
     pub at: Instant,
     pub kind: Kind,
     pub id: i64,
-    /// The event's name, the tag's, campaign's or callback's key, the consent's channel, the note's author.
+    /// The event's name, the tag's, segment's, campaign's or callback's key, the consent's channel, the note's author.
     pub what: String,
     /// The order or ticket, the value before, the purpose, what happened to the callback.
     pub about: Option<String>,
@@ -33,7 +34,7 @@ pub struct Before {
 }
 
 /// Each source by itself, so that each is read by its own index and no further than the page.
-const SOURCES: [(Kind, &str); 6] = [
+const SOURCES: [(Kind, &str); 7] = [
     (
         Kind::Callback,
         "SELECT l.at AS at, l.id AS id, c.kind AS what, l.event AS about, l.to_state AS became, \
@@ -57,9 +58,23 @@ const SOURCES: [(Kind, &str); 6] = [
          FROM note WHERE customer_id = $1",
     ),
     (
+        Kind::Segment,
+        concat!(
+            "SELECT as_of AS at, id, ",
+            segment_key!("key"),
+            " AS what, NULL AS about, CASE COALESCE(to_value, '') WHEN '' THEN 'left' WHEN 'true' THEN 'entered' \
+             ELSE to_value END AS became, cause AS why, NULL AS amount_minor FROM tag_history \
+             WHERE customer_id = $1 AND ",
+            of_segments!("key")
+        ),
+    ),
+    (
         Kind::Tag,
-        "SELECT as_of AS at, id, key AS what, from_value AS about, to_value AS became, cause AS why, \
-         NULL AS amount_minor FROM tag_history WHERE customer_id = $1",
+        concat!(
+            "SELECT as_of AS at, id, key AS what, from_value AS about, to_value AS became, cause AS why, \
+             NULL AS amount_minor FROM tag_history WHERE customer_id = $1 AND ",
+            of_tags!("key")
+        ),
     ),
     (
         Kind::Touch,

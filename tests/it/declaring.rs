@@ -124,7 +124,7 @@ on_both_databases! {
         assert_eq!((run.audience, run.entry.enters), (0, 0));
         let [problem] = &run.obstacles[..] else { panic!("one: {:?}", run.obstacles) };
         assert_eq!((problem.at.as_str(), problem.code), ("trigger.tag.key", "unknown_tag"));
-        assert_eq!(problem.detail, "there is no tag churn_rik; did you mean churn_risk?");
+        assert_eq!(problem.detail, "refers to the tag churn_rik, which isn't in the catalogue; did you mean churn_risk?");
     }
 
     async fn a_book_goes_live_once_and_is_stopped_and_resumed(database) {

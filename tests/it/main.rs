@@ -43,6 +43,7 @@ mod revealing;
 mod running;
 mod sdk;
 mod segment;
+mod segments;
 mod store_claims;
 mod store_clock;
 mod store_schema;

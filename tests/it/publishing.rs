@@ -10,7 +10,7 @@ use crate::support::door::{key, post};
 use crate::support::on_both_databases;
 use kinkeeper::service::apply::Input;
 use kinkeeper::service::calibrating;
-use kinkeeper::service::publishing::{self, Draft, Preview, Reach, TagMoves};
+use kinkeeper::service::publishing::{self, Draft, Only, Preview, Reach, TagMoves};
 use kinkeeper::service::{Book, ServiceError};
 use kinkeeper::store::meta;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ fn order(user: u32, total: u32) -> Value {
 
 async fn draft(book: &Book, text: &str) -> Result<Draft, ServiceError> {
     let input = Input { name: "tier.yaml".to_owned(), text: text.to_owned(), kind: None };
-    publishing::draft(book, &[input]).await
+    publishing::draft(book, &[input], Only::Tags).await
 }
 
 fn tag<'p>(preview: &'p Preview, key: &str) -> &'p TagMoves {

@@ -89,6 +89,7 @@ pub struct Occasion {
 /// A tag's value changing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagTrigger {
+    /// Of a segment, as it is called among tags.
     pub key: String,
     pub change: TagChange,
 }

@@ -9,6 +9,7 @@ use super::definition::{
 use crate::calendar::occasion::{MonthDay, SolarOccasion};
 use crate::document::{Fields, Reader, place};
 use crate::problem::Problem;
+use crate::segment::node_key;
 use crate::time::Span;
 use chrono::NaiveTime;
 use serde_json::Value;
@@ -99,8 +100,8 @@ fn audience(r: &mut Reader, doc: &Fields<'_>) -> Option<Audience> {
 }
 
 fn trigger(r: &mut Reader, value: &Value) -> Option<Trigger> {
-    const BUILT: &[&str] = &["occasion", "tag", "event"];
-    const LATER: &[&str] = &["cron", "anniversary", "segment", "date", "manual"];
+    const BUILT: &[&str] = &["occasion", "tag", "segment", "event"];
+    const LATER: &[&str] = &["cron", "anniversary", "date", "manual"];
     let fields = r.map("trigger", value, &[BUILT, LATER].concat())?;
     let mut given = BUILT.iter().chain(LATER).filter_map(|k| fields.get(k).map(|v| (*k, v)));
     let (Some((kind, inner)), None) = (given.next(), given.next()) else {
@@ -111,6 +112,7 @@ fn trigger(r: &mut Reader, value: &Value) -> Option<Trigger> {
     match kind {
         "occasion" => occasion(r, &at, inner).map(Trigger::Occasion),
         "tag" => tag(r, &at, inner).map(Trigger::Tag),
+        "segment" => segment(r, &at, inner).map(Trigger::Tag),
         "event" => event(r, &at, inner).map(Trigger::Event),
         later => {
             let detail =
@@ -185,6 +187,22 @@ fn tag(r: &mut Reader, at: &str, value: &Value) -> Option<TagTrigger> {
         }),
     };
     Some(TagTrigger { key: key?, change: change? })
+}
+
+/// Coming into a segment or leaving it: the change of what it is called among tags.
+fn segment(r: &mut Reader, at: &str, value: &Value) -> Option<TagTrigger> {
+    let fields = r.map(at, value, &["key", "entered", "left"])?;
+    let key = fields.need(r, "key").and_then(|v| r.key(&fields.place("key"), v));
+    let member = || Some("true".to_owned());
+    let change = match (fields.get("entered"), fields.get("left")) {
+        (Some(Value::Bool(true)), None) => TagChange::Entered { value: member() },
+        (None, Some(Value::Bool(true))) => TagChange::Left { value: member() },
+        _ => {
+            r.report(at, "not_one_change", "exactly one of `entered: true` and `left: true` is needed");
+            return None;
+        }
+    };
+    Some(TagTrigger { key: node_key(&key?), change })
 }
 
 fn event(r: &mut Reader, at: &str, value: &Value) -> Option<EventTrigger> {

@@ -3,6 +3,7 @@
 
 use super::definition::{TagChange, TagTrigger, Trigger};
 use crate::rule::TagValue;
+use crate::segment::{key_of, spoken};
 use crate::time::Instant;
 use crate::timeline::Timeline;
 
@@ -66,6 +67,9 @@ const ENDS: [&str; 3] = ["ended", "ended", "ending"];
 const COMES: [&str; 3] = ["came", "come", "coming"];
 
 fn named(key: &str, value: Option<&str>) -> String {
+    if key_of(key).is_some() {
+        return format!("membership of {}", spoken(key));
+    }
     match value {
         None | Some("true") => key.to_owned(),
         Some(value) => format!("{key}={value}"),
@@ -118,6 +122,9 @@ mod tests {
         let churn =
             TagTrigger { key: "churn_risk".into(), change: TagChange::Entered { value: some("true") } };
         assert_eq!(Words::of(&Trigger::Tag(churn)).noun, "churn_risk");
+        let loyal =
+            TagTrigger { key: "segment:loyal".into(), change: TagChange::Left { value: some("true") } };
+        assert_eq!(Words::of(&Trigger::Tag(loyal)).noun, "membership of segment loyal");
         let words = Words::of(&Trigger::Tag(tag(TagChange::Left { value: some("gold") })));
         assert_eq!((words.noun.as_str(), words.did), ("value_tier=gold", "ended"));
     }

@@ -10,6 +10,8 @@ stable_names! {
         /// An event of the log.
         Fact = "fact",
         Note = "note",
+        /// They came into a segment, or left it.
+        Segment = "segment",
         Tag = "tag",
         /// A contact, or the decision not to make one.
         Touch = "touch",

@@ -57,6 +57,12 @@ pub enum Rule {
     },
     /// A stable part of the book.
     Share(Share),
+    /// Membership of a segment, by its key.
+    Segment {
+        key: String,
+        /// For how long they have been in it.
+        since: Option<Age>,
+    },
 }
 
 /// How long ago something is: a duration of N·86,400 s for `N d`.
@@ -186,10 +192,12 @@ impl Rule {
                     TagTest::Absent => ("exists", json!(false)),
                 };
                 let mut value = json!({ "tag": key, op: operand });
-                if let Some(age) = since {
-                    let (op, span) = age.to_op();
-                    value["since"] = json!({ op: span });
-                }
+                put_since(&mut value, *since);
+                value
+            }
+            Self::Segment { key, since } => {
+                let mut value = json!({ "segment": key });
+                put_since(&mut value, *since);
                 value
             }
             Self::Share(share) => json!({ "share": share.written(), "salt": share.salt }),
@@ -211,6 +219,13 @@ impl Rule {
             Self::Not(rule) => rule.leaves(),
             leaf => vec![leaf],
         }
+    }
+}
+
+fn put_since(value: &mut Value, since: Option<Age>) {
+    if let Some(age) = since {
+        let (op, span) = age.to_op();
+        value["since"] = json!({ op: span });
     }
 }
 

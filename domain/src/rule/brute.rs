@@ -86,6 +86,11 @@ pub(crate) fn holds(rule: &Rule, seen: &Seen<'_>) -> bool {
             };
             is && since.is_none_or(|age| from.is_some_and(|from| is_old(age, seen.now, from)))
         }
+        Rule::Segment { key, since } => {
+            let (value, from) = (seen.tag)(&format!("segment:{key}"));
+            let long = |age| from.is_some_and(|from| is_old(age, seen.now, from));
+            value.is_some() && since.is_none_or(long)
+        }
     }
 }
 
@@ -368,7 +373,12 @@ fn leaf() -> impl Strategy<Value = Rule> {
         .prop_map(|(key, test, since)| Rule::Tag { key: key.to_owned(), test, since });
     let share = (1i64..=1_000_000, prop::sample::select(vec!["a", "b"]))
         .prop_map(|(millionths, salt)| Rule::Share(Part { millionths, salt: salt.to_owned() }));
-    prop_oneof![1 => share, 4 => profile, 1 => score, 1 => text, 2 => ago, 3 => days, 2 => round, 3 => event, 1 => tag]
+    let segment = (prop::sample::select(vec!["loyal", "nobody"]), prop::option::of(age()))
+        .prop_map(|(key, since)| Rule::Segment { key: key.to_owned(), since });
+    prop_oneof![
+        4 => profile, 1 => score, 1 => text, 2 => ago, 3 => days, 2 => round, 3 => event, 1 => tag, 1 => segment,
+        1 => share
+    ]
 }
 
 /// Any rule over any kind of leaf.

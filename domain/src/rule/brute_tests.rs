@@ -38,7 +38,7 @@ fn bearer() -> impl Strategy<Value = Bearer> {
     })
 }
 
-/// value_tier is none, gold from day 50 on, and nothing from day 60 on; nobody is a VIP.
+/// Everybody is in the segment loyal from day 40 to day 70. value_tier is none, gold from day 50 on, and nothing from day 60 on; nobody is a VIP.
 fn with_context<T>(
     events: &[Event],
     bearer: Bearer,
@@ -48,8 +48,12 @@ fn with_context<T>(
     let profile = ProfileTimelines::build(&CustomerFacts::fold(events), bearer.zone);
     let word = |word: &str| Some(Arc::from(word));
     let tier = Timeline::from_points(word("none"), [(day(50), word("gold")), (day(60), None)]);
-    let tags =
-        TagTimelines::from([("value_tier".to_owned(), tier), ("vip".to_owned(), Timeline::always(None))]);
+    let loyal = Timeline::from_points(None, [(day(40), word("true")), (day(70), None)]);
+    let tags = TagTimelines::from([
+        ("value_tier".to_owned(), tier),
+        ("vip".to_owned(), Timeline::always(None)),
+        ("segment:loyal".to_owned(), loyal),
+    ]);
     let currency = Currency::parse("CNY").expect("code");
     f(&Context { profile: &profile, tags: &tags, bearer, currency, horizon })
 }
@@ -61,6 +65,7 @@ fn seen(rule: &Rule, events: &[Event], context: &Context<'_>, now: Instant) -> b
         "value_tier" if now < day(50) => (Some("none".to_owned()), first),
         "value_tier" if now < day(60) => (Some("gold".to_owned()), Some(day(50))),
         "value_tier" => (None, Some(day(60))),
+        "segment:loyal" if (day(40)..day(70)).contains(&now) => (Some("true".to_owned()), Some(day(40))),
         _ => (None, first),
     };
     let profile = context.profile.at(now);

@@ -54,15 +54,21 @@ pub(crate) fn clause(rule: &Rule, lang: Lang) -> String {
         Rule::Event(test) => event(test, lang),
         Rule::Share(share) if zh => format!("属于分组「{}」的 {}", share.salt, share.written()),
         Rule::Share(share) => format!("they are in {} of the book by \"{}\"", share.written(), share.salt),
-        Rule::Tag { key, test, since: None } => tag(key, test, lang),
-        Rule::Tag { key, test, since: Some(age) } => match (age, zh) {
-            (Age::Within(span), true) => format!("{}，且变动不超过 {}", tag(key, test, lang), span_zh(*span)),
-            (Age::OlderThan(span), true) => {
-                format!("{}，且已持续 {}", tag(key, test, lang), span_zh(*span))
-            }
-            (Age::Within(span), false) => format!("{} for less than {span}", tag(key, test, lang)),
-            (Age::OlderThan(span), false) => format!("{} for {span} or longer", tag(key, test, lang)),
-        },
+        Rule::Tag { key, test, since } => aged(tag(key, test, lang), *since, lang),
+        Rule::Segment { key, since } if zh => aged(format!("属于人群 {key}"), *since, lang),
+        Rule::Segment { key, since: None } => format!("they are in segment {key}"),
+        Rule::Segment { key, since } => aged(format!("they have been in segment {key}"), *since, lang),
+    }
+}
+
+/// What holds, and for how long it has.
+fn aged(text: String, since: Option<Age>, lang: Lang) -> String {
+    match (since, lang) {
+        (None, _) => text,
+        (Some(Age::Within(span)), Lang::ZhCn) => format!("{text}，且变动不超过 {}", span_zh(span)),
+        (Some(Age::OlderThan(span)), Lang::ZhCn) => format!("{text}，且已持续 {}", span_zh(span)),
+        (Some(Age::Within(span)), Lang::En) => format!("{text} for less than {span}"),
+        (Some(Age::OlderThan(span)), Lang::En) => format!("{text} for {span} or longer"),
     }
 }
 

@@ -6,6 +6,7 @@ use super::score::ScoreNumber;
 use crate::customer::profile::{Scored, Top};
 use crate::customer::{Bearer, OrderRef, ProfileTimelines};
 use crate::money::Currency;
+use crate::segment::node_key;
 use crate::text::fold as folded;
 use crate::time::{Instant, add_days};
 use crate::timeline::Timeline;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 /// A tag's value; a tag without levels has `true`.
 pub type TagValue = Arc<str>;
-/// Tags by key, over time; a customer doesn't have what is `None` or not there.
+/// Tags by key and segments by their [`node_key`], over time; a customer doesn't have what is `None` or not there.
 pub type TagTimelines = BTreeMap<String, Timeline<Option<TagValue>>>;
 
 /// What a rule is evaluated against.
@@ -169,6 +170,13 @@ pub fn eval(rule: &Rule, context: &Context<'_>) -> Timeline<bool> {
             match since {
                 None => line.map(|value| test.holds(value.as_deref())),
                 Some(age) => held_for(line, test, *age, context.profile.first_at),
+            }
+        }
+        Rule::Segment { key, since } => {
+            let Some(line) = context.tags.get(&node_key(key)) else { return Timeline::always(false) };
+            match since {
+                None => line.map(Option::is_some),
+                Some(age) => held_for(line, &TagTest::Present, *age, context.profile.first_at),
             }
         }
     }

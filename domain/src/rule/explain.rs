@@ -7,6 +7,7 @@ use super::field::{Field, FieldKind};
 use super::share::PRIME;
 use crate::money::Money;
 use crate::ratio::rounded;
+use crate::segment::node_key;
 use crate::time::Instant;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -97,6 +98,11 @@ pub fn leaf_value(rule: &Rule, context: &Context<'_>, now: Instant) -> Map<Strin
             // Rounded down: of two numbers that read alike, the bound is never the smaller.
             let drawn = share.draw(context.bearer.id) * 1_000_000 / PRIME;
             found.insert("draw".to_owned(), json!(FieldKind::Share.write(drawn)));
+        }
+        Rule::Segment { key, .. } => {
+            let key = node_key(key);
+            let value = context.tags.get(&key).and_then(|line| line.at(now).as_deref());
+            found.insert(key, json!(value));
         }
         Rule::All(_) | Rule::Any(_) | Rule::Not(_) => {}
     }

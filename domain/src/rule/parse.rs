@@ -17,8 +17,19 @@ pub const MAX_NODES: usize = 200;
 /// Longest number of days a rule may speak of: a century.
 pub const MAX_DAYS: i64 = 36_525;
 /// What a node begins with.
-pub(super) const HEADS: [&str; 10] =
-    ["all", "any", "not", "profile", "score", "days_since", "anniversary", "event", "tag", "share"];
+pub(super) const HEADS: [&str; 11] = [
+    "all",
+    "any",
+    "not",
+    "profile",
+    "score",
+    "days_since",
+    "anniversary",
+    "event",
+    "tag",
+    "segment",
+    "share",
+];
 /// Furthest off an anniversary may be: half a year.
 pub(super) const MAX_ANNIVERSARY: u32 = 182;
 /// Most values a list may have.
@@ -97,6 +108,7 @@ impl Reader {
             "days_since" => self.days_since(fields, operand, path),
             "anniversary" => self.anniversary(fields, operand, path),
             "event" => self.event(fields, operand, path),
+            "segment" => self.segment(fields, operand, path),
             "share" => self.share(fields, operand, path),
             _ => self.tag(fields, operand, path),
         }

@@ -2,7 +2,7 @@
 //! programs that write rules; what decides is the parser.
 //!
 //! What a schema can't tell: how deep a rule nests and how many nodes it has, that `between` is the right way round, that a duration is
-//! above 0 and below a century, that a date exists, whether a tag exists and ever has that value.
+//! above 0 and below a century, that a date exists, whether a tag or segment exists and ever has that value.
 
 use super::field::{Field, FieldKind};
 use super::parse::{
@@ -171,6 +171,11 @@ fn node(head: &str) -> Value {
             "required": ["share", "salt"],
             "additionalProperties": false,
         }),
+        "segment" => {
+            let since = comparison(operators(&AGE_OPS, &Value::Null));
+            let fields = json!({ "segment": { "type": "string", "minLength": 1 }, "since": since });
+            json!({ "properties": fields, "required": ["segment"], "additionalProperties": false })
+        }
         _ => tag(),
     }
 }

@@ -96,6 +96,7 @@ fn leaf() -> impl Strategy<Value = Rule> {
             test,
             since
         }),
+        proptest::option::of(age()).prop_map(|since| Rule::Segment { key: "loyal".to_owned(), since }),
     ]
 }
 

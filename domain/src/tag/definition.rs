@@ -1,18 +1,13 @@
-//! Tag definitions and the catalogue they form: keys unique, references known, no circle.
-//!
-//! Reading one document is [`super::document`]'s.
+//! What defines a tag, or a segment, which is kept as one. The catalogue they form is [`super::catalogue`]'s, reading a document
+//! [`super::document`]'s.
 
-use super::document::{TagDocument, read};
 use super::said::{SaidBy, System};
 use crate::customer::dealings::Score;
-use crate::insight::rfm::Segment;
-use crate::money::Currency;
-use crate::problem::{Problem, nearest};
-use crate::product::Products;
-use crate::rule::{Field, Lang, Rule, TagTest};
+use crate::insight::rfm;
+use crate::rule::{Field, Lang, Rule};
+use crate::segment::{Keep, Segment, key_of};
 use crate::time::{Instant, Span};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A name in both languages of the console.
@@ -31,9 +26,10 @@ impl Names {
     }
 }
 
-/// A computed tag, as published.
+/// A tag or segment, as published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagDefinition {
+    /// A segment's is its [`crate::segment::node_key`].
     pub key: String,
     pub name: Names,
     pub shape: Shape,
@@ -47,10 +43,18 @@ pub struct TagDefinition {
     pub by_hand: Option<ByHand>,
     /// What it is about, for lists: `value`, `churn`, `service`, …
     pub group: Option<String>,
+    pub role: Role,
     /// The version of the document.
     pub version: i64,
     /// When this version was published. What truly began before is historical. `None`: always there.
     pub published_at: Option<Instant>,
+}
+
+/// Whether it is a tag or a segment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Role {
+    Tag,
+    Segment(Segment),
 }
 
 /// How people may give a tag.
@@ -185,7 +189,7 @@ impl TagDefinition {
                 bands.iter().rev().map(|band| &*band.value).collect()
             }
             Shape::Scored { score: Score::Rfm, .. } => {
-                Segment::ALL.iter().map(|segment| segment.as_str()).collect()
+                rfm::Segment::ALL.iter().map(|segment| segment.as_str()).collect()
             }
             Shape::Field { .. } | Shape::Scored { .. } | Shape::Supply => return None,
         })
@@ -226,154 +230,21 @@ impl TagDefinition {
         }
     }
 
-    /// What it asks of other tags.
-    fn references(&self) -> impl Iterator<Item = (&str, &TagTest)> {
-        self.rules().flat_map(Rule::leaves).filter_map(|leaf| match leaf {
-            Rule::Tag { key, test, .. } => Some((key.as_str(), test)),
-            _ => None,
-        })
-    }
-}
-
-/// Every tag of the book, each after those it refers to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Catalogue {
-    tags: Vec<TagDefinition>,
-    currency: Currency,
-    products: Arc<Products>,
-}
-
-impl Catalogue {
-    /// Reads the catalogue. `currency` is the book's base currency: what amounts in rules are in. Places
-    /// of problems begin with the tag's key, else `tags[i]`.
-    pub fn parse(documents: &[TagDocument], currency: Currency) -> Result<Self, Vec<Problem>> {
-        let mut problems = Vec::new();
-        let mut tags: Vec<TagDefinition> = Vec::new();
-        for (i, document) in documents.iter().enumerate() {
-            match read(document) {
-                Ok(tag) if tags.iter().any(|known| known.key == tag.key) => {
-                    let detail = format!("{} is defined twice; keep one", tag.key);
-                    problems.push(Problem::new("key", "duplicate", detail).under(&format!("tags[{i}]")));
-                }
-                Ok(tag) => tags.push(tag),
-                Err(found) => {
-                    let key = document.body.get("key").and_then(|key| key.as_str());
-                    let place = key.map_or_else(|| format!("tags[{i}]"), str::to_owned);
-                    problems.extend(found.into_iter().map(|problem| problem.under(&place)));
-                }
-            }
-        }
-        // With a document missing, every reference to it would look wrong.
-        if problems.is_empty() {
-            check_references(&tags, &mut problems);
-        }
-        if problems.is_empty() {
-            match in_order(tags) {
-                Ok(tags) => return Ok(Self { tags, currency, products: Arc::default() }),
-                Err(circle) => problems.push(circle),
-            }
-        }
-        Err(problems)
+    /// Whether it is a tag, and no segment.
+    pub fn is_tag(&self) -> bool {
+        self.role == Role::Tag
     }
 
-    /// The tags, each after those it refers to.
-    pub fn tags(&self) -> &[TagDefinition] {
-        &self.tags
-    }
-
-    pub fn find(&self, key: &str) -> Option<&TagDefinition> {
-        self.tags.iter().find(|tag| tag.key == key)
-    }
-
-    /// These tags and all that depend on them, however far, in the catalogue's order.
-    pub fn affected_by(&self, keys: &[String]) -> Vec<&TagDefinition> {
-        let mut affected: Vec<&TagDefinition> = Vec::new();
-        // Each stands after those it refers to.
-        for tag in &self.tags {
-            let mut asked = tag.references().map(|(key, _)| key);
-            if keys.contains(&tag.key) || asked.any(|key| affected.iter().any(|known| known.key == key)) {
-                affected.push(tag);
-            }
-        }
-        affected
-    }
-
-    pub fn currency(&self) -> Currency {
-        self.currency
-    }
-
-    /// With what is known of products: tags are judged by it as by their documents.
-    pub fn knowing(self, products: Arc<Products>) -> Self {
-        Self { products, ..self }
-    }
-
-    pub fn products(&self) -> &Products {
-        &self.products
-    }
-
-    /// The same, for a catalogue that knows as much.
-    pub fn known_products(&self) -> Arc<Products> {
-        self.products.clone()
-    }
-}
-
-fn check_references(tags: &[TagDefinition], problems: &mut Vec<Problem>) {
-    for tag in tags {
-        for (key, test) in tag.references() {
-            let Some(target) = tags.iter().find(|known| known.key == key) else {
-                let near = nearest(key, tags.iter().map(|known| known.key.as_str()));
-                let remedy = near.map_or_else(String::new, |near| format!("; did you mean {near}?"));
-                let detail = format!("refers to the tag {key}, which isn't in the catalogue{remedy}");
-                problems.push(Problem::new(&tag.key, "unknown_tag", detail));
-                continue;
-            };
-            let asked = match test {
-                TagTest::Eq(value) | TagTest::Ne(value) => std::slice::from_ref(value),
-                TagTest::In(values) => values,
-                TagTest::Present | TagTest::Absent => &[],
-            };
-            let Some(known) = target.values() else { continue };
-            for value in asked.iter().filter(|value| !known.contains(&value.as_str())) {
-                let detail = format!("{key} never is {value}; its values are {}", known.join(", "));
-                problems.push(Problem::new(&tag.key, "unknown_value", detail));
-            }
+    /// What it is as a segment, with its key among segments; `None` of a tag.
+    pub fn segment(&self) -> Option<(&str, &Segment)> {
+        match &self.role {
+            Role::Tag => None,
+            Role::Segment(segment) => Some((key_of(&self.key)?, segment)),
         }
     }
-}
 
-/// Sorts by dependency; the problem names the circle if there is one.
-fn in_order(tags: Vec<TagDefinition>) -> Result<Vec<TagDefinition>, Problem> {
-    let needs: BTreeMap<String, BTreeSet<String>> = tags
-        .iter()
-        .map(|tag| (tag.key.clone(), tag.references().map(|(key, _)| key.to_owned()).collect()))
-        .collect();
-    let mut waiting = tags;
-    let mut sorted: Vec<TagDefinition> = Vec::new();
-    while !waiting.is_empty() {
-        let ready =
-            |tag: &TagDefinition| needs[&tag.key].iter().all(|key| sorted.iter().any(|s| s.key == *key));
-        match waiting.iter().position(ready) {
-            Some(i) => sorted.push(waiting.remove(i)),
-            None => return Err(circle(&waiting[0].key, &needs, &sorted)),
-        }
-    }
-    Ok(sorted)
-}
-
-/// Follows unmet needs from `start` until a key comes round again.
-fn circle(start: &str, needs: &BTreeMap<String, BTreeSet<String>>, sorted: &[TagDefinition]) -> Problem {
-    let mut path = vec![start.to_owned()];
-    loop {
-        let unmet = |key: &&String| !sorted.iter().any(|tag| tag.key == **key);
-        let Some(next) = path.last().and_then(|key| needs[key].iter().find(unmet)) else {
-            return Problem::new(start, "cycle", "depends on itself");
-        };
-        let seen = path.iter().position(|key| key == next);
-        path.push(next.clone());
-        if let Some(seen) = seen {
-            let names = path[seen..].join(" → ");
-            let detail = format!("tags depend on each other in a circle: {names}; break it at one of them");
-            return Problem::new(next, "cycle", detail);
-        }
+    /// How its members are known; `None` of a tag.
+    pub fn keep(&self) -> Option<Keep> {
+        self.segment().map(|(_, segment)| segment.keep)
     }
 }

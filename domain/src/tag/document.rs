@@ -1,10 +1,11 @@
 //! Reads one tag's document, collecting every problem with its place.
 
-use super::definition::{Band, ByHand, Expires, Level, NamedValue, Names, Shape, TagDefinition};
+use super::definition::{Band, ByHand, Expires, Level, NamedValue, Names, Role, Shape, TagDefinition};
 use super::said::{SaidBy, SaidValue, System};
 use crate::customer::dealings::Score;
 use crate::problem::{Problem, nearest};
 use crate::rule::{Field, FieldKind, MAX_DAYS, Rule, parse};
+use crate::segment::{self, key_of};
 use crate::time::{Instant, Span};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -39,16 +40,30 @@ pub(super) const NAME_FIELDS: [&str; 2] = ["en", "zh-CN"];
 /// A tag's document as stored: parsed YAML or JSON, with what publishing gave it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TagDocument {
+    /// What it is read as.
+    pub of: Of,
     pub version: i64,
     /// `None` for what has always been there.
     pub published_at: Option<Instant>,
     pub body: Value,
 }
 
+/// What a document defines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    Tag,
+    Segment,
+}
+
 impl TagDocument {
-    /// The first version of a document, published at no particular instant.
+    /// The first version of a tag's document, published at no particular instant.
     pub fn first(body: Value) -> Self {
-        Self { version: 1, published_at: None, body }
+        Self { of: Of::Tag, version: 1, published_at: None, body }
+    }
+
+    /// The same of what is stored under this key, a tag's or a segment's.
+    pub fn first_of(node: &str, body: Value) -> Self {
+        Self { of: key_of(node).map_or(Of::Tag, |_| Of::Segment), ..Self::first(body) }
     }
 }
 
@@ -61,6 +76,9 @@ type Fields = Map<String, Value>;
 
 /// Reads one document. Places are relative to it.
 pub(super) fn read(document: &TagDocument) -> Result<TagDefinition, Vec<Problem>> {
+    if document.of == Of::Segment {
+        return segment::read(document);
+    }
     let Some(fields) = document.body.as_object() else {
         return Err(vec![Problem::new(
             "",
@@ -88,6 +106,7 @@ pub(super) fn read(document: &TagDocument) -> Result<TagDefinition, Vec<Problem>
             unless,
             by_hand,
             group,
+            role: Role::Tag,
             version: document.version,
             published_at: document.published_at,
         }),
@@ -99,7 +118,7 @@ fn place(at: &str, field: &str) -> String {
     if at.is_empty() { field.to_owned() } else { format!("{at}.{field}") }
 }
 
-fn known(fields: &Fields, allowed: &[&str], at: &str, problems: &mut Vec<Problem>) {
+pub(crate) fn known(fields: &Fields, allowed: &[&str], at: &str, problems: &mut Vec<Problem>) {
     for key in fields.keys().filter(|key| !allowed.contains(&key.as_str())) {
         let remedy = match nearest(key, allowed.iter().copied()) {
             Some(near) => format!("did you mean {near}?"),
@@ -110,7 +129,7 @@ fn known(fields: &Fields, allowed: &[&str], at: &str, problems: &mut Vec<Problem
 }
 
 /// Keys and values: lower-case words, so that they can stand in rules, columns and addresses.
-fn word(fields: &Fields, field: &str, at: &str, problems: &mut Vec<Problem>) -> Option<String> {
+pub(crate) fn word(fields: &Fields, field: &str, at: &str, problems: &mut Vec<Problem>) -> Option<String> {
     let text = fields.get(field).and_then(Value::as_str).unwrap_or_default();
     let plain = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if plain && text.starts_with(|c: char| c.is_ascii_lowercase()) {
@@ -122,20 +141,23 @@ fn word(fields: &Fields, field: &str, at: &str, problems: &mut Vec<Problem>) -> 
 }
 
 fn names(fields: &Fields, at: &str, problems: &mut Vec<Problem>) -> Option<Names> {
-    let at = place(at, "name");
-    let Some(given) = fields.get("name").and_then(Value::as_object) else {
-        problems.push(Problem::new(at, "no_name", "give the name as {en: …, zh-CN: …}"));
+    texts(fields, "name", at, problems)
+}
+
+/// A name or another text in both languages.
+pub(crate) fn texts(fields: &Fields, field: &str, at: &str, problems: &mut Vec<Problem>) -> Option<Names> {
+    let at = place(at, field);
+    let code = if field == "name" { "no_name" } else { "no_text" };
+    let Some(given) = fields.get(field).and_then(Value::as_object) else {
+        problems.push(Problem::new(at, code, format!("give the {field} as {{en: …, zh-CN: …}}")));
         return None;
     };
     known(given, &NAME_FIELDS, &at, problems);
     let mut text = |lang: &str| {
         let text = given.get(lang).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
         if text.is_none() {
-            problems.push(Problem::new(
-                place(&at, lang),
-                "no_name",
-                "the name in this language is missing, or no text",
-            ));
+            let detail = format!("the {field} in this language is missing, or no text");
+            problems.push(Problem::new(place(&at, lang), code, detail));
         }
         text.map(str::to_owned)
     };
@@ -154,7 +176,7 @@ fn span(fields: &Fields, field: &str, problems: &mut Vec<Problem>) -> Span {
     })
 }
 
-fn rule(value: &Value, at: &str, problems: &mut Vec<Problem>) -> Option<Rule> {
+pub(crate) fn rule(value: &Value, at: &str, problems: &mut Vec<Problem>) -> Option<Rule> {
     match parse(value) {
         Ok(rule) => Some(rule),
         Err(found) => {

@@ -1,15 +1,18 @@
-//! The tags of one customer over all of time, and their state at an instant with its evidence.
+//! The tags of one customer over all of time, and their state at an instant with its evidence. Segments stand among them by
+//! [`super::member`].
 
-use super::definition::{Catalogue, Kind, Shape, TagDefinition};
+use super::catalogue::Catalogue;
+use super::definition::{Kind, Shape, TagDefinition};
+use super::hand::{Hand, by_hand, hand};
+use super::member::Member;
 use super::said::{System, TellsOverTime};
-use crate::customer::dealings::{Mark, Score};
+use crate::customer::dealings::Score;
 use crate::customer::supply::{self, Supply};
 use crate::customer::{AccountKind, Bearer, CustomerFacts, ProfileTimelines};
 use crate::event::own::Settled;
 use crate::product::{self, Products};
 use crate::rule::{
     Comparison, Context, Explained, Field, Lang, Rule, TagTimelines, TagValue, eval, explain, hold,
-    leaf_value,
 };
 use crate::time::{Instant, Span};
 use crate::timeline::Timeline;
@@ -76,10 +79,12 @@ pub fn evaluate(catalogue: &Catalogue, facts: &CustomerFacts, bearer: Bearer, no
 /// Everything about one customer over all of time, given the facts known and no new ones.
 #[derive(Debug, Clone)]
 pub struct Evaluation<'c> {
-    catalogue: &'c Catalogue,
+    pub(super) catalogue: &'c Catalogue,
     profile: ProfileTimelines,
-    tags: TagTimelines,
+    /// Segments among them, except those nobody looks at unless somebody asks.
+    pub(super) tags: TagTimelines,
     courses: BTreeMap<&'c str, Course>,
+    pub(super) members: BTreeMap<&'c str, Member>,
     bearer: Bearer,
     first_at: Option<Instant>,
     horizon: Instant,
@@ -101,17 +106,6 @@ struct Course {
     told: TellsOverTime,
 }
 
-/// What people said of a tag, over time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Hand {
-    /// Nothing: its rule decides.
-    Off,
-    /// It is this.
-    Given { value: TagValue, at: Instant, until: Option<Instant> },
-    /// Its rule doesn't give it.
-    Down { until: Option<Instant> },
-}
-
 /// How far ahead days that come round are followed: past every birthday there can be from any `now`.
 const AHEAD: Span = Span::days(800);
 
@@ -128,11 +122,21 @@ impl<'c> Evaluation<'c> {
             profile: ProfileTimelines::build(facts, bearer.zone),
             tags: TagTimelines::new(),
             courses: BTreeMap::new(),
+            members: BTreeMap::new(),
             bearer,
             first_at: facts.first_at(),
             horizon: now.saturating_add(AHEAD),
         };
-        for tag in catalogue.tags() {
+        for tag in catalogue.nodes() {
+            if let Some(keep) = tag.keep() {
+                let member = Member::of(tag, keep, facts, &this.context());
+                if !catalogue.is_idle(&tag.key) {
+                    let line = member.line(tag, &this.context());
+                    this.tags.insert(tag.key.clone(), line);
+                }
+                this.members.insert(&tag.key, member);
+                continue;
+            }
             let (value, course) = course(tag, facts, catalogue.products(), &this.context());
             this.tags.insert(tag.key.clone(), value);
             this.courses.insert(&tag.key, course);
@@ -140,7 +144,7 @@ impl<'c> Evaluation<'c> {
         this
     }
 
-    fn context(&self) -> Context<'_> {
+    pub(super) fn context(&self) -> Context<'_> {
         let currency = self.catalogue.currency();
         Context {
             profile: &self.profile,
@@ -156,9 +160,11 @@ impl<'c> Evaluation<'c> {
         &self.profile
     }
 
-    /// A tag's value over time; `None` if the catalogue has no such tag.
+    /// What is kept of a tag or segment over time: its value; `None` if the catalogue has no such one. Of a segment on demand it is
+    /// what people said.
     pub fn value(&self, key: &str) -> Option<&Timeline<Option<TagValue>>> {
-        self.tags.get(key)
+        let of_hand = self.members.get(key).and_then(Member::kept);
+        of_hand.or_else(|| self.tags.get(key))
     }
 
     /// A tag's value by its condition alone over time.
@@ -168,26 +174,32 @@ impl<'c> Evaluation<'c> {
 
     /// Any rule for this customer: a segment, an audience, an exit.
     pub fn eval(&self, rule: &Rule) -> Timeline<bool> {
-        eval(rule, &self.context())
+        eval(rule, &Context { tags: &self.asked_by(rule), ..self.context() })
     }
 
     /// Any rule's tree with values and verdicts at `now`.
     pub fn explain(&self, rule: &Rule, now: Instant, lang: Lang) -> Explained {
-        explain(rule, &self.context(), now, lang)
+        explain(rule, &Context { tags: &self.asked_by(rule), ..self.context() }, now, lang)
     }
 
-    /// Every tag's state at `now`.
+    /// Every tag's state at `now`, and that of each segment of which anything stands then.
     pub fn states(&self, now: Instant) -> Vec<TagState> {
-        self.catalogue.tags().iter().map(|tag| self.state(tag, now)).collect()
+        let stands = |node: &TagDefinition| self.value(&node.key).is_some_and(|line| line.at(now).is_some());
+        let told = self.catalogue.nodes().iter().filter(|node| node.is_tag() || stands(node));
+        told.map(|node| self.state(node, now)).collect()
     }
 
     /// The first instant after `now` at which any aggregate or tag changes if no new fact comes.
     pub fn next_due(&self, now: Instant) -> Option<Instant> {
-        let of_tags = self.tags.values().filter_map(|line| line.next_after(now));
+        let lines = self.catalogue.nodes().iter().filter_map(|node| self.value(&node.key));
+        let of_tags = lines.filter_map(|line| line.next_after(now));
         of_tags.chain(self.profile.next_after(now)).min()
     }
 
     pub(super) fn state(&self, tag: &TagDefinition, now: Instant) -> TagState {
+        if let (Some(member), Some(line)) = (self.members.get(tag.key.as_str()), self.value(&tag.key)) {
+            return self.member_state(tag, member, line, now);
+        }
         let line = &self.tags[&tag.key];
         let course = &self.courses[tag.key.as_str()];
         let next_flip = line.next_after(now);
@@ -195,7 +207,7 @@ impl<'c> Evaluation<'c> {
             key: tag.key.clone(),
             value: line.at(now).as_deref().map(str::to_owned),
             condition_value: course.condition.at(now).as_deref().map(str::to_owned),
-            since: line.since(now).or(self.first_at.map(|first| first.min(now))).unwrap_or(now),
+            since: self.since(line, now),
             next_flip,
             next_value: next_flip.and_then(|at| line.at(at).as_deref()).map(str::to_owned),
             evidence: Value::Object(self.evidence(tag, course, now)),
@@ -210,18 +222,20 @@ impl<'c> Evaluation<'c> {
         }
     }
 
+    /// When the value at `now` began. What never changed began with the first known fact.
+    pub(super) fn since(&self, line: &Timeline<Option<TagValue>>, now: Instant) -> Instant {
+        line.since(now).or(self.first_at.map(|first| first.min(now))).unwrap_or(now)
+    }
+
     fn evidence(&self, tag: &TagDefinition, course: &Course, now: Instant) -> Map<String, Value> {
         match course.hand.at(now) {
             Hand::Given { at, until, .. } => return by_hand(*at, *until),
-            Hand::Down { until: Some(until) } => {
+            Hand::Down { until: Some(until), .. } => {
                 return Map::from_iter([("suppressed_until".to_owned(), json!(until))]);
             }
-            Hand::Down { until: None } | Hand::Off => {}
+            Hand::Down { until: None, .. } | Hand::Off => {}
         }
-        let context = self.context();
-        let leaves = tag.rules().flat_map(Rule::leaves);
-        let mut numbers: Map<String, Value> =
-            leaves.flat_map(|leaf| leaf_value(leaf, &context, now)).filter(|(_, v)| !v.is_null()).collect();
+        let mut numbers = self.numbers(tag, now);
         if tag.is_tier() && !self.bearer.account.is_consumer() {
             numbers.insert("account_kind".to_owned(), json!(self.bearer.account));
         }
@@ -289,13 +303,6 @@ impl TagDefinition {
         let rank = |wanted: &str| values.iter().position(|value| *value == wanted);
         value.and_then(rank) < rank(than)
     }
-}
-
-/// The evidence of what people gave.
-fn by_hand(at: Instant, until: Option<Instant>) -> Map<String, Value> {
-    let mut said = Map::from_iter([("by_hand_since".to_owned(), json!(at))]);
-    said.extend(until.map(|until| ("by_hand_until".to_owned(), json!(until))));
-    said
 }
 
 /// The value of a tag, and its course beside it.
@@ -397,32 +404,6 @@ fn scored(facts: &CustomerFacts, score: Score) -> Timeline<Option<Arc<Settled>>>
     let personalised = facts.dealings().personalised();
     Timeline::from_points(None, points)
         .zip_with(&personalised, |settled, may| if *may { settled.clone() } else { None })
-}
-
-/// What people said of this tag. What the tag can't be, or the account not have, doesn't count.
-fn hand(tag: &TagDefinition, facts: &CustomerFacts, account: AccountKind) -> Timeline<Hand> {
-    let refused = tag.by_hand.is_none() || (tag.is_tier() && !account.is_consumer());
-    let marks: Vec<(Instant, &Mark)> =
-        if refused { Vec::new() } else { facts.dealings().marks(&tag.key).collect() };
-    let mut points = Vec::new();
-    for (i, (at, mark)) in marks.iter().enumerate() {
-        let (said, until) = match mark {
-            Mark::Given { value, until } if tag.can_be(value) => {
-                (Hand::Given { value: Arc::from(value.as_str()), at: *at, until: *until }, *until)
-            }
-            Mark::Given { .. } => continue,
-            Mark::Taken { until } if tag.kind() == Kind::Manual || until.is_none() => (Hand::Off, *until),
-            Mark::Taken { until } => (Hand::Down { until: *until }, *until),
-        };
-        let next = marks.get(i + 1).map(|(next, _)| *next);
-        points.push((*at, said));
-        points.extend(
-            until
-                .filter(|until| until > at && next.is_none_or(|next| *until < next))
-                .map(|end| (end, Hand::Off)),
-        );
-    }
-    Timeline::from_points(Hand::Off, points)
 }
 
 type Leveled =

@@ -1,24 +1,29 @@
-//! Computed tags: what they are, what they say of a customer, and how their history comes about.
+//! Computed tags, and segments, which are kept as they are: what they are, what they say of a customer, and how their history comes about.
 //!
 //! Nothing here writes: [`step`] gives the changes to record.
 
 pub mod calibrate;
+mod catalogue;
 mod course;
 mod definition;
-mod document;
+pub(crate) mod document;
 mod evaluate;
+mod hand;
+mod member;
 mod rulebook;
 mod said;
 mod schema;
 mod step;
 mod why;
 
+pub use catalogue::Catalogue;
 pub use course::{Course, Courses, courses};
 pub use definition::{
-    Apply, Band, ByHand, Catalogue, Expires, Kind, Level, NamedValue, Names, Shape, TagDefinition,
+    Apply, Band, ByHand, Expires, Kind, Level, NamedValue, Names, Role, Shape, TagDefinition,
 };
-pub use document::TagDocument;
+pub use document::{Of, TagDocument};
 pub use evaluate::{Evaluation, Source, TagState, evaluate};
+pub use member::Said;
 pub use rulebook::{Rulebook, Turn};
 pub use said::{SaidBy, SaidValue, System};
 pub use schema::schema;

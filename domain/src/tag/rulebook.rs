@@ -1,7 +1,7 @@
 //! The rules that a book is kept by, one after the other: whoever looks late walks each stretch by those that held then.
 //! How a stretch is walked is [`super::step`]'s.
 
-use super::definition::Catalogue;
+use super::catalogue::Catalogue;
 use crate::time::Instant;
 use std::sync::Arc;
 

@@ -3,7 +3,8 @@
 //! The keeper calls [`step`] late or early, often or seldom; what is recorded is the same. Each instant
 //! is judged by the facts received up to it, and only the net change at it is recorded.
 
-use super::definition::{Catalogue, TagDefinition};
+use super::catalogue::Catalogue;
+use super::definition::TagDefinition;
 use super::evaluate::{Evaluation, TagState};
 use super::rulebook::{Place, Rulebook};
 use crate::customer::profile::Footing;
@@ -62,7 +63,7 @@ pub struct TagChange {
 pub struct Stepped {
     /// In order of `as_of`, at one instant in the catalogue's order.
     pub changes: Vec<TagChange>,
-    /// Every tag's state at the end, those not there included.
+    /// Every tag's state at the end, those not there included, and that of each segment of which anything stands.
     pub current: Vec<TagState>,
     pub profile: Profile,
     pub footing: Footing,
@@ -301,9 +302,13 @@ impl<'w> Walk<'w> {
     /// Something came: records what differs.
     fn arrive(&mut self, catalogue: &Catalogue, after: &Evaluation<'_>, arrival: &Arrival<'_>) {
         self.drop_undefined(catalogue, arrival.at);
-        for tag in catalogue.tags() {
-            let why = self.why(tag, after, arrival);
-            self.settle(tag, after, arrival.at, why);
+        for tag in catalogue.nodes() {
+            // Of a segment somebody neither is nor was in there is nothing to ask.
+            let stood = tag.is_tag() || self.have.contains_key(&tag.key);
+            if stood || value_at(after, &tag.key, arrival.at).is_some() {
+                let why = self.why(tag, after, arrival);
+                self.settle(tag, after, arrival.at, why);
+            }
         }
     }
 
@@ -332,11 +337,15 @@ impl<'w> Walk<'w> {
     /// Time passed from `from` to before `end`, and at most to now: records flips.
     fn pass(&mut self, catalogue: &Catalogue, evaluation: &Evaluation<'_>, from: Instant, end: Instant) {
         let within = |at: &Instant| *at > from && *at < end && *at <= self.now;
-        let lines = catalogue.tags().iter().filter_map(|tag| evaluation.value(&tag.key));
-        let flips: BTreeSet<Instant> =
-            lines.flat_map(|line| line.changes()).map(|(at, _)| at).filter(within).collect();
-        for at in flips {
-            for tag in catalogue.tags() {
+        let mut flips: BTreeMap<Instant, Vec<&TagDefinition>> = BTreeMap::new();
+        for tag in catalogue.nodes() {
+            let changes = evaluation.value(&tag.key).into_iter().flat_map(|line| line.changes());
+            for (at, _) in changes.filter(|(at, _)| within(at)) {
+                flips.entry(at).or_default().push(tag);
+            }
+        }
+        for (at, tags) in flips {
+            for tag in tags {
                 self.settle(tag, evaluation, at, Why::TIME);
             }
         }
@@ -367,6 +376,10 @@ impl<'w> Walk<'w> {
                 evidence,
                 rule_version: tag.version,
             });
+        }
+        if value.is_none() && !tag.is_tag() {
+            self.have.remove(&tag.key);
+            return;
         }
         let value = value.map(str::to_owned);
         let settled = CurrentTag { key: tag.key.clone(), value, rule_version: tag.version };

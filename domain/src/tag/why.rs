@@ -4,9 +4,10 @@
 use super::definition::{Shape, TagDefinition};
 use super::document::{TagDocument, read};
 use crate::customer::dealings::Score;
-use crate::insight::rfm::Segment;
+use crate::insight::rfm;
 use crate::problem::Problem;
 use crate::rule::{Field, Lang, Rule, ScoreNumber, clause};
+use crate::segment::key_of;
 use crate::time::Instant;
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
@@ -35,15 +36,20 @@ impl TagDefinition {
         let zh = lang == Lang::ZhCn;
         let name = self.name.of(lang);
         let since = standing.since.local_date(zone);
+        let banned = standing.evidence.get("banned_since").is_some();
         let mut text = match (self.value_name(standing.value, lang), zh) {
+            (None, false) if banned => format!("not in {name} since {since}"),
+            (None, true) if banned => format!("自 {since} 起不属于「{name}」"),
             (Some(level), false) => format!("{name} is {level} since {since}"),
             (Some(level), true) => format!("{name}自 {since} 起为「{level}」"),
+            (None, false) if !self.is_tag() => format!("in {name} since {since}"),
+            (None, true) if !self.is_tag() => format!("自 {since} 起属于「{name}」"),
             (None, false) => format!("{name} since {since}"),
             (None, true) => format!("自 {since} 起有「{name}」"),
         };
         let empty = Map::new();
         let evidence = standing.evidence.as_object().unwrap_or(&empty);
-        if evidence.contains_key("by_hand_since") {
+        if evidence.contains_key("by_hand_since") || evidence.contains_key("banned_since") {
             return self.why_by_hand(text, evidence, zone, lang);
         }
         text += &match (self.rule_of(standing.value), zh) {
@@ -95,20 +101,29 @@ impl TagDefinition {
 
     /// People said so: what its rule says doesn't matter.
     fn why_by_hand(&self, name: String, evidence: &Map<String, Value>, zone: Tz, lang: Lang) -> String {
-        let day = |key| instant(evidence.get(key)).map(|at| at.local_date(zone).to_string());
-        let mut text = name;
-        match (day("by_hand_until"), lang) {
-            (Some(until), Lang::En) => text += &format!("; given by hand, until {until}."),
-            (Some(until), Lang::ZhCn) => text += &format!("；人工设定，至 {until}。"),
-            (None, Lang::En) => text += "; given by hand.",
-            (None, Lang::ZhCn) => text += "；人工设定。",
+        let banned = evidence.contains_key("banned_since");
+        let until = if banned { "banned_until" } else { "by_hand_until" };
+        let until = instant(evidence.get(until)).map(|at| at.local_date(zone).to_string());
+        let did = match (self.is_tag(), banned, lang) {
+            (true, _, Lang::En) => "given by hand",
+            (true, _, Lang::ZhCn) => "人工设定",
+            (false, false, Lang::En) => "put there by hand",
+            (false, false, Lang::ZhCn) => "人工加入",
+            (false, true, Lang::En) => "kept out by hand",
+            (false, true, Lang::ZhCn) => "人工排除",
+        };
+        match (until, lang) {
+            (Some(until), Lang::En) => format!("{name}; {did}, until {until}."),
+            (Some(until), Lang::ZhCn) => format!("{name}；{did}，至 {until}。"),
+            (None, Lang::En) => format!("{name}; {did}."),
+            (None, Lang::ZhCn) => format!("{name}；{did}。"),
         }
-        text
     }
 
-    /// A value's name, the value itself where it has none; a flag has none.
+    /// A value's name, the value itself where it has none; a flag and a segment have none.
     pub fn value_name<'a>(&'a self, value: &'a str, lang: Lang) -> Option<&'a str> {
         match &self.shape {
+            _ if !self.is_tag() => None,
             Shape::Flag(_) => None,
             Shape::Levels { levels, otherwise_name, .. } => {
                 let level = levels.iter().find(|level| &*level.value == value);
@@ -124,7 +139,7 @@ impl TagDefinition {
                 Some(band.map_or(value, |band| band.name.of(lang)))
             }
             Shape::Scored { score: Score::Rfm, .. } => {
-                Some(Segment::parse(value).map_or(value, |segment| segment.name(lang)))
+                Some(rfm::Segment::parse(value).map_or(value, |segment| segment.name(lang)))
             }
             Shape::Said(said) => said.value_name(value, lang),
             Shape::System(system) => system.value_name(value, lang),
@@ -190,10 +205,13 @@ fn numbers(evidence: &Map<String, Value>, zone: Tz, lang: Lang) -> Vec<String> {
             (key, lang) if ScoreNumber::parse(key).is_some() => {
                 ScoreNumber::parse(key).map_or_else(String::new, |number| number.name(lang).to_owned())
             }
-            (key, Lang::En) => Field::named(key).map_or(format!("tag {key}"), |f| f.name(lang).to_owned()),
-            (key, Lang::ZhCn) => {
-                Field::named(key).map_or(format!("标签 {key}"), |f| f.name(lang).to_owned())
-            }
+            (key, lang) => match (Field::named(key), key_of(key), lang) {
+                (Some(field), _, _) => field.name(lang).to_owned(),
+                (None, Some(segment), Lang::En) => format!("segment {segment}"),
+                (None, Some(segment), Lang::ZhCn) => format!("人群 {segment}"),
+                (None, None, Lang::En) => format!("tag {key}"),
+                (None, None, Lang::ZhCn) => format!("标签 {key}"),
+            },
         };
         Some(if lang == Lang::ZhCn { format!("{name}：{text}") } else { format!("{name}: {text}") })
     })

@@ -334,6 +334,11 @@ fn example() -> serde_json::Value {
             "key": "churn_risk", "name": {"en": "Churn risk", "zh-CN": "流失风险"}, "group": "churn", "kind": "computed",
             "waits_for": null, "suppressed_until": null, "next": {"at": "2027-02-06T16:00:00Z", "value": "true"}
         }],
+        "segments": [{
+            "key": "recent_buyers", "name": {"en": "Recent buyers", "zh-CN": "近期买家"}, "stands": "member",
+            "since": "2026-08-11T12:05:00Z", "until": null, "why": {"en": "in Recent buyers since 2026-08-11: …", "zh-CN": "自 2026-08-11 起属于「近期买家」：…"},
+            "version": 1, "next_at": "2026-09-10T12:05:00Z"
+        }],
         "orders": [], "tickets": [], "consents": [], "coupons": [], "journeys": [], "next_touches": [], "touches": [], "callbacks": []
     })
 }

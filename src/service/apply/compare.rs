@@ -127,8 +127,9 @@ async fn find(db: &Db, declared: &Declared) -> Result<Found, ServiceError> {
             let before = templates::find(db, &template.key, template.locale.as_str()).await?;
             (before.map(|row| row.document), document.clone(), None)
         }
-        Declared::Tag { key, document } => {
-            let before = rules::newest(db).await?.into_iter().find(|rule| rule.key == *key);
+        Declared::Tag { document, .. } | Declared::Segment { document, .. } => {
+            let node = declared.node().map(|(node, _)| node);
+            let before = rules::newest(db).await?.into_iter().find(|rule| node.as_ref() == Some(&rule.key));
             let note = "everybody is looked at again under the new definition".to_owned();
             (before.map(|rule| rule.document), document.clone(), Some(note))
         }

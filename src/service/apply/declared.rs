@@ -11,6 +11,7 @@ use domain::customer::identity::blocked;
 use domain::document::{Fields, Reader};
 use domain::money::Currency;
 use domain::problem::{Problem, nearest};
+use domain::segment::node_key;
 use domain::template::{self, MailTemplate};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -41,7 +42,12 @@ pub enum Declared {
         template: MailTemplate,
         document: Value,
     },
-    /// Checked with the whole catalogue, since tags refer to each other.
+    /// Checked with the whole catalogue, since tags and segments refer to each other.
+    Segment {
+        key: String,
+        document: Value,
+    },
+    /// As segments are.
     Tag {
         key: String,
         document: Value,
@@ -53,7 +59,7 @@ pub enum Declared {
 }
 
 /// The kinds there are, as written.
-pub const KINDS: [&str; 11] = [
+pub const KINDS: [&str; 12] = [
     "shop",
     "rates",
     "blocked",
@@ -63,6 +69,7 @@ pub const KINDS: [&str; 11] = [
     "shift",
     "coupon_batch",
     "template",
+    "segment",
     "tag",
     "campaign",
 ];
@@ -84,8 +91,9 @@ impl Declared {
             Self::Shifts(_) => 6,
             Self::CouponBatch { .. } => 7,
             Self::Template { .. } => 8,
-            Self::Tag { .. } => 9,
-            Self::Campaign { .. } => 10,
+            Self::Segment { .. } => 9,
+            Self::Tag { .. } => 10,
+            Self::Campaign { .. } => 11,
         }
     }
 
@@ -105,7 +113,7 @@ impl Declared {
                     n => format!("{shop} {first} and {} more", n - 1),
                 }
             }
-            Self::Calendar { key, .. } | Self::Tag { key, .. } => key.clone(),
+            Self::Calendar { key, .. } | Self::Segment { key, .. } | Self::Tag { key, .. } => key.clone(),
             Self::Staff(staff) => staff.key.clone(),
             Self::Shifts(roster) => format!("{} {}–{}", roster.staff.join("+"), roster.from, roster.until),
             Self::CouponBatch { batch, .. } => batch.key.clone(),
@@ -120,6 +128,17 @@ pub struct Surroundings<'a> {
     pub shop: &'a Shop,
     /// What the book counts in.
     pub base: Currency,
+}
+
+impl Declared {
+    /// Of a tag or segment: what it is called among tags, and its document.
+    pub fn node(&self) -> Option<(String, &Value)> {
+        match self {
+            Self::Tag { key, document } => Some((key.clone(), document)),
+            Self::Segment { key, document } => Some((node_key(key), document)),
+            _ => None,
+        }
+    }
 }
 
 /// Reads what a document declares; the error holds every problem of it, located.
@@ -143,7 +162,8 @@ fn parse(document: &Document, around: &Surroundings<'_>) -> Result<Declared, Vec
         "coupon_batch" => coupon_batch(value, around.shop.currency),
         "template" => settle(template::parse::parse(value))
             .map(|template| Declared::Template { template, document: value.clone() }),
-        "tag" => tag(value),
+        "segment" => keyed(value).map(|key| Declared::Segment { key, document: value.clone() }),
+        "tag" => keyed(value).map(|key| Declared::Tag { key, document: value.clone() }),
         "campaign" => settle(domain::campaign::parse::parse(value)).map(|definition| Declared::Campaign {
             definition: Box::new(definition),
             document: value.clone(),
@@ -191,7 +211,7 @@ fn calendar(value: &Value) -> Result<Declared, Vec<Problem>> {
     Ok(Declared::Calendar { key, document: value.clone() })
 }
 
-fn tag(value: &Value) -> Result<Declared, Vec<Problem>> {
+fn keyed(value: &Value) -> Result<String, Vec<Problem>> {
     let mut r = Reader::new();
     let key = match value.get("key") {
         Some(key) => r.key("key", key),
@@ -200,7 +220,7 @@ fn tag(value: &Value) -> Result<Declared, Vec<Problem>> {
             None
         }
     };
-    settle(r.finish(key)).map(|key| Declared::Tag { key, document: value.clone() })
+    settle(r.finish(key))
 }
 
 fn coupon_batch(value: &Value, currency: Currency) -> Result<Declared, Vec<Problem>> {

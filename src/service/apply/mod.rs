@@ -22,6 +22,7 @@ use crate::store::{Db, Tx, audit, epoch, meta, shops};
 use declared::{Declared, Surroundings, declare, declare_shop};
 use domain::money::Currency;
 use domain::problem::{Problem, together};
+use domain::segment::node_key;
 use domain::time::Instant;
 use read::Document;
 use serde_json::{Value, json};
@@ -53,6 +54,12 @@ impl Prepared {
     pub fn changed(&self, kind: &str) -> Vec<String> {
         let differs = |c: &&Change| c.kind == kind && c.difference != Difference::Unchanged;
         self.changes.iter().filter(differs).map(|change| change.key.clone()).collect()
+    }
+
+    /// The tags and segments whose documents differ from the book, by what they are called among tags.
+    pub fn changed_nodes(&self) -> Vec<String> {
+        let segments = self.changed("segment").iter().map(|key| node_key(key)).collect();
+        [self.changed("tag"), segments].concat()
     }
 
     /// A problem for each document of another kind, with `remedy`.
@@ -149,7 +156,7 @@ async fn write_all(
     prepared: &Prepared,
     (actor, at, shop_key): (&str, Instant, &str),
 ) -> Result<(), ServiceError> {
-    let turns = !prepared.changed("tag").is_empty() || !prepared.changed("products").is_empty();
+    let turns = !prepared.changed_nodes().is_empty() || !prepared.changed("products").is_empty();
     // First of all: whoever publishes too waits from here on, and compares with what this leaves.
     let epoch = if turns { epoch::raise(tx, at).await? } else { 0 };
     let by = &write::By { actor, at, shop_key, epoch };
@@ -168,7 +175,9 @@ async fn write_all(
     let problems = tags::problems(tx, &prepared.items, prepared.base).await?;
     if !problems.is_empty() {
         let told = together(&problems);
-        return Err(ServiceError::Conflict(format!("tags changed while this was being looked at: {told}")));
+        return Err(ServiceError::Conflict(format!(
+            "tags or segments changed while this was being looked at: {told}"
+        )));
     }
     if prepared.differing() == 0 {
         return Ok(());

@@ -1,7 +1,6 @@
-//! Declared tags are checked together with those the book has: they refer to each other, and a circle or a
-//! missing tag is a problem of the whole.
+//! Declared tags and segments are checked together with those the book has: they refer to each other, and a circle or a
+//! missing one is a problem of the whole.
 
-use super::declared::Declared;
 use super::{Item, Prepared};
 use crate::service::ServiceError;
 use crate::store::{Db, products, rules};
@@ -28,34 +27,34 @@ pub async fn with(db: &Db, prepared: &Prepared) -> Result<Catalogue, ServiceErro
     Ok(catalogue.knowing(Arc::new(products::all(db).await?)))
 }
 
-/// The declared tags, by key.
-fn declared(items: &[Item]) -> BTreeMap<&str, (&Item, &Value)> {
-    items
-        .iter()
-        .filter_map(|item| match &item.declared {
-            Declared::Tag { key, document } => Some((key.as_str(), (item, document))),
-            _ => None,
-        })
-        .collect()
+/// The declared tags and segments, by what they are called among tags.
+fn declared(items: &[Item]) -> BTreeMap<String, (&Item, &Value)> {
+    let mut nodes = BTreeMap::new();
+    for item in items {
+        nodes.extend(item.declared.node().map(|(node, document)| (node, (item, document))));
+    }
+    nodes
 }
 
 /// What the book has, with the declared put in.
 async fn documents(
     db: &Db,
-    declared: &BTreeMap<&str, (&Item, &Value)>,
+    declared: &BTreeMap<String, (&Item, &Value)>,
 ) -> Result<Vec<TagDocument>, ServiceError> {
     let mut documents: Vec<TagDocument> = rules::newest(db)
         .await?
         .into_iter()
-        .filter(|rule| !declared.contains_key(rule.key.as_str()))
-        .map(|rule| TagDocument::first(rule.document))
+        .filter(|rule| !declared.contains_key(&rule.key))
+        .map(|rule| TagDocument::first_of(&rule.key, rule.document))
         .collect();
-    documents.extend(declared.values().map(|(_, document)| TagDocument::first((*document).clone())));
+    let put_in =
+        declared.iter().map(|(node, (_, document))| TagDocument::first_of(node, (*document).clone()));
+    documents.extend(put_in);
     Ok(documents)
 }
 
-/// Places begin with the tag's key. A tag of the book that no longer fits is the declared ones' doing.
-fn locate(problem: Problem, declared: &BTreeMap<&str, (&Item, &Value)>, first: &Item) -> Problem {
+/// Places begin with what it is called. What the book has and no longer fits is the declared ones' doing.
+fn locate(problem: Problem, declared: &BTreeMap<String, (&Item, &Value)>, first: &Item) -> Problem {
     let (key, inside) = problem.at.split_once('.').unwrap_or((&problem.at, ""));
     match declared.get(key) {
         Some((item, _)) => item.document.locate(Problem { at: inside.to_owned(), ..problem.clone() }),

@@ -84,8 +84,9 @@ pub async fn write(
             };
             templates::insert(tx, row).await?;
         }
-        Declared::Tag { key, document } => {
-            rules::publish(tx, key, document, &document_hash(document), (by.epoch, by.at)).await?;
+        Declared::Tag { .. } | Declared::Segment { .. } => {
+            let Some((key, document)) = declared.node() else { return Ok(()) };
+            rules::publish(tx, &key, document, &document_hash(document), (by.epoch, by.at)).await?;
         }
         Declared::Campaign { definition, document } => write_campaign(tx, definition, document, by).await?,
     }

@@ -20,6 +20,7 @@ use domain::campaign::tally::{Tally, most};
 use domain::campaign::trigger::Words;
 use domain::ids::CustomerId;
 use domain::problem::Problem;
+use domain::segment::key_of;
 use domain::time::{Instant, Span};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -238,13 +239,8 @@ impl Run<'_> {
     async fn with_tag(&self, tag: &TagTrigger, people: &[Person]) -> Result<Vec<Person>, ServiceError> {
         let value = wanted_value(tag);
         let ids: Vec<CustomerId> = people.iter().map(|person| person.id).collect();
-        let tags = profiles::tags_of(self.book.store.reader(), &ids).await?;
-        let has = |person: &&Person| {
-            tags.get(&person.id).is_some_and(|tags| {
-                tags.iter().any(|t| t.key == tag.key && value.is_none_or(|value| t.value == value))
-            })
-        };
-        Ok(people.iter().filter(has).copied().collect())
+        let having = profiles::having_tag(self.book.store.reader(), &ids, (&tag.key, value)).await?;
+        Ok(people.iter().filter(|person| having.contains(&person.id)).copied().collect())
     }
 
     /// When the tag newly begins for those of whom something changes by itself soon.
@@ -331,6 +327,11 @@ impl Run<'_> {
         match &self.definition.trigger {
             Trigger::Occasion(_) | Trigger::Event(_) => "everybody".to_owned(),
             Trigger::Tag(tag) => {
+                if let Some(key) = key_of(&tag.key) {
+                    return format!(
+                        "customers in segment {key} now, and those who come into it within {PREVIEW_DAYS} d"
+                    );
+                }
                 let value = wanted_value(tag).filter(|value| *value != "true");
                 let value = value.map(|value| format!("={value}")).unwrap_or_default();
                 format!("customers with {}{value} now, and those who get it within {PREVIEW_DAYS} d", tag.key)

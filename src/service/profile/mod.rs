@@ -2,6 +2,7 @@
 //! number of statements doesn't grow with the customer's history.
 
 mod find;
+mod segments;
 mod tags;
 mod view;
 mod warnings;
@@ -64,7 +65,10 @@ fn view(
     let courses = if foreseen { head.courses.clone() } else { Courses::new() };
     let shop = head.shop_key.clone();
     let standing = |line| tags::standing(line, &head, &courses, catalogue, documents);
-    let tags = page.tags.into_iter().map(standing).collect::<Result<Vec<_>, _>>()?;
+    let (tags, segments) = segments::apart(page.tags);
+    let tags = tags.into_iter().map(standing).collect::<Result<Vec<_>, _>>()?;
+    let in_it = |row| segments::standing(row, &head, &courses, catalogue, documents).transpose();
+    let segments = segments.into_iter().filter_map(in_it).collect::<Result<Vec<_>, _>>()?;
     let absent_tags =
         if foreseen { tags::absent(catalogue, &courses, &page.done_runs, &tags) } else { Vec::new() };
     let journeys = page.journeys.into_iter().map(journey).collect::<Result<Vec<_>, _>>()?;
@@ -89,6 +93,7 @@ fn view(
         aggregates,
         absent_tags,
         tags,
+        segments,
         orders: page.orders.into_iter().map(|line| order(line, &shop)).collect(),
         tickets: page.tickets.into_iter().map(|line| ticket(line, &head)).collect(),
         consents: page.consents.into_iter().map(consent).collect(),

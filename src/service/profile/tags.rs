@@ -30,7 +30,7 @@ fn newest<'c>(catalogue: &'c Catalogue, key: &str, version: i64) -> Option<&'c T
 }
 
 /// The definition a tag was decided by; `None` for what no published document defines.
-fn definition<'c>(
+pub(super) fn definition<'c>(
     catalogue: &'c Catalogue,
     documents: &Documents,
     line: &TagRow,
@@ -39,12 +39,13 @@ fn definition<'c>(
         return Ok(Some(Cow::Borrowed(tag)));
     }
     let Some(body) = documents.get(&(line.key.clone(), line.rule_version)) else { return Ok(None) };
-    let document = TagDocument { version: line.rule_version, published_at: None, body: body.clone() };
+    let document =
+        TagDocument { version: line.rule_version, ..TagDocument::first_of(&line.key, body.clone()) };
     let place = || format!("rule_version.document of {} v{}", line.key, line.rule_version);
     document.definition().map(|tag| Some(Cow::Owned(tag))).map_err(|problems| broken(place(), &problems))
 }
 
-fn instant(evidence: &Value, key: &str) -> Option<Instant> {
+pub(super) fn instant(evidence: &Value, key: &str) -> Option<Instant> {
     serde_json::from_value(evidence.get(key)?.clone()).ok()
 }
 
@@ -102,7 +103,7 @@ pub(super) fn absent(
     done_runs: &[RunKind],
     standing: &[TagView],
 ) -> Vec<AbsentTagView> {
-    let apart = catalogue.tags().iter().filter(|tag| standing.iter().all(|line| line.key != tag.key));
+    let apart = catalogue.tags().into_iter().filter(|tag| standing.iter().all(|line| line.key != tag.key));
     let line = |tag: &TagDefinition| {
         let course = courses.get(&tag.key).cloned().unwrap_or_default();
         let (waits_for, next) = (tags::waits_for_run(tag, done_runs), next(&course));

@@ -55,6 +55,8 @@ pub struct ProfileView {
     pub tags: Vec<TagView>,
     /// Those that don't stand, but wait for scores, were taken away by people, or come by themselves.
     pub absent_tags: Vec<AbsentTagView>,
+    /// The kept segments they are in, and of those on demand the ones that people pinned them to or banned them from, by key.
+    pub segments: Vec<SegmentView>,
     /// The last ten, latest first.
     pub orders: Vec<OrderView>,
     /// Open ones first, then the latest closed.
@@ -70,6 +72,28 @@ pub struct ProfileView {
     pub touches: Vec<TouchView>,
     /// Open ones first, then the latest ended.
     pub callbacks: Vec<CallbackView>,
+}
+
+/// A segment that a customer is in, or that people spoke of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SegmentView {
+    #[schema(example = "recent_buyers")]
+    pub key: String,
+    pub name: BothLanguages,
+    /// member; pinned: a member by people's word; banned: none by people's word (of one on demand).
+    #[schema(example = "member")]
+    pub stands: &'static str,
+    #[schema(value_type = String, format = DateTime)]
+    pub since: Instant,
+    /// Until when people's word holds.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub until: Option<Instant>,
+    /// Why, in one sentence.
+    pub why: BothLanguages,
+    pub version: i64,
+    /// When it changes if no new fact comes.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub next_at: Option<Instant>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]

@@ -1,6 +1,7 @@
 //! Whom a callback is about: where they live, how often they were called today, how urgent they are, and what
 //! an agent is shown of them.
 
+use crate::store::segments::of_tags;
 use crate::store::sql::{args, places, word};
 use crate::store::{Db, StoreError, Tx};
 use chrono::NaiveDate;
@@ -122,7 +123,11 @@ pub async fn marks_of(db: &Db, id: CustomerId) -> Result<Marks, StoreError> {
 
 /// Key and value of each tag, by key.
 pub async fn tags(db: &Db, id: CustomerId) -> Result<Vec<(String, String)>, StoreError> {
-    let sql = "SELECT key, value FROM tag_current WHERE customer_id = $1 ORDER BY key";
+    let sql = concat!(
+        "SELECT key, value FROM tag_current WHERE customer_id = $1 AND ",
+        of_tags!("key"),
+        " ORDER BY key"
+    );
     let rows = db.all(sql, args![id]).await?;
     rows.iter().map(|row| Ok((row.text("key")?, row.text("value")?))).collect()
 }

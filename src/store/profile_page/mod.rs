@@ -40,7 +40,7 @@ pub struct ProfilePage {
     /// How large amounts are in this book, by the last run that looked.
     pub amounts: Option<Amounts>,
     pub identifiers: Vec<IdentifierLine>,
-    /// Those that hold, by key.
+    /// Those that hold, by key; segments among them.
     pub tags: Vec<TagRow>,
     pub orders: Vec<OrderLine>,
     pub tickets: Vec<TicketRow>,

@@ -45,7 +45,7 @@ async fn publish(book: &Book, key: &str, orders: u32) {
     let text =
         format!("key: {key}\nname: {{en: O, zh-CN: 单}}\nrule: {{profile: orders_ever, gte: {orders}}}\n");
     let input = Input { name: "tag.yaml".to_owned(), text, kind: None };
-    let draft = publishing::draft(book, &[input]).await.expect("sound");
+    let draft = publishing::draft(book, &[input], publishing::Only::Tags).await.expect("sound");
     publishing::publish(book, draft, "cli:tester").await.expect("published");
 }
 

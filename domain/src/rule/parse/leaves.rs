@@ -297,7 +297,16 @@ impl Reader {
                 format!("{} is not a tag's key", quoted(name)),
             );
         };
-        let since = match fields.get("since") {
+        let since = self.since(fields, path);
+        let beside: Map<String, Value> =
+            fields.iter().filter(|(key, _)| *key != "since").map(|(k, v)| (k.clone(), v.clone())).collect();
+        let test = if beside.len() == 1 { Some(TagTest::Present) } else { self.tag_test(&beside, path) };
+        Some(Rule::Tag { key: key.to_owned(), test: test?, since: since? })
+    }
+
+    /// For how long it has been so.
+    fn since(&mut self, fields: &Map<String, Value>, path: &str) -> Option<Option<Age>> {
+        match fields.get("since") {
             None => Some(None),
             Some(Value::Object(age)) => {
                 let at = join(path, "since");
@@ -308,11 +317,21 @@ impl Reader {
                 let detail = format!("{} is no age; write for example {{older_than: 7d}}", quoted(other));
                 self.refuse(&join(path, "since"), "bad_value", detail)
             }
+        }
+    }
+
+    pub(super) fn segment(&mut self, fields: &Map<String, Value>, name: &Value, path: &str) -> Option<Rule> {
+        self.only(fields, "segment", &["since"], path);
+        let key = name.as_str().filter(|key| !key.is_empty());
+        let key = match key {
+            Some(key) => Some(key.to_owned()),
+            None => {
+                let detail = format!("{} is not a segment's key", quoted(name));
+                self.refuse(&join(path, "segment"), "not_a_key", detail)
+            }
         };
-        let beside: Map<String, Value> =
-            fields.iter().filter(|(key, _)| *key != "since").map(|(k, v)| (k.clone(), v.clone())).collect();
-        let test = if beside.len() == 1 { Some(TagTest::Present) } else { self.tag_test(&beside, path) };
-        Some(Rule::Tag { key: key.to_owned(), test: test?, since: since? })
+        let since = self.since(fields, path);
+        Some(Rule::Segment { key: key?, since: since? })
     }
 
     fn tag_test(&mut self, fields: &Map<String, Value>, path: &str) -> Option<TagTest> {

@@ -11,6 +11,7 @@ mod oracle;
 mod said;
 mod schema;
 mod scored;
+mod segments;
 mod states;
 mod stepping;
 mod supply;

@@ -86,7 +86,7 @@ fn who_objects_to_being_personalised_has_none_until_that_is_taken_back_on_every_
 fn it_says_so_in_words() {
     let state = rfm(&[settled(Some("important_value"), 5, day(7))], day(8));
     let (catalogue, evidence) = (shipped(), json!(state.evidence));
-    let tag = catalogue.tags().iter().find(|tag| tag.key == "rfm_segment").expect("in the catalogue");
+    let tag = catalogue.tags().into_iter().find(|tag| tag.key == "rfm_segment").expect("in the catalogue");
     let standing = Standing { value: "important_value", since: state.since, evidence: &evidence };
     assert_eq!(
         tag.why(&standing, UTC, Lang::En),

@@ -166,7 +166,8 @@ fn what_only_backfilled_facts_bring_is_historical() {
 fn republished(published: Instant) -> Catalogue {
     let mut body = yaml(SHIPPED[1]);
     body["levels"][3]["rule"]["gte"] = json!("5000.00");
-    let mut documents = vec![TagDocument { version: 2, published_at: Some(published), body }];
+    let mut documents =
+        vec![TagDocument { version: 2, published_at: Some(published), ..TagDocument::first(body) }];
     documents.extend([SHIPPED[0], SHIPPED[2]].map(|text| TagDocument::first(yaml(text))));
     Catalogue::parse(&documents, Currency::parse("CNY").expect("code")).expect("right")
 }

@@ -73,7 +73,7 @@ fn of_several_products_the_one_that_came_due_last_is_told_with_its_numbers() {
 fn it_says_so_in_words() {
     let catalogue = knowing(&[("green", 10, false)]);
     let now = state(&catalogue, &bought("tea:1", "green", 2, day(0)), "replenish_due", day(17));
-    let tag = catalogue.tags().iter().find(|tag| tag.key == "replenish_due").expect("in the catalogue");
+    let tag = catalogue.tags().into_iter().find(|tag| tag.key == "replenish_due").expect("in the catalogue");
     let standing = Standing { value: "green", since: now.since, evidence: &now.evidence };
     assert_eq!(
         tag.why(&standing, UTC, Lang::En),
