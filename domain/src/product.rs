@@ -40,6 +40,12 @@ impl Products {
         self.in_order(order, sku).is_some_and(|product| product.sensitive)
     }
 
+    /// The same of what may be about no order: without one, whose shop isn't known, any shop's word counts.
+    pub fn is_hidden(&self, order: Option<&str>, sku: &str) -> bool {
+        let anywhere = || self.of.values().filter_map(|of| of.get(sku)).any(|product| product.sensitive);
+        order.map_or_else(anywhere, |order| self.is_sensitive(order, sku))
+    }
+
     /// Whether any product never makes a tag or a text.
     pub fn any_sensitive(&self) -> bool {
         self.sensitive
@@ -192,5 +198,7 @@ mod tests {
         products.insert("tea", "A", Product { sensitive: true, ..Product::default() });
         assert!(products.is_sensitive("tea:1", "A") && products.any_sensitive());
         assert!(!products.is_sensitive("silk:1", "A") && !products.is_sensitive("tea:1", "B"));
+        assert!(products.is_hidden(Some("tea:1"), "A") && !products.is_hidden(Some("silk:1"), "A"));
+        assert!(products.is_hidden(None, "A") && !products.is_hidden(None, "B"));
     }
 }

@@ -91,7 +91,7 @@ async fn decide(
     standing: &HashMap<CustomerId, Standing>,
     ids: Vec<CustomerId>,
 ) -> Result<Vec<(CustomerId, Result<Kept, String>)>, StoreError> {
-    let events = facts::events_of(db, &ids, with.until).await?;
+    let events = facts::events_of(db, &ids, with.until, &rules.wanted).await?;
     let rules = rules.clone().since(db, oldest(standing, &events)).await?;
     let mut told = people::told(db, &ids).await?;
     let mut decided = Vec::with_capacity(ids.len());

@@ -212,7 +212,7 @@ async fn decide_each(
     let standing = keeping::standing(db, &ids, with.shop.zone).await?;
     points.pass(Point::KeeperStandingRead).await.map_err(StoreError::Unavailable)?;
     // Those received since the turn began too: they were counted, so somebody has to come back for them.
-    let events = facts::events_of(db, &ids, Instant::MAX).await?;
+    let events = facts::events_of(db, &ids, Instant::MAX, &rules.wanted).await?;
     points.pass(Point::KeeperFactsRead).await.map_err(StoreError::Unavailable)?;
     let learned: Vec<CustomerId> = events
         .iter()

@@ -8,6 +8,7 @@ use crate::store::keeping::{Standing, standing};
 use crate::store::{Db, StoreError, facts, profiles};
 use chrono_tz::Tz;
 use domain::customer::CustomerFacts;
+use domain::event::property::Wanted;
 use domain::ids::CustomerId;
 use domain::problem::Problem;
 use domain::tag::{Catalogue, Evaluation, TagDefinition};
@@ -202,7 +203,9 @@ pub async fn preview(book: &Book, draft: &Draft, reach: Reach) -> Result<Preview
     };
     let changed = draft.prepared.changed_nodes();
     let affected = draft.after.affected_by(&changed);
-    let with = With { draft, affected: &affected, zone: shop::shop(book).await?.zone, at };
+    let mut wanted = draft.before.wanted();
+    wanted.extend(&draft.after.wanted());
+    let with = With { draft, affected: &affected, zone: shop::shop(book).await?.zone, at, wanted };
     let mut sums = Sums { tags: vec![BTreeMap::new(); affected.len()], ..Sums::default() };
     let (mut after, mut complete) = (CustomerId(0), true);
     while !affected.is_empty() {
@@ -260,6 +263,7 @@ struct With<'a> {
     affected: &'a [&'a TagDefinition],
     zone: Tz,
     at: Instant,
+    wanted: Wanted,
 }
 
 /// One customer: each affected tag before and after.
@@ -272,7 +276,7 @@ type Looked = Vec<(CustomerId, Result<Seen, String>)>;
 
 async fn look(db: &Db, with: &With<'_>, ids: Vec<CustomerId>) -> Result<Looked, StoreError> {
     let standing = standing(db, &ids, with.zone).await?;
-    let events = facts::events_of(db, &ids, with.at).await?;
+    let events = facts::events_of(db, &ids, with.at, &with.wanted).await?;
     let one = |id: CustomerId| {
         let bearer =
             standing.get(&id).map_or_else(|| Standing::new(id, with.zone).bearer, |known| known.bearer);

@@ -4,8 +4,10 @@
 use super::shop::shop;
 use super::{Book, ServiceError};
 use crate::store::{Db, StoreError, meta, products, rules};
+use domain::event::property::Wanted;
 use domain::money::Currency;
 use domain::problem::together;
+use domain::rule::event::wanted_in;
 use domain::tag::{Catalogue, Rulebook, TagDocument, Turn};
 use domain::time::Instant;
 use std::collections::BTreeMap;
@@ -21,6 +23,8 @@ pub(super) struct Rules {
     pub epoch: i64,
     /// What holds.
     pub catalogue: Arc<Catalogue>,
+    /// What any rule of now or before has to know of events' properties.
+    pub wanted: Arc<Wanted>,
     currency: Currency,
     /// Every epoch that is written down, with its beginning.
     turns: Arc<Vec<(i64, Instant)>>,
@@ -45,7 +49,11 @@ impl Rules {
             None => products::all(db).await?,
         };
         let catalogue = Arc::new(parsed(db, epoch, currency).await?.knowing(Arc::new(known)));
-        Ok(Self { epoch, catalogue, currency, turns: Arc::new(turns), past: None })
+        // Of before, too: who comes late walks by what held then, and their facts are read before it is known how late they are.
+        let mut wanted = Wanted::default();
+        rules::of_events(db).await?.iter().for_each(|document| wanted_in(document, &mut wanted));
+        let (wanted, turns) = (Arc::new(wanted), Arc::new(turns));
+        Ok(Self { epoch, catalogue, wanted, currency, turns, past: None })
     }
 
     /// What was in force in this epoch or at this instant, whichever is earlier, and all that came behind it.

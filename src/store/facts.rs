@@ -6,6 +6,7 @@ use super::in_list::{all_in, fresh_ids};
 use super::orders::Foreign;
 use super::sql::{Arg, args};
 use super::{Db, StoreError, Tx, logged};
+use domain::event::property::Wanted;
 use domain::event::{Event, Fact, TicketPatch};
 use domain::ids::{CustomerId, EventId, ImportId, ShopId, SourceId};
 use domain::time::Instant;
@@ -174,15 +175,17 @@ pub async fn append(tx: &Tx, taken: Taken, events: Vec<NewEvent>) -> Result<(), 
 /// `(occurred_at, message_id)`. A customer without any has no entry.
 ///
 /// Order and ticket ids carry their shop (`<shop>:<id>`); a refund's id is its business key, so that a
-/// refund is one wherever it is folded; partial ticket updates are completed from the versions before.
+/// refund is one wherever it is folded; partial ticket updates are completed from the versions before. Of properties they have
+/// what is wanted, which is what the rules that they are judged by ask for.
 pub async fn events_of(
     db: &Db,
     customers: &[CustomerId],
     until: Instant,
+    wanted: &Wanted,
 ) -> Result<HashMap<CustomerId, Vec<Event>>, StoreError> {
     let mut found: HashMap<CustomerId, Vec<(Event, TicketPatch)>> = HashMap::new();
-    for (customer, event) in logged::of_customers(db, customers, until).await? {
-        found.entry(customer).or_default().push(event.read()?);
+    for (customer, event) in logged::of_customers(db, customers, until, wanted).await? {
+        found.entry(customer).or_default().push(event.read(wanted)?);
     }
     Ok(found.into_iter().map(|(customer, events)| (customer, complete(events))).collect())
 }

@@ -2,14 +2,16 @@
 //! amount to is the domain's; writing the log is `facts`'.
 
 use super::in_list::all_in;
-use super::sql::{Arg, Row, args, json};
+use super::sql::{Arg, Row, args, json, places};
 use super::{Db, StoreError};
+use domain::event::property::{Values, Wanted};
 use domain::event::{ConsentSaid, Detail, Event, Fact, TicketPatch, TicketStep};
 use domain::ids::CustomerId;
 use domain::problem::together;
 use domain::time::Instant;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// A row of the log; its fields in the order of [`COLUMNS`].
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -24,38 +26,53 @@ pub(super) struct Logged {
     ref_key: Option<String>,
     amount_minor: Option<i64>,
     fact: Option<String>,
-    /// As they were said, where the event was logged before its typed part was.
+    /// As they were said, where the event was logged before its typed part was, or somebody wants any.
     properties: Option<String>,
 }
 
-/// Raw properties, which are wide, are read only where there is nothing else.
-const COLUMNS: &str = "id, occurred_at, received_at, message_id, historical, kind, order_key, ref_key, amount_minor, fact, \
-     CASE WHEN fact IS NULL AND (kind LIKE 'Ticket %' OR kind = 'Consent Changed') THEN properties END";
+/// Raw properties, which are wide, are read only where there is nothing else, or where somebody wants them.
+fn columns(wanted: &Wanted) -> String {
+    let names = wanted.names().count();
+    // The first parameter is the instant.
+    let wanted = if names == 0 { String::new() } else { format!(" OR kind IN ({})", places(2, names)) };
+    format!(
+        "id, occurred_at, received_at, message_id, historical, kind, order_key, ref_key, amount_minor, fact, \
+         CASE WHEN (fact IS NULL AND (kind LIKE 'Ticket %' OR kind = 'Consent Changed')){wanted} THEN properties END"
+    )
+}
 
-/// Effective events of these customers, received up to and including `until`, in no order.
+fn fixed(until: Instant, wanted: &Wanted) -> Vec<sea_orm::Value> {
+    args![until].into_iter().chain(wanted.names().map(|name| name.arg())).collect()
+}
+
+/// Effective events of these customers, received up to and including `until`, in no order; with the properties of those of which
+/// any is wanted.
 pub(super) async fn of_customers(
     db: &Db,
     customers: &[CustomerId],
     until: Instant,
+    wanted: &Wanted,
 ) -> Result<Vec<(CustomerId, Logged)>, StoreError> {
     if !db.is_postgres()
-        && let Some(events) = packed(db, customers, until).await
+        && let Some(events) = packed(db, customers, until, wanted).await
     {
         return Ok(events);
     }
-    one_by_one(db, customers, until).await
+    one_by_one(db, customers, until, wanted).await
 }
 
 async fn one_by_one(
     db: &Db,
     customers: &[CustomerId],
     until: Instant,
+    wanted: &Wanted,
 ) -> Result<Vec<(CustomerId, Logged)>, StoreError> {
     let sql = format!(
-        "SELECT customer_id, {COLUMNS} AS properties FROM event \
-         WHERE received_at <= $1 AND effective = 1 AND customer_id IN ({{in}})"
+        "SELECT customer_id, {} AS properties FROM event \
+         WHERE received_at <= $1 AND effective = 1 AND customer_id IN ({{in}})",
+        columns(wanted)
     );
-    let rows = all_in(db, &sql, args![until], ids(customers)).await?;
+    let rows = all_in(db, &sql, fixed(until, wanted), ids(customers)).await?;
     rows.iter().map(|row| Ok((CustomerId(row.int("customer_id")?), Logged::of(row)?))).collect()
 }
 
@@ -65,12 +82,18 @@ fn ids(customers: &[CustomerId]) -> Vec<sea_orm::Value> {
 
 /// The same with a row a customer: what a SQLite row costs on its way here is by the value. `None` where a row can't be packed or
 /// isn't what it should be; read one by one, it says what is wrong with it.
-async fn packed(db: &Db, customers: &[CustomerId], until: Instant) -> Option<Vec<(CustomerId, Logged)>> {
+async fn packed(
+    db: &Db,
+    customers: &[CustomerId],
+    until: Instant,
+    wanted: &Wanted,
+) -> Option<Vec<(CustomerId, Logged)>> {
     let sql = format!(
-        "SELECT customer_id, json_group_array(json_array({COLUMNS})) AS events FROM event \
-         WHERE received_at <= $1 AND effective = 1 AND customer_id IN ({{in}}) GROUP BY customer_id"
+        "SELECT customer_id, json_group_array(json_array({})) AS events FROM event \
+         WHERE received_at <= $1 AND effective = 1 AND customer_id IN ({{in}}) GROUP BY customer_id",
+        columns(wanted)
     );
-    let rows = all_in(db, &sql, args![until], ids(customers)).await.ok()?;
+    let rows = all_in(db, &sql, fixed(until, wanted), ids(customers)).await.ok()?;
     let mut found = Vec::new();
     for row in rows {
         let customer = CustomerId(row.int("customer_id").ok()?);
@@ -97,14 +120,18 @@ impl Logged {
         })
     }
 
-    /// The event, and the ticket fields it said.
-    pub(super) fn read(self) -> Result<(Event, TicketPatch), StoreError> {
+    /// The event with what is wanted of it, and the ticket fields it said.
+    pub(super) fn read(self, wanted: &Wanted) -> Result<(Event, TicketPatch), StoreError> {
         let detail = self.detail()?;
         let patch = match TicketStep::of_event(&self.kind) {
             Some(_) => self.patch(detail.as_ref())?,
             None => TicketPatch::default(),
         };
         let fact = self.fact(&patch, detail.as_ref())?;
+        let values = match wanted.of(&self.kind) {
+            Some(paths) => Some(Arc::new(Values::read(&self.properties()?, self.amount_minor, paths))),
+            None => None,
+        };
         let event = Event {
             occurred_at: Instant::from_micros(self.occurred_at),
             received_at: Instant::from_micros(self.received_at),
@@ -113,6 +140,7 @@ impl Logged {
             order: self.order_key,
             subject: self.ref_key,
             detail: detail.filter(|detail| !matches!(detail, Detail::Ticket(_) | Detail::Consent(_))),
+            values,
             fact,
         };
         Ok((event, patch))
@@ -187,6 +215,7 @@ impl Logged {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::event::property::Path;
     use migration::MigratorTrait;
     use proptest::prelude::*;
     use proptest::test_runner::{Config, TestRunner};
@@ -326,23 +355,32 @@ mod tests {
             TestRunner::new(Config { cases: 150, failure_persistence: None, ..Config::default() });
         let book = prop::collection::vec(stored(), 0..60);
         let asked = prop::collection::btree_set(1..=CUSTOMERS + 1, 1..=12);
-        let seen = std::cell::Cell::new(0);
-        let same = runner.run(&(book, asked), |(book, asked)| {
+        let wanted = prop::collection::vec(kind(), 0..4);
+        let seen = std::cell::Cell::new((0, 0));
+        let same = runner.run(&(book, asked, wanted), |(book, asked, names)| {
+            let mut wanted = Wanted::default();
+            names.iter().for_each(|name| wanted.add(name, Path::parse("said").expect("a path")));
+
             let asked: Vec<CustomerId> = asked.into_iter().map(CustomerId).collect();
             let until = Instant::from_micros(UNTIL);
             let (packed, single) = runtime.block_on(async {
                 put(&db, &book).await;
-                (packed(&db, &asked, until).await, one_by_one(&db, &asked, until).await.expect("read"))
+                let single = one_by_one(&db, &asked, until, &wanted).await.expect("read");
+                (packed(&db, &asked, until, &wanted).await, single)
             });
-            let wanted = |row: &&Stored| {
+            let meant = |row: &&Stored| {
                 row.flags.0 == 1 && row.instants.1 <= UNTIL && asked.contains(&CustomerId(row.customer))
             };
-            prop_assert_eq!(single.len(), book.iter().filter(wanted).count());
-            seen.set(seen.get() + single.len());
+            prop_assert_eq!(single.len(), book.iter().filter(meant).count());
+            for (_, event) in single.iter().filter(|(_, event)| event.fact.is_some()) {
+                prop_assert_eq!(event.properties.is_some(), names.contains(&event.kind), "{}", event.kind);
+            }
+            let with = single.iter().filter(|(_, event)| names.contains(&event.kind)).count();
+            seen.set((seen.get().0 + single.len(), seen.get().1 + with));
             prop_assert_eq!(packed.map(in_order), Some(in_order(single)));
             Ok(())
         });
         same.unwrap_or_else(|e| panic!("{e}"));
-        assert!(seen.get() > 500, "only {} events were compared", seen.get());
+        assert!(seen.get().0 > 500 && seen.get().1 > 20, "only {:?} events were compared", seen.get());
     }
 }

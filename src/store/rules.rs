@@ -41,6 +41,13 @@ pub async fn as_of(db: &Db, epoch: i64) -> Result<Vec<PublishedRule>, StoreError
     db.all(sql, args![epoch]).await?.iter().map(rule).collect()
 }
 
+/// Whatever was published in any version and may ask something of events.
+pub async fn of_events(db: &Db) -> Result<Vec<serde_json::Value>, StoreError> {
+    let sql = "SELECT id, document FROM rule_version WHERE document LIKE '%\"event\"%'";
+    let rows = db.all(sql, vec![]).await?;
+    rows.iter().map(|row| json("rule_version", "document", row.int("id")?, &row.text("document")?)).collect()
+}
+
 /// Publishes a definition as the next version of its key, with the epoch that was raised for it.
 pub async fn publish(
     tx: &Tx,

@@ -308,7 +308,11 @@ async fn customer(book: &Retail, user: &str) -> CustomerId {
 
 async fn events_until(book: &Retail, user: &str, until: Instant) -> Vec<domain::event::Event> {
     let who = customer(book, user).await;
-    facts::events_of(book.store.reader(), &[who], until).await.expect("read").remove(&who).unwrap_or_default()
+    facts::events_of(book.store.reader(), &[who], until, &Default::default())
+        .await
+        .expect("read")
+        .remove(&who)
+        .unwrap_or_default()
 }
 
 async fn events(book: &Retail, user: &str) -> Vec<domain::event::Event> {

@@ -18,6 +18,7 @@ mod demo;
 mod dispatch;
 mod engine;
 mod erasing;
+mod event_rules;
 mod facts;
 mod faults;
 mod handbook;

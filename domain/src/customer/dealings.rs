@@ -4,6 +4,7 @@
 use super::facts::{Stamped, stamped};
 use crate::customer::consent::Purpose;
 use crate::event::own::{Own, Settled, TagRemoval};
+use crate::event::property::Values;
 use crate::event::{Detail, Event, Fact};
 use crate::insight::RunKind;
 use crate::names::stable_names;
@@ -49,6 +50,8 @@ pub struct Dealings {
     marks: BTreeMap<String, BTreeSet<Stamped<Mark>>>,
     /// Instants of events by name, of every event.
     named: Arc<Named>,
+    /// What was read of the properties of events, by name.
+    worded: Arc<Worded>,
     scores: BTreeMap<Score, BTreeSet<Stamped<Settled>>>,
     /// Whether they let us personalise, by channel.
     personal: BTreeMap<String, BTreeSet<Stamped<bool>>>,
@@ -56,6 +59,17 @@ pub struct Dealings {
 
 /// Instants of events by name, with their message ids.
 pub type Named = BTreeMap<String, BTreeSet<(Instant, String)>>;
+
+/// What was read of the properties of events, by name and stamp; not of events of which nobody wanted any.
+pub type Worded = BTreeMap<String, BTreeMap<(Instant, String), Words>>;
+
+/// What was read of one event's properties.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Words {
+    /// The order it is about.
+    pub order: Option<String>,
+    pub values: Arc<Values>,
+}
 
 stable_names! {
     /// What a run over the whole book gives each customer.
@@ -83,6 +97,7 @@ impl Dealings {
     pub(super) fn add(&mut self, event: &Event) {
         let named = Arc::make_mut(&mut self.named).entry(event.fact.name().to_owned()).or_default();
         named.insert((event.occurred_at, event.message_id.clone()));
+        self.word(event);
         let own_id = |said: &Option<String>| said.clone().unwrap_or_else(|| event.message_id.clone());
         match &event.detail {
             Some(Detail::Review(said)) => {
@@ -115,6 +130,15 @@ impl Dealings {
         {
             self.personal.entry(channel.clone()).or_default().insert(stamped(event, *granted));
         }
+    }
+
+    /// Of two sources that use one message id, the greater counts: arrival decides nothing.
+    fn word(&mut self, event: &Event) {
+        let Some(values) = &event.values else { return };
+        let words = Words { order: event.order_id().map(str::to_owned), values: values.clone() };
+        let of_name = Arc::make_mut(&mut self.worded).entry(event.fact.name().to_owned()).or_default();
+        let known = of_name.entry((event.occurred_at, event.message_id.clone()));
+        known.and_modify(|known| *known = known.clone().max(words.clone())).or_insert(words);
     }
 
     fn own(&mut self, event: &Event, own: &Own) {
@@ -174,6 +198,24 @@ impl Dealings {
     /// When events happened, by name.
     pub fn named(&self) -> Arc<Named> {
         self.named.clone()
+    }
+
+    /// What was read of the properties of events.
+    pub fn worded(&self) -> Arc<Worded> {
+        self.worded.clone()
+    }
+
+    /// As if such products (by the order, where the event is about one, and the SKU) had never stood in any properties.
+    pub(super) fn hide(&mut self, hidden: impl Fn(Option<&str>, &str) -> bool) {
+        let bare = |words: &Words| words.values.hiding(|sku| hidden(words.order.as_deref(), sku));
+        if self.worded.values().flat_map(BTreeMap::values).all(|words| bare(words).is_none()) {
+            return;
+        }
+        for words in Arc::make_mut(&mut self.worded).values_mut().flat_map(BTreeMap::values_mut) {
+            if let Some(values) = bare(words) {
+                words.values = Arc::new(values);
+            }
+        }
     }
 
     /// What runs over the whole book gave, oldest first.

@@ -197,16 +197,17 @@ impl CustomerFacts {
             .map(|(_, (at, _, amount))| (*at, amount.unwrap_or(0)))
     }
 
-    /// These facts as if such products of orders had never stood in them: by order and SKU.
-    pub fn hiding(&self, hidden: impl Fn(&str, &str) -> bool) -> Self {
+    /// These facts as if such products had never stood in them: by order, where they are of one, and SKU.
+    pub fn hiding(&self, hidden: impl Fn(Option<&str>, &str) -> bool) -> Self {
         let mut facts = self.clone();
         for (id, order) in &mut facts.orders {
             let bare = |(at, message, mut lines): Stamped<Vec<OrderLine>>| {
-                lines.retain(|line| line.sku.as_deref().is_none_or(|sku| !hidden(id, sku)));
+                lines.retain(|line| line.sku.as_deref().is_none_or(|sku| !hidden(Some(id), sku)));
                 (at, message, lines)
             };
             order.lines = std::mem::take(&mut order.lines).into_iter().map(bare).collect();
         }
+        facts.dealings.hide(hidden);
         facts
     }
 

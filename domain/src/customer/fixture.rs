@@ -28,6 +28,7 @@ pub fn event(occurred_at: Instant, fact: Fact) -> Event {
         order: None,
         subject: None,
         detail: None,
+        values: None,
     }
 }
 

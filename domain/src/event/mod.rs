@@ -12,6 +12,7 @@ mod named;
 pub mod own;
 mod parse;
 mod person;
+pub mod property;
 pub mod shapes;
 mod ticket;
 mod traits;
@@ -29,6 +30,7 @@ pub use traits::TraitBook;
 
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// One event of the log about one customer, as the keeper reads it back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub struct Event {
     pub subject: Option<String>,
     /// What it says beyond that: an order's lines, an answer's score, …
     pub detail: Option<Detail>,
+    /// What rules want of its properties; `None` where nobody asked for any.
+    pub values: Option<Arc<property::Values>>,
 }
 
 impl Event {

@@ -2,6 +2,7 @@
 //!
 //! Reading what people write is [`super::parse`]'s; what a tree means is [`super::eval`]'s.
 
+use super::event::EventTest;
 use super::field::Field;
 use super::parse::parse;
 use super::score::ScoreNumber;
@@ -46,7 +47,7 @@ pub enum Rule {
         field: Field,
         within_days: u32,
     },
-    /// How often an event of this name happened, of those that count.
+    /// What events of one name come to: how often they happened, a property's sum, …
     Event(EventTest),
     /// The value of another tag.
     Tag {
@@ -72,27 +73,6 @@ pub enum Age {
     Within(Span),
     /// Before that.
     OlderThan(Span),
-}
-
-/// How often an event happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventTest {
-    pub name: String,
-    pub count: Comparison<i64>,
-    /// `None`: ever.
-    pub within: Option<Span>,
-    /// Whether it can hold of somebody who isn't known for as long as `within`.
-    pub for_new: ForNew,
-}
-
-/// What a window means for whoever is younger than it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ForNew {
-    /// What there is counts.
-    #[default]
-    Include,
-    /// It doesn't hold.
-    Exclude,
 }
 
 /// What is asked of a word. Both sides are compared folded: NFKC, without case.
@@ -164,15 +144,7 @@ impl Rule {
                 json!({ "days_since": field.key(), op: operand })
             }
             Self::Text { field, test } => {
-                let (op, operand) = match test {
-                    TextTest::Eq(value) => ("eq", json!(value)),
-                    TextTest::Ne(value) => ("ne", json!(value)),
-                    TextTest::In(values) => ("in", json!(values)),
-                    TextTest::Contains(value) => ("contains", json!(value)),
-                    TextTest::StartsWith(value) => ("starts_with", json!(value)),
-                    TextTest::Present => ("exists", json!(true)),
-                    TextTest::Absent => ("exists", json!(false)),
-                };
+                let (op, operand) = test.to_op();
                 json!({ "profile": field.key(), op: operand })
             }
             Self::Ago { field, age } => {
@@ -229,8 +201,22 @@ fn put_since(value: &mut Value, since: Option<Age>) {
     }
 }
 
+impl TextTest {
+    pub(super) fn to_op(&self) -> (&'static str, Value) {
+        match self {
+            Self::Eq(value) => ("eq", json!(value)),
+            Self::Ne(value) => ("ne", json!(value)),
+            Self::In(values) => ("in", json!(values)),
+            Self::Contains(value) => ("contains", json!(value)),
+            Self::StartsWith(value) => ("starts_with", json!(value)),
+            Self::Present => ("exists", json!(true)),
+            Self::Absent => ("exists", json!(false)),
+        }
+    }
+}
+
 impl Age {
-    fn to_op(self) -> (&'static str, String) {
+    pub(super) fn to_op(self) -> (&'static str, String) {
         match self {
             Self::Within(span) => ("within", span.to_string()),
             Self::OlderThan(span) => ("older_than", span.to_string()),
@@ -238,22 +224,8 @@ impl Age {
     }
 }
 
-impl EventTest {
-    fn to_value(&self) -> Value {
-        let (op, operand) = self.count.to_op(|n| json!(n));
-        let mut value = json!({ "event": self.name, "count": { op: operand } });
-        if let Some(span) = self.within {
-            value["within"] = json!(span.to_string());
-        }
-        if self.for_new == ForNew::Exclude {
-            value["for_new"] = json!("exclude");
-        }
-        value
-    }
-}
-
 impl<T> Comparison<T> {
-    fn to_op(&self, write: impl Fn(&T) -> Value) -> (&'static str, Value) {
+    pub(super) fn to_op(&self, write: impl Fn(&T) -> Value) -> (&'static str, Value) {
         match self {
             Self::Eq(v) => ("eq", write(v)),
             Self::Ne(v) => ("ne", write(v)),

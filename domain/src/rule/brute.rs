@@ -3,8 +3,7 @@
 //! the facts by `customer::aggregates_tests`.
 
 use super::{
-    Age, Comparison, DayRange, EventTest, Field, FieldKind, ForNew, Rule, ScoreNumber, Share as Part,
-    TagTest, TextTest,
+    Age, Comparison, DayRange, Field, FieldKind, Rule, ScoreNumber, Share as Part, TagTest, TextTest, event,
 };
 use crate::customer::fixture::day;
 use crate::customer::{Bearer, Profile};
@@ -72,7 +71,7 @@ pub(crate) fn holds(rule: &Rule, seen: &Seen<'_>) -> bool {
         Rule::Anniversary { field, within_days } => {
             (0..=i64::from(*within_days)).any(|ahead| seen.comes_round(*field, add_days(seen.today(), ahead)))
         }
-        Rule::Event(test) => seen.happened(test),
+        Rule::Event(test) => event::brute::holds(test, seen),
         Rule::Share(share) => share.draw(seen.bearer.id) < share.bound(),
         Rule::Tag { key, test, since } => {
             let (value, from) = (seen.tag)(key);
@@ -94,14 +93,14 @@ pub(crate) fn holds(rule: &Rule, seen: &Seen<'_>) -> bool {
     }
 }
 
-fn is_old(age: Age, now: Instant, at: Instant) -> bool {
+pub(super) fn is_old(age: Age, now: Instant, at: Instant) -> bool {
     match age {
         Age::Within(span) => now - at < span,
         Age::OlderThan(span) => now - at >= span,
     }
 }
 
-fn compares(test: &Comparison<i64>, part: i128, whole: i128) -> bool {
+pub(super) fn compares(test: &Comparison<i64>, part: i128, whole: i128) -> bool {
     let at = |operand: &i64| part - i128::from(*operand) * whole;
     match test {
         Comparison::Eq(n) => at(n) == 0,
@@ -117,7 +116,7 @@ fn compares(test: &Comparison<i64>, part: i128, whole: i128) -> bool {
     }
 }
 
-fn is_word(test: &TextTest, word: &str) -> bool {
+pub(super) fn is_word(test: &TextTest, word: &str) -> bool {
     match test {
         TextTest::Eq(wanted) => word == fold(wanted),
         TextTest::Ne(other) => word != fold(other),
@@ -156,26 +155,6 @@ impl Seen<'_> {
             }
             _ => false,
         }
-    }
-
-    fn happened(&self, test: &EventTest) -> bool {
-        let recent = |at: Instant| test.within.is_none_or(|span| self.now - at < span);
-        let said: BTreeSet<(Instant, &str)> = self
-            .events
-            .iter()
-            .filter(|event| {
-                event.fact.name() == test.name && event.occurred_at <= self.now && recent(event.occurred_at)
-            })
-            .map(|event| (event.occurred_at, event.message_id.as_str()))
-            .collect();
-        let first = self.events.iter().map(|event| event.occurred_at).min();
-        let known = match (test.for_new, test.within) {
-            (ForNew::Exclude, Some(span)) => {
-                self.bearer.registered_at.or(first).is_some_and(|at| self.now - at >= span)
-            }
-            _ => true,
-        };
-        known && compares(&test.count, said.len() as i128, 1)
     }
 
     /// Whether they let us personalise: the last word on each channel.
@@ -293,7 +272,7 @@ fn operand(kind: FieldKind) -> BoxedStrategy<i64> {
     prop_oneof![19 => usual, 1 => ends].boxed()
 }
 
-fn comparison(kind: FieldKind) -> BoxedStrategy<Comparison<i64>> {
+pub(super) fn comparison(kind: FieldKind) -> BoxedStrategy<Comparison<i64>> {
     let number = || operand(kind);
     let there = prop_oneof![Just(Comparison::Present), Just(Comparison::Absent)];
     if matches!(kind, FieldKind::Text | FieldKind::Birthday) {
@@ -352,15 +331,7 @@ fn leaf() -> impl Strategy<Value = Rule> {
     let days = (fields(&[At]), days).prop_map(|(field, days)| Rule::DaysSince { field, days });
     let round = (fields(&[At, Birthday]), 0u32..=182)
         .prop_map(|(field, within_days)| Rule::Anniversary { field, within_days });
-    let names = vec!["Order Completed", "Order Refunded", "Contact Made", "CSAT Submitted", "Nothing"];
-    let within = prop::option::weighted(0.8, (1i64..240).prop_map(|n| Span::hours(6 * n)));
-    let for_new = prop::sample::select(vec![ForNew::Include, ForNew::Exclude]);
-    let event = (prop::sample::select(names), comparison(Count), within, for_new).prop_map(
-        |(name, count, within, for_new)| {
-            let for_new = if within.is_some() { for_new } else { ForNew::Include };
-            Rule::Event(EventTest { name: name.to_owned(), count, within, for_new })
-        },
-    );
+    let event = event::brute::any_test().prop_map(Rule::Event);
     let value = || prop::sample::select(vec!["none", "gold", "true"]).prop_map(str::to_owned);
     let tag_test = prop_oneof![
         value().prop_map(TagTest::Eq),
@@ -376,7 +347,7 @@ fn leaf() -> impl Strategy<Value = Rule> {
     let segment = (prop::sample::select(vec!["loyal", "nobody"]), prop::option::of(age()))
         .prop_map(|(key, since)| Rule::Segment { key: key.to_owned(), since });
     prop_oneof![
-        4 => profile, 1 => score, 1 => text, 2 => ago, 3 => days, 2 => round, 3 => event, 1 => tag, 1 => segment,
+        4 => profile, 1 => score, 1 => text, 2 => ago, 3 => days, 2 => round, 5 => event, 1 => tag, 1 => segment,
         1 => share
     ]
 }

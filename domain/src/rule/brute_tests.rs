@@ -2,6 +2,7 @@
 //! the one seen, and no flip comes late or early. And rules are total: whatever the facts, at whatever instant.
 
 use super::brute::{Seen, any_rule, holds};
+use super::event::brute::{any_test, wordy};
 use super::{Context, Lang, Rule, TagTimelines, describe, eval, explain};
 use crate::customer::aggregates_tests::story;
 use crate::customer::fixture::{any_extreme_event, day, extreme_instant};
@@ -76,7 +77,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
     fn a_rule_holds_when_looking_says_so_and_flips_neither_late_nor_early(
-        events in story(), rule in any_rule(), bearer in bearer(),
+        events in story().prop_flat_map(wordy), rule in any_rule(), bearer in bearer(),
     ) {
         with_context(&events, bearer, day(800), |context| {
             let line = eval(&rule, context);
@@ -95,13 +96,33 @@ proptest! {
         })?;
     }
 
+    /// Events alone, with more of what was said of each.
+    #[test]
+    fn what_events_come_to_is_what_looking_says(
+        events in story().prop_flat_map(wordy), tests in prop::collection::vec(any_test(), 8), bearer in bearer(),
+    ) {
+        with_context(&events, bearer, day(800), |context| {
+            for rule in tests.into_iter().map(Rule::Event) {
+                let line = eval(&rule, context);
+                let mut looks: BTreeSet<Instant> = (-1..90).map(|n| day(2 * n)).collect();
+                looks.extend(line.changes().map(|(at, _)| at));
+                for at in looks {
+                    for now in [at - Span::micros(1), at] {
+                        let wanted = seen(&rule, &events, context, now);
+                        prop_assert_eq!(*line.at(now), wanted, "{} of {}", now, rule.to_value());
+                    }
+                }
+            }
+            Ok(())
+        })?;
+    }
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
     fn a_rule_has_a_value_whatever_the_facts_and_the_instant(
-        events in prop::collection::vec(any_extreme_event(), 0..20), rule in any_rule(), bearer in bearer(),
+        events in prop::collection::vec(any_extreme_event(), 0..20).prop_flat_map(wordy), rule in any_rule(), bearer in bearer(),
         registered_at in prop::option::of(extreme_instant()), now in extreme_instant(), horizon in extreme_instant(),
     ) {
         let bearer = Bearer { registered_at, ..bearer };

@@ -1,6 +1,7 @@
 //! A rule as one sentence, in English and Chinese.
 
-use super::ast::{Age, Comparison, DayRange, EventTest, ForNew, Rule, TagTest, TextTest};
+use super::ast::{Age, Comparison, DayRange, Rule, TagTest, TextTest};
+use super::event;
 use super::field::{Field, FieldKind};
 use crate::time::Span;
 use serde::{Deserialize, Serialize};
@@ -32,7 +33,7 @@ pub(crate) fn clause(rule: &Rule, lang: Lang) -> String {
         Rule::Not(rule) => format!("not ({})", clause(rule, lang)),
         Rule::Profile { field, test } => compared(field.name(lang), field.kind(), test, lang),
         Rule::Score { number, test } => compared(number.name(lang), number.kind(), test, lang),
-        Rule::Text { field, test } => text(*field, test, lang),
+        Rule::Text { field, test } => text(field.name(lang), test, lang),
         Rule::Ago { field, age } => format!("{}{}", field.name(lang), ago(*age, lang)),
         Rule::DaysSince { field, days } => days_since(*field, *days, lang),
         Rule::Anniversary { field, within_days } if zh => {
@@ -51,7 +52,7 @@ pub(crate) fn clause(rule: &Rule, lang: Lang) -> String {
         Rule::Anniversary { field, within_days } => {
             format!("{} comes round within {within_days} days", field.name(lang))
         }
-        Rule::Event(test) => event(test, lang),
+        Rule::Event(test) => event::describe(test, lang),
         Rule::Share(share) if zh => format!("属于分组「{}」的 {}", share.salt, share.written()),
         Rule::Share(share) => format!("they are in {} of the book by \"{}\"", share.written(), share.salt),
         Rule::Tag { key, test, since } => aged(tag(key, test, lang), *since, lang),
@@ -85,7 +86,7 @@ fn joined(rules: &[Rule], word: &str, lang: Lang) -> String {
     rules.iter().map(part).collect::<Vec<_>>().join(word)
 }
 
-fn compared(name: &str, kind: FieldKind, test: &Comparison<i64>, lang: Lang) -> String {
+pub(super) fn compared(name: &str, kind: FieldKind, test: &Comparison<i64>, lang: Lang) -> String {
     let write = |operand: &i64| kind.write(*operand);
     let list = |operands: &[i64]| {
         operands.iter().map(write).collect::<Vec<_>>().join(if lang == Lang::ZhCn { "、" } else { ", " })
@@ -135,7 +136,7 @@ fn when(test: &Comparison<i64>, lang: Lang) -> Option<String> {
     })
 }
 
-fn ago(age: Age, lang: Lang) -> String {
+pub(super) fn ago(age: Age, lang: Lang) -> String {
     match (age, lang) {
         (Age::Within(span), Lang::En) => format!(" was less than {span} ago"),
         (Age::OlderThan(span), Lang::En) => format!(" was {span} ago or longer"),
@@ -157,8 +158,7 @@ pub(crate) fn span_zh(span: Span) -> String {
     format!("{number} {unit}")
 }
 
-fn text(field: Field, test: &TextTest, lang: Lang) -> String {
-    let name = field.name(lang);
+pub(super) fn text(name: &str, test: &TextTest, lang: Lang) -> String {
     match (lang, test) {
         (Lang::En, TextTest::Eq(v)) => format!("{name} is {v}"),
         (Lang::En, TextTest::Ne(v)) => format!("{name} is known and not {v}"),
@@ -174,50 +174,6 @@ fn text(field: Field, test: &TextTest, lang: Lang) -> String {
         (Lang::ZhCn, TextTest::StartsWith(v)) => format!("{name}以 {v} 开头"),
         (Lang::ZhCn, TextTest::Present) => format!("{name}已知"),
         (Lang::ZhCn, TextTest::Absent) => format!("{name}未知"),
-    }
-}
-
-fn event(test: &EventTest, lang: Lang) -> String {
-    let EventTest { name, count, within, for_new } = test;
-    let numbers = |ns: &[i64], with: &str| ns.iter().map(i64::to_string).collect::<Vec<_>>().join(with);
-    let times = match (lang, count) {
-        (Lang::En, Comparison::Gte(1) | Comparison::Gt(0)) => "at least once".to_owned(),
-        (Lang::En, Comparison::Eq(n)) => format!("exactly {n} times"),
-        (Lang::En, Comparison::Ne(n)) => format!("not {n} times"),
-        (Lang::En, Comparison::Lt(n)) => format!("less than {n} times"),
-        (Lang::En, Comparison::Lte(n)) => format!("at most {n} times"),
-        (Lang::En, Comparison::Gt(n)) => format!("more than {n} times"),
-        (Lang::En, Comparison::Gte(n)) => format!("at least {n} times"),
-        (Lang::En, Comparison::In(ns)) => format!("{} times", numbers(ns, " or ")),
-        (Lang::En, Comparison::Between(a, b)) => format!("{a} to {b} times"),
-        (Lang::En, Comparison::Present) => "any number of times".to_owned(),
-        (Lang::En, Comparison::Absent) => "an unknown number of times".to_owned(),
-        (Lang::ZhCn, Comparison::Eq(0)) => "从未发生".to_owned(),
-        (Lang::ZhCn, Comparison::Eq(n)) => format!("发生 {n} 次"),
-        (Lang::ZhCn, Comparison::Ne(n)) => format!("发生次数不为 {n}"),
-        (Lang::ZhCn, Comparison::Lt(n)) => format!("发生少于 {n} 次"),
-        (Lang::ZhCn, Comparison::Lte(n)) => format!("发生不超过 {n} 次"),
-        (Lang::ZhCn, Comparison::Gt(n)) => format!("发生多于 {n} 次"),
-        (Lang::ZhCn, Comparison::Gte(n)) => format!("发生至少 {n} 次"),
-        (Lang::ZhCn, Comparison::In(ns)) => format!("发生 {} 次", numbers(ns, " 或 ")),
-        (Lang::ZhCn, Comparison::Between(a, b)) => format!("发生 {a} 至 {b} 次"),
-        (Lang::ZhCn, Comparison::Present) => "发生任意次".to_owned(),
-        (Lang::ZhCn, Comparison::Absent) => "发生次数未知".to_owned(),
-    };
-    let window = match (lang, within) {
-        (_, None) => String::new(),
-        (Lang::En, Some(span)) => format!(" within {span}"),
-        (Lang::ZhCn, Some(span)) => format!("最近 {} ", span_zh(*span)),
-    };
-    let young = match (lang, for_new) {
-        (_, ForNew::Include) => "",
-        (Lang::En, ForNew::Exclude) => ", of customers known for that long",
-        (Lang::ZhCn, ForNew::Exclude) => "（仅限结识已满该时长的客户）",
-    };
-    match lang {
-        Lang::En if *count == Comparison::Eq(0) => format!("{name} never happened{window}{young}"),
-        Lang::En => format!("{name} happened {times}{window}{young}"),
-        Lang::ZhCn => format!("{window}{name} {times}{young}"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a rule means for one customer: a timeline of true and false.
 
-use super::ast::{Age, Comparison, DayRange, EventTest, ForNew, Rule, TagTest, TextTest};
+use super::ast::{Age, Comparison, DayRange, Rule, TagTest, TextTest};
+use super::event;
 use super::field::Field;
 use super::score::ScoreNumber;
 use crate::customer::profile::{Scored, Top};
@@ -35,6 +36,8 @@ pub struct Context<'a> {
 
 /// A fraction: what a mean or a share is compared by, without rounding.
 pub(super) type Ratio = (i64, i64);
+/// The same of what may be larger; the lower one above 0.
+pub(super) type Fraction = (i128, i128);
 
 /// An aggregate's timeline by its kind.
 pub(super) enum Column<'a> {
@@ -163,7 +166,7 @@ pub fn eval(rule: &Rule, context: &Context<'_>) -> Timeline<bool> {
             None => Timeline::always(false),
         },
         Rule::Anniversary { field, within_days } => anniversary(*field, *within_days, context),
-        Rule::Event(test) => event(test, context),
+        Rule::Event(test) => event::holds(test, context),
         Rule::Share(share) => Timeline::always(share.holds(context.bearer.id)),
         Rule::Tag { key, test, since } => {
             let Some(line) = context.tags.get(key) else { return Timeline::always(test.holds(None)) };
@@ -212,7 +215,7 @@ fn profile(field: Field, test: &Comparison<i64>, context: &Context<'_>) -> Timel
 
 impl Comparison<i64> {
     /// Of a fraction, its denominator above 0: compared across, so that nothing is rounded.
-    fn holds(&self, value: Option<(i128, i128)>) -> bool {
+    pub(super) fn holds(&self, value: Option<Fraction>) -> bool {
         let Some((part, whole)) = value else { return *self == Self::Absent };
         let against = |v: &i64| part.cmp(&(i128::from(*v) * whole));
         match self {
@@ -232,13 +235,30 @@ impl Comparison<i64> {
 
 impl TextTest {
     fn holds(&self, value: Option<&str>) -> bool {
-        let Some(value) = value.map(folded) else { return *self == Self::Absent };
+        value.map_or(*self == Self::Absent, |value| self.folded().holds_of_folded(&folded(value)))
+    }
+
+    /// With its words folded.
+    pub(super) fn folded(&self) -> Self {
         match self {
-            Self::Eq(v) => value == folded(v),
-            Self::Ne(v) => value != folded(v),
-            Self::In(list) => list.iter().any(|v| value == folded(v)),
-            Self::Contains(v) => value.contains(&folded(v)),
-            Self::StartsWith(v) => value.starts_with(&folded(v)),
+            Self::Eq(v) => Self::Eq(folded(v)),
+            Self::Ne(v) => Self::Ne(folded(v)),
+            Self::In(list) => Self::In(list.iter().map(|v| folded(v)).collect()),
+            Self::Contains(v) => Self::Contains(folded(v)),
+            Self::StartsWith(v) => Self::StartsWith(folded(v)),
+            Self::Present => Self::Present,
+            Self::Absent => Self::Absent,
+        }
+    }
+
+    /// Of a word, both folded already.
+    pub(super) fn holds_of_folded(&self, value: &str) -> bool {
+        match self {
+            Self::Eq(v) => value == v,
+            Self::Ne(v) => value != v,
+            Self::In(list) => list.iter().any(|v| value == v),
+            Self::Contains(v) => value.contains(v.as_str()),
+            Self::StartsWith(v) => value.starts_with(v.as_str()),
             Self::Present => true,
             Self::Absent => false,
         }
@@ -299,7 +319,7 @@ impl Age {
     }
 }
 
-fn ago(line: &Timeline<Option<Instant>>, age: Age) -> Timeline<bool> {
+pub(super) fn ago(line: &Timeline<Option<Instant>>, age: Age) -> Timeline<bool> {
     bounded(line, |at, _| age.bounds(*at))
 }
 
@@ -317,19 +337,6 @@ fn held_for(
         None => (Some(Instant::MAX), None),
     });
     aged.and(&line.map(|value| test.holds(value.as_deref())))
-}
-
-fn event(test: &EventTest, context: &Context<'_>) -> Timeline<bool> {
-    let counts = context.profile.happened(&test.name, test.within);
-    let line = counts.map(|n| test.count.holds(Some((i128::from(*n), 1))));
-    match (test.for_new, test.within) {
-        (ForNew::Exclude, Some(span)) => {
-            let known = context.bearer.registered_at.or(context.profile.first_at);
-            let old = known.map(|at| at.saturating_add(span));
-            line.and(&Timeline::from_points(false, old.map(|at| (at, true))))
-        }
-        _ => line,
-    }
 }
 
 /// Years around the facts and the present in which a day may come round.

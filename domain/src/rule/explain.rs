@@ -3,6 +3,7 @@
 use super::ast::Rule;
 use super::describe::{Lang, clause};
 use super::eval::{Column, Context, days_between, eval};
+use super::event;
 use super::field::{Field, FieldKind};
 use super::share::PRIME;
 use crate::money::Money;
@@ -87,8 +88,8 @@ pub fn leaf_value(rule: &Rule, context: &Context<'_>, now: Instant) -> Map<Strin
         }
         Rule::Anniversary { field, .. } => field_value(*field, context, now, &mut found),
         Rule::Event(test) => {
-            let counts = context.profile.happened(&test.name, test.within);
-            found.insert(test.name.clone(), json!(counts.at(now)));
+            let (name, value) = event::evidence(test, context, now);
+            found.insert(name, value);
         }
         Rule::Tag { key, .. } => {
             let value = context.tags.get(key).and_then(|line| line.at(now).as_deref());

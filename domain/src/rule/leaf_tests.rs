@@ -309,7 +309,7 @@ fn problems_of_leaves_name_the_place_and_the_remedy() {
             "all[1].count: 2 is no comparison; write for example {gte: 2}",
             "all[2].count.gte: \"many\" is not a whole number",
             "all[3].wihtin: event has no field wihtin; did you mean within?",
-            "all[4].for_new: says something of a window only; give within too",
+            "all[4].for_new: says something of a window that begins so long ago; give within, or between with two durations, too",
             "all[5].event: has a control character in it; write plain text",
             "all[6].gte: 0.6 is not a share such as \"40%\"",
             "all[7].gte: \"60.00001%\" is not a share such as \"40%\"",

@@ -1,8 +1,10 @@
 //! Reads a rule from a JSON value, collecting every problem with the place of its node.
 
+mod event;
 mod leaves;
 
-pub(super) use leaves::{AGE_OPS, COMPARE_OPS, COUNT_OPS, DAY_OPS, TAG_OPS, ops_of};
+pub(super) use event::{MOST_CONDITIONS, WHERE_OPS};
+pub(super) use leaves::{AGE_OPS, COMPARE_OPS, COUNT_OPS, DAY_OPS, INSTANT_OPS, TAG_OPS, ops_of};
 
 use super::ast::Rule;
 use super::field::FieldKind;

@@ -4,10 +4,11 @@
 //! What a schema can't tell: how deep a rule nests and how many nodes it has, that `between` is the right way round, that a duration is
 //! above 0 and below a century, that a date exists, whether a tag or segment exists and ever has that value.
 
+use super::event;
 use super::field::{Field, FieldKind};
 use super::parse::{
-    AGE_OPS, COMPARE_OPS, COUNT_OPS, DAY_OPS, HEADS, LONGEST_WORD, MAX_ANNIVERSARY, MAX_DAYS, MAX_VALUES,
-    TAG_OPS, ops_of,
+    AGE_OPS, COMPARE_OPS, DAY_OPS, HEADS, LONGEST_WORD, MAX_ANNIVERSARY, MAX_DAYS, MAX_VALUES, TAG_OPS,
+    ops_of,
 };
 use super::score::ScoreNumber;
 use serde_json::{Map, Value, json};
@@ -66,7 +67,7 @@ const fn name(kind: FieldKind) -> &'static str {
     }
 }
 
-fn reference(name: &str) -> Value {
+pub(super) fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/$defs/{name}") })
 }
 
@@ -102,7 +103,7 @@ fn behind(op: &str, one: &Value) -> Value {
     }
 }
 
-fn operators(ops: &[&str], one: &Value) -> Map<String, Value> {
+pub(super) fn operators(ops: &[&str], one: &Value) -> Map<String, Value> {
     ops.iter().map(|op| ((*op).to_owned(), behind(op, one))).collect()
 }
 
@@ -113,7 +114,7 @@ fn leaf(head: &str, operand: Value, mut ops: Map<String, Value>) -> Value {
 }
 
 /// An object of exactly one operator.
-fn comparison(ops: Map<String, Value>) -> Value {
+pub(super) fn comparison(ops: Map<String, Value>) -> Value {
     json!({ "type": "object", "properties": ops, "minProperties": 1, "maxProperties": 1, "additionalProperties": false })
 }
 
@@ -151,18 +152,7 @@ fn node(head: &str) -> Value {
             let fields = keys(|kind| matches!(kind, FieldKind::Instant | FieldKind::Birthday));
             leaf(head, fields, Map::from_iter([("within".to_owned(), within)]))
         }
-        "event" => json!({
-            "properties": {
-                "event": { "allOf": [{ "type": "string" }, reference("word")] },
-                "count": comparison(operators(&COUNT_OPS, &reference("count"))),
-                "within": reference("duration"),
-                "for_new": { "enum": ["include", "exclude"] },
-            },
-            "required": ["event"],
-            "additionalProperties": false,
-            "if": { "properties": { "for_new": { "const": "exclude" } }, "required": ["for_new"] },
-            "then": { "required": ["within"] },
-        }),
+        "event" => event::schema(),
         "share" => json!({
             "properties": {
                 "share": reference("share"),

@@ -75,7 +75,6 @@ fn leaf() -> impl Strategy<Value = Rule> {
     ];
     let instant = || of(&[FieldKind::Instant]);
     let days = (0u32..400, proptest::option::of(0u32..9));
-    let counted = (word(), compared(), proptest::option::of(span()));
     prop_oneof![
         (of(numbers), test).prop_map(|(field, test)| Rule::Profile { field, test }),
         (proptest::sample::select(ScoreNumber::ALL.to_vec()), compared())
@@ -87,10 +86,7 @@ fn leaf() -> impl Strategy<Value = Rule> {
         }),
         (of(&[FieldKind::Instant, FieldKind::Birthday]), 0u32..=182)
             .prop_map(|(field, within_days)| Rule::Anniversary { field, within_days }),
-        counted.prop_map(|(name, count, within)| {
-            let for_new = if within.is_some() { ForNew::Exclude } else { ForNew::Include };
-            Rule::Event(EventTest { name, count, within, for_new })
-        }),
+        event::brute::any_test().prop_map(Rule::Event),
         (asked_of_a_tag(), proptest::option::of(age())).prop_map(|(test, since)| Rule::Tag {
             key: "vip".to_owned(),
             test,
@@ -134,6 +130,10 @@ fn what_the_parser_takes_the_schema_takes() {
         json!({"tag": "vip", "eq": true, "since": {"within": "7d"}}),
         json!({"tag": "vip", "since": {"older_than": "12h"}}),
         json!({"event": "Product Viewed"}),
+        json!({"event": "a", "where": [{"property": "b", "eq": true}, {"property": "c", "in": [true, "x"]}]}),
+        json!({"event": "a", "where": [{"property": "b", "eq": 1.5}, {"property": "c", "gte": " 1.5 "}]}),
+        json!({"event": "a", "where": [{"property": "b", "contains": 7}], "sum": {"of": "$amount", "gte": 7}}),
+        json!({"event": "a", "last": {"of": "b", "exists": false}, "before": "2026-01-31t09:00:00.5Z"}),
         json!({"anniversary": "birthday", "within": "007d"}),
         json!({"score": "p_order_180", "lt": 0.35}),
     ];
@@ -186,6 +186,31 @@ fn mistakes_are_refused_by_both() {
         json!({"event": "a", "count": {"gte": 1, "lt": 2}}),
         json!({"event": "a", "for_new": "exclude"}),
         json!({"event": "a", "for_new": "never"}),
+        json!({"event": "a", "where": []}),
+        json!({"event": "a", "where": {"property": "b", "eq": "c"}}),
+        json!({"event": "a", "where": [{"eq": "c"}]}),
+        json!({"event": "a", "where": [{"property": "b"}]}),
+        json!({"event": "a", "where": [{"property": "b", "eq": "c", "ne": "d"}]}),
+        json!({"event": "a", "where": [{"property": "b", "in": [1, "c"]}]}),
+        json!({"event": "a", "where": [{"property": "b", "gte": "c"}]}),
+        json!({"event": "a", "where": [{"property": "b", "gte": true}]}),
+        json!({"event": "a", "where": [{"property": "b", "eq": null}]}),
+        json!({"event": "a", "where": [{"property": "", "eq": "c"}]}),
+        json!({"event": "a", "where": [{"property": "b\u{7}", "eq": "c"}]}),
+        json!({"event": "a", "where": vec![json!({"property": "b", "eq": "c"}); 21]}),
+        json!({"event": "a", "sum": {"gte": 1}}),
+        json!({"event": "a", "sum": {"of": "b"}}),
+        json!({"event": "a", "sum": {"of": "b", "exists": true}}),
+        json!({"event": "a", "avg": {"of": "b", "contains": "c"}}),
+        json!({"event": "a", "first": {"older_than": "30d", "of": "b"}}),
+        json!({"event": "a", "first": {"gte": "30d"}}),
+        json!({"event": "a", "count": {"gte": 1}, "sum": {"of": "b", "gte": 1}}),
+        json!({"event": "a", "within": "30d", "before": "30d"}),
+        json!({"event": "a", "before": "soon"}),
+        json!({"event": "a", "between": ["90d"]}),
+        json!({"event": "a", "between": ["90d", at]}),
+        json!({"event": "a", "before": "30d", "for_new": "exclude"}),
+        json!({"event": "a", "between": [at, at], "for_new": "exclude"}),
         json!({"tag": ""}),
         json!({"tag": "vip", "eq": false}),
         json!({"tag": "vip", "eq": "a", "ne": "b"}),
@@ -205,6 +230,9 @@ fn mistakes_are_refused_by_both() {
         json!({"profile": "last_order_at", "within": "0d"}),
         json!({"profile": "last_order_at", "lt": "2026-13-01T00:00:00Z"}),
         json!({"profile": "orders_365", "gte": 3.0}),
+        json!({"event": "a", "between": ["30d", "90d"]}),
+        json!({"event": "a", "where": [{"property": "a..b", "eq": "c"}]}),
+        json!({"event": "a", "where": [{"property": "b", "eq": 0.0000001}]}),
     ];
     for rule in beyond {
         assert!(parse(&rule).is_err() && schema.takes(&rule), "{rule}");

@@ -3,9 +3,11 @@
 
 use super::definition::{Role, TagDefinition};
 use super::document::{Of, TagDocument, read};
+use crate::event::property::Wanted;
 use crate::money::Currency;
 use crate::problem::{Problem, nearest};
 use crate::product::Products;
+use crate::rule::event::wanted_by;
 use crate::rule::{Rule, TagTest};
 use crate::segment::{Keep, key_of, node_key, spoken};
 use std::borrow::Cow;
@@ -150,6 +152,11 @@ impl Catalogue {
             }
         }
         affected
+    }
+
+    /// What its rules have to know of events' properties.
+    pub fn wanted(&self) -> Wanted {
+        wanted_by(self.nodes.iter().flat_map(TagDefinition::rules))
     }
 
     pub fn currency(&self) -> Currency {

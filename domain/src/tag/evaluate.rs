@@ -115,7 +115,7 @@ impl<'c> Evaluation<'c> {
     pub fn of(catalogue: &'c Catalogue, facts: &CustomerFacts, bearer: Bearer, now: Instant) -> Self {
         let products = catalogue.products();
         let bare =
-            products.any_sensitive().then(|| facts.hiding(|order, sku| products.is_sensitive(order, sku)));
+            products.any_sensitive().then(|| facts.hiding(|order, sku| products.is_hidden(order, sku)));
         let facts = bare.as_ref().unwrap_or(facts);
         let mut this = Self {
             catalogue,

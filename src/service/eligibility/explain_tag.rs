@@ -50,7 +50,10 @@ pub async fn explain_tag(
     let zone = customers::zones(db, &[customer]).await?.remove(&customer).ok_or_else(missing)?;
     let bearer = customers::bearers(db, &[customer], zone).await?.remove(&customer).ok_or_else(missing)?;
     let at = book.now().await?;
-    let events = facts::events_of(db, &[customer], at).await?.remove(&customer).unwrap_or_default();
+    let events = facts::events_of(db, &[customer], at, &catalogue.wanted())
+        .await?
+        .remove(&customer)
+        .unwrap_or_default();
     let folded = CustomerFacts::fold(&events);
     let evaluation = Evaluation::of(&catalogue, &folded, bearer, at);
     let condition = |value: &str, rule| ValueCondition {

@@ -70,8 +70,11 @@ async fn judge(
     let db = book.store.reader();
     let ids: Vec<CustomerId> = people.iter().map(|(id, _)| *id).collect();
     let bearers = customers::bearers(db, &ids, shop.zone).await?;
+    let mut wanted = catalogue.wanted();
+    wanted.extend(&rule::event::wanted_by([&rule]));
+    let wanted = &wanted;
     let read = poison::read_apart(&ids, |ids| async move {
-        Ok(facts::events_of(db, &ids, now).await?.into_iter().collect())
+        Ok(facts::events_of(db, &ids, now, wanted).await?.into_iter().collect())
     });
     let read = read.await?;
     let events: HashMap<CustomerId, Vec<Event>> = read.sound.into_iter().collect();

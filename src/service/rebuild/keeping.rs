@@ -40,7 +40,7 @@ pub(in crate::service) async fn page(
     let Some(last) = stand.last().map(|stands| stands.id) else { return Ok(None) };
     let (go_live_at, rule_epoch) = (meta::go_live_at(db).await?, rules.epoch);
     let ids: Vec<CustomerId> = stand.iter().map(|stands| stands.id).collect();
-    let mut events = facts::events_of(db, &ids, now).await?;
+    let mut events = facts::events_of(db, &ids, now, &rules.wanted).await?;
     let customers = stand.len() as u64;
     let (mut found, mut not_compared, mut wrong) = (Vec::new(), 0, Vec::new());
     let mut told: BTreeMap<CustomerId, Vec<Difference>> = BTreeMap::new();

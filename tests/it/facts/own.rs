@@ -33,7 +33,7 @@ both_databases! {
 
         let db = book.store.reader();
         let who = customers::find_by_identifier(db, "user_id", "retail", "u1").await.expect("read").expect("known");
-        let mut names: Vec<String> = facts::events_of(db, &[who], at(NOW)).await.expect("read")[&who]
+        let mut names: Vec<String> = facts::events_of(db, &[who], at(NOW), &Default::default()).await.expect("read")[&who]
             .iter()
             .map(|event| match &event.fact {
                 Fact::Custom { name } => name.clone(),

@@ -156,6 +156,20 @@ fn tier(spend: &str) -> String {
     format!("kind: tag\n{}", shipped.replace("10000.00", spend))
 }
 
+/// Who drinks tea, by what orders say of it; once in a while by something else they say, or by nothing.
+fn tea(spend: &str) -> String {
+    let rule = match spend {
+        "10000.00" => {
+            "{event: Order Completed, where: [{property: products.category, eq: DRINKS}], count: {gte: 2}, within: 60d}"
+        }
+        "6000.00" => {
+            "{event: Order Completed, where: [{property: $amount, gte: 100}], sum: {of: products.quantity, gte: 1}, within: 90d}"
+        }
+        _ => "{event: Order Completed, count: {gte: 5}}",
+    };
+    format!("kind: tag\nkey: tea\nname: {{en: Tea, zh-CN: 茶}}\nrule: {rule}\n")
+}
+
 /// A book with the four of them.
 struct Told {
     care: Care,
@@ -165,6 +179,7 @@ struct Told {
 impl Told {
     async fn begin(database: TestDatabase) -> Self {
         let care = Care::open(database).await;
+        care.apply(&tea("10000.00")).await;
         care.house
             .send(USERS.map(|user| order(user, &format!("{user}-0"), "2011-12-01T09:00:00Z", "300")).to_vec())
             .await;
@@ -211,7 +226,7 @@ impl Told {
                     import::run(&book.store, "retail", &request, &mut Unwatched).await.expect("imported");
                 assert_eq!(report.refused, []);
             }
-            Deed::Publish(spend) => self.care.apply(&tier(spend)).await,
+            Deed::Publish(spend) => self.care.apply(&format!("{}\n---\n{}", tier(spend), tea(spend))).await,
             Deed::Declare(what) => {
                 self.care.apply(&format!("kind: products\nproducts:\n  - {{sku: tea, {what}}}\n")).await;
             }
@@ -313,6 +328,8 @@ on_both_databases! {
             assert_eq!(first, None, "story {seed}: slept\n{:?}\npunctual\n{:?}", around(&found), around(&wanted));
             assert_eq!(found.len(), wanted.len(), "story {seed}");
             assert!(found.len() > 60, "{}", found.len());
+            let tea = slept.care.number("SELECT COUNT(*) FROM tag_history WHERE key = 'tea'").await;
+            assert!(tea > 3, "{tea}");
             let mut differ = Vec::new();
             rebuild::run(&slept.care.house.app.book, Mode::Check, &mut |d| differ.push(format!("{d:?}"))).await.expect("looked");
             assert_eq!(differ, Vec::<String>::new());

@@ -8,7 +8,7 @@ mod footing;
 mod served;
 
 use super::account::{SUSPICIOUS_ORDERS, SUSPICIOUS_SPAN};
-use super::dealings::{Named, Question};
+use super::dealings::{Named, Question, Worded};
 use super::facts::CustomerFacts;
 use crate::rule::ScoreNumber;
 use crate::time::{Instant, Span};
@@ -121,6 +121,8 @@ pub struct ProfileTimelines {
     pub scores: BTreeMap<ScoreNumber, Timeline<Option<Scored>>>,
     /// When events happened, by name. What rules count of them changes by itself as windows pass.
     pub named: Arc<Named>,
+    /// What was read of events' properties, by name.
+    pub worded: Arc<Worded>,
 }
 
 /// The aggregates at one instant.
@@ -260,6 +262,7 @@ impl ProfileTimelines {
             first_at: facts.first_at(),
             scores: scores(facts),
             named: facts.dealings().named(),
+            worded: facts.dealings().worded(),
         }
     }
 

@@ -228,12 +228,3 @@ pub(super) fn scores(facts: &CustomerFacts) -> BTreeMap<ScoreNumber, Timeline<Op
     }
     found
 }
-
-impl super::ProfileTimelines {
-    /// How often events of this name happened, within a window where one is given.
-    pub fn happened(&self, name: &str, within: Option<Span>) -> Timeline<i64> {
-        let steps = |at: &Instant| [Some((*at, 1)), within.map(|span| (at.saturating_add(span), -1))];
-        let instants = self.named.get(name).into_iter().flatten();
-        Timeline::sums(instants.flat_map(|(at, _)| steps(at)).flatten().collect())
-    }
-}

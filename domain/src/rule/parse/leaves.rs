@@ -2,7 +2,7 @@
 
 use super::{LONGEST_WORD, MAX_ANNIVERSARY, MAX_DAYS, Reader, join, quoted};
 use crate::problem::nearest;
-use crate::rule::ast::{Age, Comparison, DayRange, EventTest, ForNew, Rule, TagTest, TextTest};
+use crate::rule::ast::{Age, Comparison, DayRange, Rule, TagTest, TextTest};
 use crate::rule::field::{Field, FieldKind};
 use crate::rule::score::ScoreNumber;
 use crate::rule::share::Share;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 pub(in crate::rule) const COMPARE_OPS: [&str; 9] =
     ["eq", "ne", "lt", "lte", "gt", "gte", "in", "between", "exists"];
-const INSTANT_OPS: [&str; 11] =
+pub(in crate::rule) const INSTANT_OPS: [&str; 11] =
     ["eq", "ne", "lt", "lte", "gt", "gte", "in", "between", "exists", "within", "older_than"];
 const TEXT_OPS: [&str; 6] = ["eq", "ne", "in", "contains", "starts_with", "exists"];
 pub(in crate::rule) const COUNT_OPS: [&str; 8] = ["eq", "ne", "lt", "lte", "gt", "gte", "in", "between"];
@@ -77,7 +77,7 @@ impl Reader {
         Some(Rule::Score { number, test: self.comparison(number.kind(), op, operand, &join(path, op))? })
     }
 
-    fn comparison(
+    pub(super) fn comparison(
         &mut self,
         kind: FieldKind,
         op: &str,
@@ -106,7 +106,7 @@ impl Reader {
         })
     }
 
-    fn text_test(&mut self, op: &str, operand: &Value, at: &str) -> Option<TextTest> {
+    pub(super) fn text_test(&mut self, op: &str, operand: &Value, at: &str) -> Option<TextTest> {
         Some(match op {
             "exists" if self.yes(operand, at)? => TextTest::Present,
             "exists" => TextTest::Absent,
@@ -124,7 +124,7 @@ impl Reader {
     }
 
     /// A word to compare with: something must be left of it once it is folded.
-    fn word(&mut self, value: &Value, at: &str) -> Option<String> {
+    pub(super) fn word(&mut self, value: &Value, at: &str) -> Option<String> {
         let text = match value {
             Value::String(text) => text.clone(),
             Value::Number(number) => number.to_string(),
@@ -142,7 +142,7 @@ impl Reader {
         Some(text)
     }
 
-    fn span(&mut self, value: &Value, at: &str) -> Option<Span> {
+    pub(super) fn span(&mut self, value: &Value, at: &str) -> Option<Span> {
         let most = Span::days(MAX_DAYS);
         match value.as_str().and_then(Span::parse).filter(|span| *span > Span::ZERO && *span <= most) {
             Some(span) => Some(span),
@@ -156,7 +156,7 @@ impl Reader {
         }
     }
 
-    fn age(&mut self, op: &str, operand: &Value, at: &str) -> Option<Age> {
+    pub(super) fn age(&mut self, op: &str, operand: &Value, at: &str) -> Option<Age> {
         let span = self.span(operand, at)?;
         Some(if op == "within" { Age::Within(span) } else { Age::OlderThan(span) })
     }
@@ -224,44 +224,6 @@ impl Reader {
                 self.refuse(&at, "bad_days", detail)
             }
         }
-    }
-
-    pub(super) fn event(&mut self, fields: &Map<String, Value>, name: &Value, path: &str) -> Option<Rule> {
-        self.only(fields, "event", &["count", "within", "for_new"], path);
-        let at = join(path, "event");
-        let name = match name {
-            Value::String(_) => self.word(name, &at),
-            other => self.refuse(&at, "bad_value", format!("{} is not an event's name", quoted(other))),
-        };
-        let count = match fields.get("count") {
-            None => Some(Comparison::Gte(1)),
-            Some(Value::Object(test)) => {
-                let at = join(path, "count");
-                let given = self.one_op(test, "count", &COUNT_OPS, &at);
-                given.and_then(|(op, n)| self.comparison(FieldKind::Count, op, n, &join(&at, op)))
-            }
-            Some(other) => {
-                let detail = format!("{} is no comparison; write for example {{gte: 2}}", quoted(other));
-                self.refuse(&join(path, "count"), "bad_value", detail)
-            }
-        };
-        let within = match fields.get("within") {
-            None => Some(None),
-            Some(value) => self.span(value, &join(path, "within")).map(Some),
-        };
-        let for_new = match fields.get("for_new").map(|value| (value.as_str(), value)) {
-            None | Some((Some("include"), _)) => Some(ForNew::Include),
-            Some((Some("exclude"), _)) if fields.contains_key("within") => Some(ForNew::Exclude),
-            Some((Some("exclude"), _)) => {
-                let detail = "says something of a window only; give within too";
-                self.refuse(&join(path, "for_new"), "no_window", detail)
-            }
-            Some((_, other)) => {
-                let detail = format!("{} is neither include nor exclude", quoted(other));
-                self.refuse(&join(path, "for_new"), "bad_value", detail)
-            }
-        };
-        Some(Rule::Event(EventTest { name: name?, count: count?, within: within?, for_new: for_new? }))
     }
 
     pub(super) fn share(&mut self, fields: &Map<String, Value>, part: &Value, path: &str) -> Option<Rule> {
