@@ -14,6 +14,7 @@ use crate::money::Currency;
 use crate::rule::Age;
 use crate::time::{Instant, Span};
 use proptest::prelude::*;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ fn path(text: &str) -> Path {
 
 /// These events, each with something said.
 pub(crate) fn wordy(events: Vec<Event>) -> impl Strategy<Value = Vec<Event>> {
-    let said = prop::collection::vec(any_properties(), events.len());
+    let said = prop::collection::vec(prop_oneof![1 => any_properties(), 3 => lines()], events.len());
     said.prop_map(move |said| {
         let with = |(event, properties): (&Event, _)| {
             let amount_minor = match &event.fact {
@@ -38,6 +39,20 @@ pub(crate) fn wordy(events: Vec<Event>) -> impl Strategy<Value = Vec<Event>> {
         };
         events.iter().zip(said).map(with).collect()
     })
+}
+
+/// As orders have them: a list whose elements say several things each.
+fn lines() -> impl Strategy<Value = Map<String, Value>> {
+    let scalar = || {
+        prop_oneof![
+            2 => prop::sample::select(vec!["lip", "eye", "1"]).prop_map(Value::from),
+            2 => (0i64..5).prop_map(Value::from),
+            1 => Just(Value::Null),
+        ]
+    };
+    let line = (scalar(), scalar()).prop_map(|(a, b)| json!({ "a": a, "b": b }));
+    (prop::collection::vec(line, 1..4), scalar())
+        .prop_map(|(lines, b)| Map::from_iter([("a".to_owned(), json!(lines)), ("b".to_owned(), b)]))
 }
 
 /// Whether it holds there.
@@ -193,7 +208,8 @@ fn property_test() -> impl Strategy<Value = PropertyTest> {
 }
 
 fn any_path() -> impl Strategy<Value = Path> {
-    prop::sample::select(PATHS.to_vec()).prop_map(path)
+    prop_oneof![1 => prop::sample::select(PATHS.to_vec()), 2 => prop::sample::select(vec!["a.a", "a.b"])]
+        .prop_map(path)
 }
 
 pub(in crate::rule) fn any_window() -> impl Strategy<Value = Window> {
