@@ -69,7 +69,7 @@ pub struct Explain {
 
 /// A language people read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum LangArg {
+pub(super) enum LangArg {
     En,
     ZhCn,
 }
@@ -89,6 +89,9 @@ struct What {
     /// Explain a tag
     #[arg(long, value_name = "KEY")]
     tag: Option<String>,
+    /// Explain a segment
+    #[arg(long, value_name = "KEY")]
+    segment: Option<String>,
     /// Explain a campaign
     #[arg(long, value_name = "KEY")]
     campaign: Option<String>,
@@ -116,16 +119,20 @@ impl Customer {
             Self::Explain(Explain { customer, what, lang, format }) => {
                 let id = resolve(book, &customer).await?;
                 let zone = session.zone().await?;
-                match (what.tag, what.campaign) {
-                    (Some(key), _) => {
+                match (what.tag, what.segment, what.campaign) {
+                    (None, Some(key), _) => {
+                        let found = eligibility::explain_segment(book, id, &key, lang.into()).await?;
+                        format.print(&found, |found| explain_text::segment(found, zone))
+                    }
+                    (Some(key), ..) => {
                         let found = eligibility::explain_tag(book, id, &key, lang.into()).await?;
                         format.print(&found, |found| explain_text::tag(found, zone))
                     }
-                    (None, Some(key)) => {
+                    (None, None, Some(key)) => {
                         let found = eligibility::explain_campaign(book, id, &key).await?;
                         format.print(&found, |found| explain_text::campaign(found, zone))
                     }
-                    (None, None) => Ok(()),
+                    (None, None, None) => Ok(()),
                 }
             }
             Self::Merge(merge) => merge.run(&session).await,

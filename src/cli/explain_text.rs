@@ -3,7 +3,7 @@
 
 use super::output::{table, wall};
 use crate::service::eligibility::{
-    AskedView, CampaignExplanation, EnrollmentView, TagExplanation, TouchView,
+    AskedView, CampaignExplanation, EnrollmentView, SegmentExplanation, TagExplanation, TouchView,
 };
 use chrono_tz::Tz;
 use domain::campaign::story::Comes;
@@ -106,6 +106,24 @@ pub fn tag(found: &TagExplanation, zone: Tz) -> String {
     for condition in &found.conditions {
         lines.push(format!("  {}:", condition.value));
         tree(&condition.condition, 4, &mut lines);
+    }
+    lines.join("\n")
+}
+
+/// Why somebody is in a segment or isn't.
+pub fn segment(found: &SegmentExplanation, zone: Tz) -> String {
+    let is = if found.member { "in" } else { "not in" };
+    let since = found.since.map(|at| format!(" since {}", wall(at, zone))).unwrap_or_default();
+    let SegmentExplanation { customer, segment, name, keep, .. } = found;
+    let mut lines = vec![format!("{customer} is {is} {segment} ({}, {keep}){since}", name.en)];
+    lines.extend(found.said.map(|said| {
+        let until = said.until.map(|at| format!(" until {}", wall(at, zone))).unwrap_or_default();
+        format!("  {} by hand at {}{until}; the rule doesn't matter", said.said, wall(said.since, zone))
+    }));
+    lines.extend(found.next_flip.map(|at| format!("  changes at {} if nothing new comes", wall(at, zone))));
+    if let Some(condition) = &found.condition {
+        lines.push("  rule:".to_owned());
+        tree(condition, 4, &mut lines);
     }
     lines.join("\n")
 }

@@ -12,7 +12,7 @@ use crate::service::search::{self, Found, Search as Wanted};
 use chrono_tz::Tz;
 use clap::Args;
 
-/// Find customers by an id, a number, an address, an order, a part of a name, or a tag
+/// Find customers by an id, a number, an address, an order, a part of a name, a tag, or a segment
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   kinkeeper customer search lin
@@ -23,6 +23,9 @@ pub struct Search {
     /// Only those with this tag: churn_risk, or value_tier=diamond
     #[arg(long)]
     tag: Option<String>,
+    /// Only members of this segment, live or a list
+    #[arg(long, conflicts_with = "tag")]
+    segment: Option<String>,
     /// At most so many
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(i64).range(1..=search::PAGE))]
     limit: i64,
@@ -35,8 +38,8 @@ pub struct Search {
 
 impl Search {
     pub async fn run(self, session: &Session) -> Outcome {
-        let Self { q, tag, limit, after, format } = self;
-        let wanted = Wanted { q, tag, cursor: after, limit };
+        let Self { q, tag, segment, limit, after, format } = self;
+        let wanted = Wanted { q, tag, segment, cursor: after, limit };
         let found = search::search(&session.app.book, &wanted, &session.actor).await?;
         format.print(&found, found_text)
     }

@@ -30,6 +30,8 @@ mod quarantine;
 mod reachability;
 mod rebuild;
 mod retention;
+mod segment;
+mod segment_hand;
 mod serve;
 mod session;
 mod staff;
@@ -83,6 +85,8 @@ enum Command {
     Customer(customer::Customer),
     #[command(subcommand)]
     Tag(tag::Tag),
+    #[command(subcommand)]
+    Segment(segment::Segment),
     #[command(subcommand)]
     Consent(consent::Consent),
     #[command(subcommand)]
@@ -138,6 +142,7 @@ async fn run(Cli { global, command }: Cli) -> Outcome {
         Command::Campaign(command) => command.run(&global).await,
         Command::Customer(command) => command.run(&global).await,
         Command::Tag(command) => command.run(&global).await,
+        Command::Segment(command) => command.run(&global).await,
         Command::Consent(command) => command.run(&global).await,
         Command::Callback(command) => command.run(&global).await,
         Command::Quarantine(command) => command.run(&global).await,

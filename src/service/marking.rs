@@ -149,10 +149,7 @@ fn listed(values: Option<&[&str]>) -> String {
 
 fn expiry(expires: Expires, said: Option<Instant>, now: Instant) -> Result<Option<Instant>, ServiceError> {
     match (expires, said) {
-        (_, Some(until)) if until <= now => {
-            Err(ServiceError::invalid("until", "past", format!("{until} isn't after now, {now}")))
-        }
-        (_, Some(until)) => Ok(Some(until)),
+        (_, Some(until)) => future(until, now).map(Some),
         (Expires::Never, None) => Ok(None),
         (Expires::After(span), None) => Ok(Some(now + span)),
         (Expires::Required, None) => {
@@ -161,17 +158,25 @@ fn expiry(expires: Expires, said: Option<Instant>, now: Instant) -> Result<Optio
     }
 }
 
+/// An end that is still to come.
+pub(super) fn future(until: Instant, now: Instant) -> Result<Instant, ServiceError> {
+    if until <= now {
+        return Err(ServiceError::invalid("until", "past", format!("{until} isn't after now, {now}")));
+    }
+    Ok(until)
+}
+
 /// Who does it to whom, and why.
-struct Mark {
-    customer: CustomerId,
-    reason: String,
-    actor: String,
-    stamp: Stamp,
+pub(super) struct Mark {
+    pub customer: CustomerId,
+    pub reason: String,
+    pub actor: String,
+    pub stamp: Stamp,
 }
 
 impl Mark {
     /// Logs the fact and its audit row; gives who the customer is now.
-    async fn write(
+    pub async fn write(
         self,
         tx: &Tx,
         own: Own,
@@ -187,7 +192,7 @@ impl Mark {
         let row = customers::list(tx, &[self.customer]).await?.remove(&self.customer);
         let row = row.ok_or_else(|| ServiceError::NotFound(format!("the customer {}", self.customer)))?;
         if row.erased_at.is_some() {
-            let detail = format!("{} was erased; nobody is left to tag", self.customer);
+            let detail = format!("{} was erased; nobody is left to mark", self.customer);
             return Err(ServiceError::Conflict(detail));
         }
         let canonical = row.merged_into.unwrap_or(self.customer);

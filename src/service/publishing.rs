@@ -3,6 +3,7 @@
 
 use super::apply::{self, Change, Difference, Input, Prepared};
 use super::poison::{Apart, decide_apart, read_apart};
+use super::segments::{SegmentLine, line};
 use super::{Book, ServiceError, rules, shop};
 use crate::store::keeping::{Standing, standing};
 use crate::store::{Db, StoreError, facts, profiles};
@@ -182,6 +183,13 @@ async fn drafted(book: &Book, prepared: Prepared, only: Only) -> Result<Draft, S
 }
 
 impl Draft {
+    /// What each of its segments would mean, by key.
+    pub fn segments(&self) -> Vec<SegmentLine> {
+        let keys = self.prepared.keys("segment");
+        let found = keys.iter().filter_map(|key| self.after.segment(key));
+        found.filter_map(|segment| line(&self.after, segment, None)).collect()
+    }
+
     /// How many documents differ from the book.
     pub fn differing(&self) -> usize {
         self.prepared.differing()

@@ -1,8 +1,8 @@
 //! Finding customers by whatever somebody has in hand: an id, a telephone number, a mail address, an order's number,
-//! a part of a name, a tag. What identifies comes first; contact points are masked in the answer.
+//! a part of a name, a tag, a segment. What identifies comes first; contact points are masked in the answer.
 
 use super::shop::shop;
-use super::{Book, ServiceError, looking, page};
+use super::{Book, ServiceError, looking, page, rules, segments};
 use crate::store::names::{self, Behind};
 use crate::store::{StoreError, customers, orders, people, profile_page, profiles, shops};
 use domain::access::Act;
@@ -20,6 +20,8 @@ pub struct Search {
     pub q: Option<String>,
     /// `churn_risk`, or `value_tier=diamond`.
     pub tag: Option<String>,
+    /// A live segment's or a list's key; not beside a tag.
+    pub segment: Option<String>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
     pub limit: i64,
@@ -57,7 +59,18 @@ pub struct FoundCustomer {
 /// Finds customers, and notes that `actor` did.
 pub async fn search(book: &Book, search: &Search, actor: &str) -> Result<Found, ServiceError> {
     let limit = search.limit.clamp(1, PAGE);
-    let tag = search.tag.as_deref().map(read_tag).transpose()?;
+    let segment = match search.segment.as_deref() {
+        Some(key) => Some(kept_segment(book, key).await?),
+        None => None,
+    };
+    let tag = match (search.tag.as_deref(), &segment) {
+        (Some(_), Some(_)) => {
+            let detail = "give a tag or a segment; of both make a segment";
+            return Err(ServiceError::invalid("segment", "one_of", detail));
+        }
+        (tag, None) => tag.map(read_tag).transpose()?,
+        (None, Some(node)) => Some((node.as_str(), Some("true"))),
+    };
     let q = search.q.as_deref().map(str::trim).filter(|q| !q.is_empty());
     let (found, next_cursor) = match q {
         None => list(book, tag, search.cursor.as_deref(), limit).await?,
@@ -84,12 +97,20 @@ pub async fn search(book: &Book, search: &Search, actor: &str) -> Result<Found, 
 
 type Tag<'a> = (&'a str, Option<&'a str>);
 
+/// What a segment is called among tags, if its members are kept.
+async fn kept_segment(book: &Book, key: &str) -> Result<String, ServiceError> {
+    let catalogue = rules::catalogue(book).await?;
+    let segment = segments::named(&catalogue, key)?;
+    segments::must_be_kept(segment)?;
+    Ok(segment.key.clone())
+}
+
 fn read_tag(text: &str) -> Result<Tag<'_>, ServiceError> {
     let (key, value) = match text.split_once('=') {
         Some((key, value)) => (key.trim(), Some(value.trim())),
         None => (text.trim(), None),
     };
-    if key.is_empty() || value == Some("") {
+    if key.is_empty() || key.contains(':') || value == Some("") {
         let detail = format!("\"{text}\" is no tag; write churn_risk, or value_tier=diamond");
         return Err(ServiceError::invalid("tag", "not_a_tag", detail));
     }

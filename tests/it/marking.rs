@@ -235,7 +235,7 @@ on_both_databases! {
         assert_eq!(english.body["conditions"][1]["condition"]["says"], "net spend in 365 d is at least 5000.00");
         let campaign = why("campaign=winback").await;
         assert_eq!((campaign.status.as_u16(), campaign.body["campaign"].as_str()), (200, Some("winback")));
-        for (query, status) in [("", 422), ("tag=vip&campaign=winback", 422), ("tag=vip&lang=fr", 422), ("tag=vipp", 404), ("segment=x", 400)] {
+        for (query, status) in [("", 422), ("tag=vip&campaign=winback", 422), ("tag=vip&lang=fr", 422), ("tag=vipp", 404), ("segment=x", 404), ("segments=x", 400)] {
             assert_eq!(why(query).await.status, status, "{query}");
         }
         let looked = care.house.lines("SELECT COUNT(*) AS n FROM access_log").await;

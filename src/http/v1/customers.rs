@@ -117,6 +117,9 @@ pub struct SearchQuery {
     /// Only those with this tag: `churn_risk`, or `value_tier=diamond`.
     #[param(example = "value_tier=diamond")]
     tag: Option<String>,
+    /// Only members of this segment, live or a list; not beside `tag`.
+    #[param(example = "recent_buyers")]
+    segment: Option<String>,
     /// 1 to 100; 20 if left out.
     limit: Option<u32>,
     /// `next_cursor` of the page before.
@@ -135,7 +138,9 @@ pub struct SearchQuery {
         (status = 400, body = Problem, description = "limit, or no such parameter"),
         (status = 401, body = Problem),
         (status = 403, body = Problem),
-        (status = 422, body = Problem, description = "tag or cursor"),
+        (status = 404, body = Problem, description = "no such segment"),
+        (status = 409, body = Problem, description = "a segment on demand"),
+        (status = 422, body = Problem, description = "tag, segment or cursor"),
     ),
     security(("key" = []))
 )]
@@ -144,9 +149,9 @@ pub async fn search(
     principal: Principal,
     query: Result<Query<SearchQuery>, QueryRejection>,
 ) -> Result<Json<Found>, Problem> {
-    let SearchQuery { q, tag, limit, cursor } = request::query(query)?;
+    let SearchQuery { q, tag, segment, limit, cursor } = request::query(query)?;
     let limit = request::limit(limit, 20, 1..=search::PAGE)?;
-    let wanted = Search { q, tag, cursor, limit };
+    let wanted = Search { q, tag, segment, cursor, limit };
     Ok(Json(search::search(&state.book, &wanted, &principal.actor()).await?))
 }
 

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-/// What is to be explained: exactly one of `tag` and `campaign`.
+/// What is to be explained: exactly one of `tag`, `segment` and `campaign`.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -21,13 +21,15 @@ pub struct ExplainQuery {
     /// A tag's key.
     #[param(example = "value_tier")]
     tag: Option<String>,
+    /// A segment's key.
+    segment: Option<String>,
     /// A campaign's key.
     campaign: Option<String>,
-    /// The language of a tag's conditions in words: `en` or `zh-CN`; the shop's own if left out.
+    /// The language of a tag's or segment's conditions in words: `en` or `zh-CN`; the shop's own if left out.
     lang: Option<String>,
 }
 
-/// Why a customer has a tag or doesn't, with the numbers of every condition; or a customer's way with a campaign: where they are in
+/// Why a customer has a tag or is in a segment, or isn't, with the numbers of every condition; or a customer's way with a campaign: where they are in
 /// it, or what would let them in. As `kinkeeper customer explain --format json` prints it.
 #[utoipa::path(
     get,
@@ -36,12 +38,13 @@ pub struct ExplainQuery {
     params(("id" = String, Path, description = "cus_ with a number behind it", example = "cus_42"), ExplainQuery),
     responses(
         (status = 200, body = Object, description = "of a tag: `value`, `since`, `next_flip`, `evidence`, and in `conditions` the \
-            tree of each value's rule with what every node says, saw and came to; of a campaign: `headline`, `entry`, `touches`", example = json!(example())),
+            tree of each value's rule with what every node says, saw and came to; of a segment: `member`, `said`, and the rule's tree in \
+            `condition`; of a campaign: `headline`, `entry`, `touches`", example = json!(example())),
         (status = 400, body = Problem, description = "not an id of a customer"),
         (status = 401, body = Problem),
         (status = 403, body = Problem),
-        (status = 404, body = Problem, description = "no such customer, tag or campaign"),
-        (status = 422, body = Problem, description = "neither tag nor campaign, or both; not a language"),
+        (status = 404, body = Problem, description = "no such customer, tag, segment or campaign"),
+        (status = 422, body = Problem, description = "none of tag, segment and campaign, or several; not a language"),
     ),
     security(("key" = []))
 )]
@@ -63,11 +66,12 @@ pub async fn explain(
         }
     };
     let id = resolve(book, &id.to_string()).await?;
-    let found = match (asked.tag, asked.campaign) {
-        (Some(tag), None) => json!(eligibility::explain_tag(book, id, &tag, lang).await?),
-        (None, Some(campaign)) => json!(eligibility::explain_campaign(book, id, &campaign).await?),
+    let found = match (asked.tag, asked.segment, asked.campaign) {
+        (Some(tag), None, None) => json!(eligibility::explain_tag(book, id, &tag, lang).await?),
+        (None, Some(segment), None) => json!(eligibility::explain_segment(book, id, &segment, lang).await?),
+        (None, None, Some(campaign)) => json!(eligibility::explain_campaign(book, id, &campaign).await?),
         _ => {
-            let detail = "say what is to be explained: tag=KEY or campaign=KEY, one of them";
+            let detail = "say what is to be explained: tag=KEY, segment=KEY or campaign=KEY, one of them";
             return Err(ServiceError::invalid("tag", "one_of", detail).into());
         }
     };

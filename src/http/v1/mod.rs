@@ -13,6 +13,7 @@ mod person;
 mod quarantine;
 mod request;
 mod reveal;
+mod segments;
 mod tags;
 
 use super::auth::Role;
@@ -46,6 +47,9 @@ const OPERATORS: &[Role] = &[Role::Supervisor, Role::Admin];
 
 /// Who plans what is sent, and sees what came of it.
 const PLANNERS: &[Role] = &[Role::Supervisor, Role::Marketer, Role::Analyst, Role::Admin];
+
+/// Who puts customers into segments and keeps them out.
+const WHO_SORTS: &[Role] = &[Role::Agent, Role::Supervisor, Role::Marketer, Role::Admin];
 
 /// Who runs the daemon.
 const ADMINS: &[Role] = &[Role::Admin];
@@ -82,6 +86,13 @@ pub const ACCESS: &[Access] = &[
     access(Method::GET, "/api/v1/tags", READERS),
     access(Method::POST, "/api/v1/tags/{key}/preview", PLANNERS),
     access(Method::POST, "/api/v1/tags/{key}/publish", ADMINS),
+    access(Method::GET, "/api/v1/segments", READERS),
+    access(Method::GET, "/api/v1/segments/{key}", READERS),
+    access(Method::GET, "/api/v1/segments/{key}/members", READERS),
+    access(Method::PUT, "/api/v1/segments/{key}/pins/{id}", WHO_SORTS),
+    access(Method::DELETE, "/api/v1/segments/{key}/pins/{id}", WHO_SORTS),
+    access(Method::PUT, "/api/v1/segments/{key}/bans/{id}", WHO_SORTS),
+    access(Method::DELETE, "/api/v1/segments/{key}/bans/{id}", WHO_SORTS),
     access(Method::GET, "/api/v1/reachability", PLANNERS),
     access(Method::GET, "/api/v1/audit", ADMINS),
     access(Method::GET, "/api/v1/keys", ADMINS),
@@ -115,6 +126,11 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(tags::preview))
         .routes(routes!(tags::publish))
         .routes(routes!(tags::give, tags::take))
+        .routes(routes!(segments::list))
+        .routes(routes!(segments::show))
+        .routes(routes!(segments::members))
+        .routes(routes!(segments::pin, segments::unpin))
+        .routes(routes!(segments::ban, segments::unban))
         .routes(routes!(correct::correct))
         .routes(routes!(customers::erase))
         .routes(routes!(reveal::reveal))

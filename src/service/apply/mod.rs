@@ -50,6 +50,11 @@ impl Prepared {
         self.changes.iter().filter(|change| change.difference != Difference::Unchanged).count()
     }
 
+    /// The keys of this kind's documents.
+    pub fn keys(&self, kind: &str) -> Vec<String> {
+        self.changes.iter().filter(|change| change.kind == kind).map(|change| change.key.clone()).collect()
+    }
+
     /// The keys of this kind's documents that differ from the book.
     pub fn changed(&self, kind: &str) -> Vec<String> {
         let differs = |c: &&Change| c.kind == kind && c.difference != Difference::Unchanged;

@@ -4,12 +4,14 @@
 mod causes;
 mod dry_run;
 mod explain_campaign;
+mod explain_segment;
 mod explain_tag;
 mod explanation;
 mod week;
 
 pub use dry_run::{DryRun, Entering, dry_run};
 pub use explain_campaign::explain_campaign;
+pub use explain_segment::{SaidView, SegmentExplanation, explain_segment};
 pub use explain_tag::{TagExplanation, ValueCondition, explain_tag};
 pub use explanation::{AskedView, CampaignExplanation, EnrollmentView, EntryView, TouchView};
 pub use week::{CampaignWeek, week_ahead};

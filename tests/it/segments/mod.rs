@@ -1,6 +1,7 @@
 //! Segments in a whole house: kept by fact and as time passes, published, merged, rebuilt, told of at every door, and what they
 //! start. What a segment says of a customer is tested where that is decided.
 
+mod hands;
 mod kept;
 mod starting;
 
@@ -20,6 +21,12 @@ key: dear
 name: { en: Dear, zh-CN: 高消费 }
 keep: on_demand
 rule: { profile: spend_365, gte: '1000.00' }
+";
+
+const GUESTS: &str = "kind: segment
+key: guests
+name: { en: Guests, zh-CN: 嘉宾 }
+keep: list
 ";
 
 /// Who stands with which segment.
