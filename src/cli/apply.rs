@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 A file holds any number of documents between lines of ---, each with its `kind`: shop, calendar, staff, shift,
 coupon_batch, template or campaign. Nothing is written unless every document is sound.")]
 pub struct Apply {
-    /// File, or folder of .yaml files; may be given several times
+    /// File, or folder of .yaml and .json files; may be given several times
     #[arg(short, long = "file", required = true, value_name = "FILE|DIR")]
     file: Vec<PathBuf>,
     /// Show what would change, and change nothing
@@ -103,7 +103,7 @@ pub(super) fn read_files(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
     for path in paths {
         match files_of(path) {
             Ok(files) if files.is_empty() => {
-                problems.push(problem(path, "no_files", "this folder holds no .yaml files"));
+                problems.push(problem(path, "no_files", "this folder holds no .yaml or .json files"));
             }
             Ok(files) => {
                 for file in files {
@@ -132,9 +132,10 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>, Problem> {
     let mut files = Vec::new();
     for entry in path.read_dir().map_err(unreadable)? {
         let file = entry.map_err(unreadable)?.path();
-        let yaml = file.extension().is_some_and(|ext| ext == "yaml" || ext == "yml");
+        let document =
+            file.extension().is_some_and(|ext| ["yaml", "yml", "json"].iter().any(|form| ext == *form));
         let hidden = file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if yaml && !hidden && file.is_file() {
+        if document && !hidden && file.is_file() {
             files.push(file);
         }
     }

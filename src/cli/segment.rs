@@ -102,7 +102,7 @@ pub struct Explain {
 #[command(after_help = "Example:
   kinkeeper segment preview -f recent_buyers.yaml")]
 pub struct Preview {
-    /// File, or folder of .yaml files; may be given several times
+    /// File, or folder of .yaml and .json files; may be given several times
     #[arg(short, long = "file", required = true, value_name = "FILE|DIR")]
     file: Vec<PathBuf>,
     #[command(flatten)]
@@ -116,7 +116,7 @@ pub struct Preview {
 
 As `apply` does: all documents or none, with a row of the audit log; the keeper then looks at everybody again.")]
 pub struct Publish {
-    /// File, or folder of .yaml files; may be given several times
+    /// File, or folder of .yaml and .json files; may be given several times
     #[arg(short, long = "file", required = true, value_name = "FILE|DIR")]
     file: Vec<PathBuf>,
     /// Don't ask

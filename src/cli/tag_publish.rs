@@ -18,7 +18,7 @@ use std::path::PathBuf;
 Everybody's facts are looked at under the present definitions and under these, at the same instant, so that what
 the keeper has still to do doesn't count as a difference. Tags that depend on these are shown too.")]
 pub struct Preview {
-    /// File, or folder of .yaml files; may be given several times
+    /// File, or folder of .yaml and .json files; may be given several times
     #[arg(short, long = "file", required = true, value_name = "FILE|DIR")]
     file: Vec<PathBuf>,
     #[command(flatten)]
@@ -33,7 +33,7 @@ pub struct Preview {
 
 As `apply` does: all documents or none, with a row of the audit log; the keeper then looks at everybody again.")]
 pub struct Publish {
-    /// File, or folder of .yaml files; may be given several times
+    /// File, or folder of .yaml and .json files; may be given several times
     #[arg(short, long = "file", required = true, value_name = "FILE|DIR")]
     file: Vec<PathBuf>,
     /// Don't ask

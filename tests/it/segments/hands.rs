@@ -162,7 +162,11 @@ fn at_the_command_line() {
     let home = Home::new();
     home.file("s/recent.yaml", RECENT);
     home.file("s/guests.yaml", GUESTS);
-    home.file("s/dear.yaml", DEAR);
+    home.file(
+        "s/dear.json",
+        r#"{"key": "dear", "name": {"en": "Dear", "zh-CN": "高消费"}, "keep": "on_demand",
+        "rule": {"profile": "spend_365", "gte": "1000.00"}}"#,
+    );
     let told = home.run(&["segment", "describe", "-f", "s/recent.yaml"]).ended(0);
     assert!(
         told.stdout.contains("Holds when the last counted order was less than 30d ago."),
