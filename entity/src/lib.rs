@@ -66,6 +66,7 @@ pub mod staff;
 pub mod stop;
 pub mod suppression;
 pub mod tag_current;
+pub mod tag_ended;
 pub mod tag_history;
 pub mod template;
 pub mod ticket;

@@ -36,6 +36,7 @@ mod m20261122_000030_products;
 mod m20261122_000031_turns;
 mod m20261122_000032_courses;
 mod m20261123_000033_asked;
+mod m20261123_000034_tag_ended;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -72,6 +73,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000031_turns::Migration),
             Box::new(m20261122_000032_courses::Migration),
             Box::new(m20261123_000033_asked::Migration),
+            Box::new(m20261123_000034_tag_ended::Migration),
         ]
     }
 }

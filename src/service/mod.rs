@@ -4,6 +4,7 @@ pub mod access;
 pub mod aggregates;
 pub mod apply;
 pub mod approval;
+pub mod asking;
 pub mod auditing;
 pub mod backup;
 pub mod book;

@@ -242,7 +242,8 @@ pub(super) async fn write_profiles(tx: &Tx, now: Instant, kept: &[Kept]) -> Resu
     let row = |k: &Kept| {
         let courses = serde_json::to_string(&courses(&k.tags)).expect("instants and texts by name are JSON");
         let mut row = args![k.claimed.key, now, k.account.as_str(), courses];
-        row.extend(asked::values(k));
+        let asked = asked::Asked::of(&k.bearer, k.erased, &k.footing, &k.profile.more);
+        row.extend(asked.values());
         row.extend(aggregates::values(&k.profile));
         row
     };
@@ -264,6 +265,7 @@ pub(super) async fn write_tags(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(
                 as_of = excluded.as_of, source = excluded.source, rule_version = excluded.rule_version, \
                 evidence = excluded.evidence";
     tx.insert_many("tag_current", &columns, rows, tail).await?;
+    write_ended(tx, kept).await?;
     let gone: Vec<Vec<Value>> =
         kept.iter().flat_map(|k| k.gone.iter().map(|key| args![k.claimed.key, key])).collect();
     if gone.is_empty() {
@@ -274,6 +276,35 @@ pub(super) async fn write_tags(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(
         "WITH gone (id, tag) AS ({table}) DELETE FROM tag_current WHERE (customer_id, key) IN (SELECT id, tag FROM gone)"
     );
     tx.exec(&sql, values).await.map(drop)
+}
+
+/// Since when they haven't tags that they had: what stands of it already is left alone.
+async fn write_ended(tx: &Tx, kept: &[Kept]) -> Result<(), StoreError> {
+    let rows: Vec<Vec<Value>> = kept
+        .iter()
+        .flat_map(|k| {
+            asked::ended(&k.tags, k.footing.first_at)
+                .into_iter()
+                .map(|(key, since)| args![k.claimed.key, key, since])
+        })
+        .collect();
+    let ids = kept.iter().map(|k| Value::BigInt(Some(k.claimed.key))).collect();
+    if rows.is_empty() {
+        return exec_in(tx, "DELETE FROM tag_ended WHERE customer_id IN ({in})", vec![], ids).await.map(drop);
+    }
+    let (table, values) = as_table(tx, 1, &rows);
+    let sql = format!(
+        "DELETE FROM tag_ended WHERE customer_id IN ({{in}}) AND (customer_id, key, since) NOT IN ({table})"
+    );
+    exec_in(tx, &sql, values, ids).await?;
+    tx.insert_many(
+        "tag_ended",
+        &["customer_id", "key", "since"],
+        rows,
+        "ON CONFLICT (customer_id, key) DO NOTHING",
+    )
+    .await
+    .map(drop)
 }
 
 /// What an entry of the ledger of tags says, for whoever writes one.

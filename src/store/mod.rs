@@ -6,7 +6,7 @@
 pub mod access_log;
 pub mod agent_loads;
 pub mod aggregates;
-mod asked;
+pub mod asked;
 pub mod audit;
 mod backup;
 pub mod blocked;
@@ -69,6 +69,7 @@ pub mod restate;
 pub mod restore;
 pub mod retention;
 mod row;
+pub mod rule_sql;
 pub mod rules;
 pub mod runs;
 pub mod segments;

@@ -178,7 +178,10 @@ pub async fn page(
 
 /// The zones customers live in, as far as known.
 pub async fn zones(db: &Db) -> Result<Vec<Tz>, StoreError> {
-    let sql = "SELECT DISTINCT zone FROM customer WHERE zone IS NOT NULL";
+    // From one zone to the next in the index: there are many customers and few zones.
+    let sql = "WITH RECURSIVE known (zone) AS (SELECT MIN(zone) FROM customer WHERE zone IS NOT NULL UNION ALL \
+               SELECT (SELECT MIN(c.zone) FROM customer c WHERE c.zone IS NOT NULL AND c.zone > known.zone) FROM known \
+               WHERE known.zone IS NOT NULL) SELECT zone FROM known WHERE zone IS NOT NULL";
     let rows = db.all(sql, vec![]).await?;
     let names = rows.iter().map(|row| row.text("zone")).collect::<Result<Vec<_>, _>>()?;
     Ok(names.iter().filter_map(|name| name.parse().ok()).collect())

@@ -419,6 +419,7 @@ pub const TABLES: &[Table] = &[
         "tag_current",
         &[(Plain, "key value since as_of source rule_version evidence"), (Number, "customer_id")],
     ),
+    table("tag_ended", &[(Plain, "key since"), (Number, "customer_id")]),
     table(
         "tag_history",
         &[

@@ -386,6 +386,7 @@ pub const BOOKKEEPING: &[&str] = &[
     "name_part",
     "occasion_contact",
     "score",
+    "tag_ended",
     "trigger_queue",
 ];
 

@@ -1,6 +1,7 @@
 //! Reading whole customers as they were last kept, and putting them right: for `rebuild`, which decides nothing
 //! anew and starts nothing. What should stand is the domain's word.
 
+use super::asked::{self, Asked};
 use super::in_list::{all_in, as_table};
 use super::keeping::{HISTORY, Kept, write_profiles, write_tags};
 use super::sql::{Arg, Row, args, json, word};
@@ -24,6 +25,10 @@ pub struct Stands {
     pub kept: Option<(Instant, Profile)>,
     /// What becomes of their tags, as of then.
     pub courses: Courses,
+    /// What rules ask of them; `None` as with `kept`.
+    pub asked: Option<Asked>,
+    /// Since when they haven't tags that they had, by key.
+    pub ended: BTreeMap<String, Instant>,
     /// `None` where nobody will ever look at it.
     pub due_at: Option<Instant>,
     /// Set aside: it can't be kept.
@@ -51,13 +56,14 @@ pub struct StandingTag {
 /// The next customers behind `after` who are themselves and have any event, an entry to be kept, or a profile.
 pub async fn page(db: &Db, shop_zone: Tz, after: CustomerId, limit: i64) -> Result<Vec<Stands>, StoreError> {
     let sql = format!(
-        "SELECT c.id, c.erased_at, c.zone, c.registered_at, q.birthday, p.kept_at, p.courses, {}, COALESCE(p.account_kind, c.account_kind) AS \
-         account_kind, d.due_at, COALESCE(d.fact_rev, 0) AS fact_rev, \
+        "SELECT c.id, c.erased_at, c.zone, c.registered_at, q.birthday, p.kept_at, p.courses, {}, {}, \
+         COALESCE(p.account_kind, c.account_kind) AS account_kind, d.due_at, COALESCE(d.fact_rev, 0) AS fact_rev, \
          COALESCE(d.fence, 0) AS fence, d.rule_epoch, d.failed \
          FROM customer c LEFT JOIN profile p ON p.customer_id = c.id \
          LEFT JOIN customer_personal q ON q.customer_id = c.id LEFT JOIN customer_due d ON d.customer_id = c.id \
          WHERE c.id > $1 AND c.merged_into IS NULL AND (d.customer_id IS NOT NULL OR p.customer_id IS NOT NULL \
            OR EXISTS (SELECT 1 FROM event e WHERE e.customer_id = c.id)) ORDER BY c.id LIMIT $2",
+        asked::selected("p"),
         aggregates::selected("p")
     );
     let mut found = Vec::new();
@@ -71,6 +77,8 @@ pub async fn page(db: &Db, shop_zone: Tz, after: CustomerId, limit: i64) -> Resu
                 None => None,
             },
             courses: aggregates::read_courses(&row, row.int("id")?)?,
+            asked: Asked::read(&row)?,
+            ended: BTreeMap::new(),
             due_at: row.opt_at("due_at")?,
             set_aside: row.opt_text("failed")?.is_some(),
             fact_rev: row.int("fact_rev")?,
@@ -104,6 +112,12 @@ async fn read_tags(db: &Db, found: &mut [Stands]) -> Result<(), StoreError> {
         };
         if let Some(stands) = places.get_mut(&id) {
             stands.tags.insert(row.text("key")?, tag);
+        }
+    }
+    let sql = "SELECT customer_id, key, since FROM tag_ended WHERE customer_id IN ({in})";
+    for row in all_in(db, sql, vec![], ids.clone()).await? {
+        if let Some(stands) = places.get_mut(&row.int("customer_id")?) {
+            stands.ended.insert(row.text("key")?, row.at("since")?);
         }
     }
     let sql =

@@ -77,6 +77,7 @@ pub async fn retire(tx: &Tx, customer: CustomerId, now: Instant) -> Result<(), S
                rule_version, '{}' FROM tag_current WHERE customer_id = $1 ORDER BY key";
     tx.exec(sql, args![customer, now]).await?;
     tx.exec("DELETE FROM tag_current WHERE customer_id = $1", args![customer]).await?;
+    tx.exec("DELETE FROM tag_ended WHERE customer_id = $1", args![customer]).await?;
     aggregates::clear(tx, customer, now).await
 }
 

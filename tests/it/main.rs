@@ -1,6 +1,7 @@
 //! One test binary for everything that needs the whole daemon.
 
 mod access;
+mod asking;
 mod backup;
 mod bad_inputs;
 mod callbacks;

@@ -169,7 +169,9 @@ pub fn eval(rule: &Rule, context: &Context<'_>) -> Timeline<bool> {
         Rule::Event(test) => event::holds(test, context),
         Rule::Share(share) => Timeline::always(share.holds(context.bearer.id)),
         Rule::Tag { key, test, since } => {
-            let Some(line) = context.tags.get(key) else { return Timeline::always(test.holds(None)) };
+            // Nobody has a tag that there isn't.
+            let nothing = Timeline::always(None);
+            let line = context.tags.get(key).unwrap_or(&nothing);
             match since {
                 None => line.map(|value| test.holds(value.as_deref())),
                 Some(age) => held_for(line, test, *age, context.profile.first_at),
@@ -215,7 +217,7 @@ fn profile(field: Field, test: &Comparison<i64>, context: &Context<'_>) -> Timel
 
 impl Comparison<i64> {
     /// Of a fraction, its denominator above 0: compared across, so that nothing is rounded.
-    pub(super) fn holds(&self, value: Option<Fraction>) -> bool {
+    pub fn holds(&self, value: Option<Fraction>) -> bool {
         let Some((part, whole)) = value else { return *self == Self::Absent };
         let against = |v: &i64| part.cmp(&(i128::from(*v) * whole));
         match self {

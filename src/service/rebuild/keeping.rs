@@ -4,6 +4,7 @@
 use super::super::points::Point;
 use super::super::{Book, ServiceError, keeping, rules, shop};
 use super::Mode;
+use crate::store::asked::{self, Asked};
 use crate::store::keeping::Kept;
 use crate::store::projections::Difference;
 use crate::store::restate::{self, Corrected, Stands};
@@ -102,6 +103,18 @@ fn differences(stands: &Stands, should: &Stepped) -> Vec<Difference> {
         }
         Some(_) => note("profile", stands.id.to_string(), "not what the log says".to_owned()),
         None => note("profile", stands.id.to_string(), "missing".to_owned()),
+    }
+    let asked = Asked::of(&stands.bearer, stands.erased, &should.footing, &should.profile.more);
+    if stands.asked.as_ref().is_some_and(|is| *is != asked) {
+        note(
+            "profile",
+            stands.id.to_string(),
+            "what rules ask of the whole book: not what the log says".to_owned(),
+        );
+    }
+    let ended = asked::ended(&should.current, should.footing.first_at);
+    if stands.ended != ended {
+        note("tag_ended", stands.id.to_string(), "not since when the log says".to_owned());
     }
     if stands.due_at != Some(should.next_due.unwrap_or(Instant::MAX)) {
         let detail = "due_at: not when anything changes next".to_owned();

@@ -61,8 +61,16 @@ pub const MOVED: &[Moved] = &[
 pub const FOLDED: &[&str] = &["contact_made", "feedback", "orders", "refund", "review", "shipment", "ticket"];
 
 /// Not moved but written anew from what was: from the log's rows, by whoever keeps the customer, by the next run.
-pub const ANEW: &[&str] =
-    &["contact_point", "customer_due", "customer_personal", "name_part", "profile", "score", "tag_current"];
+pub const ANEW: &[&str] = &[
+    "contact_point",
+    "customer_due",
+    "customer_personal",
+    "name_part",
+    "profile",
+    "score",
+    "tag_current",
+    "tag_ended",
+];
 
 /// Stays as it was written: what was decided for each customer, and who looked at whom. Never rewritten. Whoever isn't
 /// themselves any more is taken off the list of those to be forgotten by the housekeeper.

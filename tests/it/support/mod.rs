@@ -32,6 +32,14 @@ impl TestDatabase {
         Self::Postgres(postgres::database())
     }
 
+    /// A new one of the same kind.
+    pub fn another(&self) -> Self {
+        match self {
+            Self::Sqlite { .. } => Self::sqlite(),
+            Self::Postgres(_) => Self::postgres(),
+        }
+    }
+
     /// As `database.url` in the settings.
     pub fn url(&self) -> String {
         match self {

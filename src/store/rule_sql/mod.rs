@@ -1,0 +1,93 @@
+//! Rules asked of the whole book, as SQL for both databases: a rule becomes a condition on a row of `profile`, its values bound, never
+//! written into the text. It means what `domain::rule::eval` says of one customer; a property test holds the two together.
+//!
+//! What is asked is what the keeper wrote down: a profile and tags hold until the customer is due again, so the answer is right as far as
+//! the keeper has come. No statement here uses a function of JSON or dates: local dates become instants before it is asked.
+
+mod compare;
+mod condition;
+mod events;
+mod local;
+
+use super::sql::{Arg, args};
+use super::{Db, StoreError};
+use chrono_tz::Tz;
+use condition::Writer;
+use domain::ids::CustomerId;
+use domain::money::Currency;
+use domain::rule::Rule;
+use domain::time::Instant;
+use sea_orm::Value;
+
+/// As of when, and in what terms a rule is asked.
+#[derive(Debug, Clone)]
+pub struct Asking {
+    pub now: Instant,
+    /// The book's base currency.
+    pub currency: Currency,
+    /// Every zone that anybody lives in.
+    pub zones: Vec<Tz>,
+    /// No instant of anybody is before this one, as far as it comes round.
+    pub oldest: Instant,
+}
+
+/// A condition on the row `p` of `profile`, with what is bound in it.
+#[derive(Debug, Clone)]
+pub struct Condition {
+    pub sql: String,
+    pub args: Vec<Value>,
+}
+
+/// Everybody there is: neither erased nor another by now.
+const EVERYBODY: &str = "FROM profile p WHERE p.counts = 1";
+
+/// The rule as a condition whose first parameter is `$first`.
+pub fn condition(rule: &Rule, asking: &Asking, db: &Db, first: usize) -> Condition {
+    let mut writer = Writer::new(asking, db.is_postgres(), first);
+    let sql = writer.rule(rule);
+    Condition { sql, args: writer.into_args() }
+}
+
+/// Of how many it holds.
+pub async fn count(db: &Db, rule: &Rule, asking: &Asking) -> Result<u64, StoreError> {
+    let Condition { sql, args } = condition(rule, asking, db, 1);
+    let found = db.number(&format!("SELECT COUNT(*) {EVERYBODY} AND {sql}"), args).await?;
+    Ok(found.and_then(|n| u64::try_from(n).ok()).unwrap_or_default())
+}
+
+/// The earliest instant whose anniversary any of the rules is about; `None` where none is.
+pub async fn oldest(db: &Db, rules: &[&Rule]) -> Result<Option<Instant>, StoreError> {
+    let asked = rules.iter().flat_map(|rule| rule.leaves()).filter_map(|leaf| match leaf {
+        Rule::Anniversary { field, .. } => compare::instant(*field),
+        _ => None,
+    });
+    let columns: std::collections::BTreeSet<&str> = asked.collect();
+    let mut oldest: Option<Instant> = None;
+    for column in columns {
+        let first = db.number(&format!("SELECT MIN({column}) FROM profile p"), vec![]).await?;
+        oldest = oldest.into_iter().chain(first.map(Instant::from_micros)).min();
+    }
+    Ok(oldest)
+}
+
+/// Everybody, of whom the rule holds or not.
+pub async fn everybody(db: &Db) -> Result<u64, StoreError> {
+    let found = db.number(&format!("SELECT COUNT(*) {EVERYBODY}"), vec![]).await?;
+    Ok(found.and_then(|n| u64::try_from(n).ok()).unwrap_or_default())
+}
+
+/// Of whom it holds, behind `after` by id, at most so many.
+pub async fn members(
+    db: &Db,
+    rule: &Rule,
+    asking: &Asking,
+    after: CustomerId,
+    limit: i64,
+) -> Result<Vec<CustomerId>, StoreError> {
+    let Condition { sql, args } = condition(rule, asking, db, 3);
+    let sql = format!(
+        "SELECT p.customer_id {EVERYBODY} AND p.customer_id > $1 AND {sql} ORDER BY p.customer_id LIMIT $2"
+    );
+    let args = args![after, limit].into_iter().chain(args).collect();
+    db.all(&sql, args).await?.iter().map(|row| row.int("customer_id").map(CustomerId)).collect()
+}

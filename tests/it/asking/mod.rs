@@ -1,0 +1,4 @@
+//! Rules asked of the whole book: in memory, customer by customer, and by each database's SQL they are the same.
+
+mod differential;
+pub(crate) mod trees;
