@@ -78,6 +78,7 @@ pub struct Model {
     pub preferred_channel_folded: Option<String>,
     pub p_order_180: Option<i64>,
     pub clv_365: Option<i64>,
+    pub personalised: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

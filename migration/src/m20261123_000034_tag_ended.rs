@@ -1,4 +1,4 @@
-//! Since when customers don't have a tag that they had.
+//! Since when customers don't have a tag that they had, and whether they let us personalise.
 
 use crate::ddl;
 use sea_orm_migration::prelude::*;
@@ -23,6 +23,9 @@ CREATE TABLE tag_ended (
   PRIMARY KEY (customer_id, key)
 );
 CREATE INDEX tag_ended_key ON tag_ended (key, since, customer_id);
+
+-- Nobody has objected, as far as is known before they are looked at again, which they are.
+ALTER TABLE profile ADD COLUMN personalised BIGINT NOT NULL DEFAULT 1;
 
 -- Zones are looked up one by one, not by reading everybody.
 CREATE INDEX customer_zone ON customer (zone) WHERE zone IS NOT NULL;

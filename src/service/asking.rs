@@ -2,12 +2,16 @@
 //! still to be kept is said beside the answer.
 
 use super::shop::row;
-use super::{Book, ServiceError};
+use super::{Book, ServiceError, rules};
 use crate::store::rule_sql::{self, Asking};
 use crate::store::{Db, StoreError, occurrences};
 use domain::ids::CustomerId;
 use domain::rule::Rule;
 use domain::time::Instant;
+use std::time::Duration;
+
+/// Longest that the whole book is asked one thing.
+const MOST: Duration = Duration::from_secs(20);
 
 /// The terms in which the book is asked now.
 pub async fn asking(book: &Book, rules: &[&Rule]) -> Result<Asking, ServiceError> {
@@ -22,7 +26,7 @@ pub async fn at(book: &Book, rules: &[&Rule], now: Instant) -> Result<Asking, Se
         zones.push(shop.shop.zone);
     }
     let oldest = rule_sql::oldest(db, rules).await?.unwrap_or(now);
-    Ok(Asking { now, currency: shop.base, zones, oldest })
+    Ok(Asking { catalogue: rules::catalogue(book).await?, now, currency: shop.base, zones, oldest })
 }
 
 /// The zones customers live in, where any of the rules is about local dates.
@@ -36,8 +40,10 @@ async fn zones(db: &Db, rules: &[&Rule]) -> Result<Vec<chrono_tz::Tz>, StoreErro
 
 /// Of how many customers the rule holds.
 pub async fn count(book: &Book, rule: &Rule) -> Result<u64, ServiceError> {
-    let asking = asking(book, &[rule]).await?;
-    Ok(rule_sql::count(book.store.reader(), rule, &asking).await?)
+    let (asking, rule) = (asking(book, &[rule]).await?, rule.clone());
+    let counted =
+        book.store.ask(MOST, |db| Box::pin(async move { rule_sql::count(db, &rule, &asking).await }));
+    Ok(counted.await?)
 }
 
 /// Of which customers it holds, behind `after` by id, at most so many.
@@ -47,6 +53,9 @@ pub async fn members(
     after: CustomerId,
     limit: i64,
 ) -> Result<Vec<CustomerId>, ServiceError> {
-    let asking = asking(book, &[rule]).await?;
-    Ok(rule_sql::members(book.store.reader(), rule, &asking, after, limit).await?)
+    let (asking, rule) = (asking(book, &[rule]).await?, rule.clone());
+    let found = book.store.ask(MOST, move |db| {
+        Box::pin(async move { rule_sql::members(db, &rule, &asking, after, limit).await })
+    });
+    Ok(found.await?)
 }

@@ -42,6 +42,10 @@ impl From<StoreError> for ServiceError {
             StoreError::RowsAffected { what, .. } => {
                 Self::Conflict(format!("{what}: somebody else was faster"))
             }
+            StoreError::TooMuch => Self::invalid("", "too_large", error.to_string()),
+            StoreError::TookTooLong(_) => {
+                Self::Unavailable { retry_after: Duration::from_secs(60), detail: error.to_string() }
+            }
             StoreError::WrongBook(detail) => Self::Conflict(detail),
             other => Self::Internal(other.to_string()),
         }

@@ -13,7 +13,7 @@ use sea_orm::Value;
 use std::collections::BTreeMap;
 
 /// The columns, in the order of [`Asked::values`].
-pub(super) const COLUMNS: [&str; 11] = [
+pub(super) const COLUMNS: [&str; 12] = [
     "counts",
     "zone",
     "first_at",
@@ -25,6 +25,7 @@ pub(super) const COLUMNS: [&str; 11] = [
     "preferred_channel_folded",
     "p_order_180",
     "clv_365",
+    "personalised",
 ];
 
 /// One customer's.
@@ -39,6 +40,7 @@ pub struct Asked {
     folded: [Option<String>; 4],
     /// In the order of [`SCORES`].
     scores: [Option<i64>; 2],
+    personalised: bool,
 }
 
 const SCORES: [ScoreNumber; 2] = [ScoreNumber::POrder180, ScoreNumber::Clv365];
@@ -54,6 +56,7 @@ impl Asked {
             birthday_code: bearer.birthday.as_ref().map(Birthday::code),
             folded: words.map(|word| word.as_deref().map(fold)),
             scores: SCORES.map(|number| footing.scores.get(&number).copied()),
+            personalised: footing.personalised,
         }
     }
 
@@ -70,7 +73,8 @@ impl Asked {
             brand,
             channel,
             p_order_180,
-            clv_365
+            clv_365,
+            self.personalised
         ]
     }
 
@@ -90,6 +94,7 @@ impl Asked {
                 row.opt_text("asked_preferred_channel_folded")?,
             ],
             scores: [row.opt_int("asked_p_order_180")?, row.opt_int("asked_clv_365")?],
+            personalised: row.flag("asked_personalised")?,
         }))
     }
 }
@@ -104,6 +109,7 @@ pub(super) fn emptied() -> impl Iterator<Item = String> {
     COLUMNS.iter().map(|column| match *column {
         "counts" => "counts = 0".to_owned(),
         "zone" => "zone = ''".to_owned(),
+        "personalised" => "personalised = 1".to_owned(),
         column => format!("{column} = NULL"),
     })
 }

@@ -4,6 +4,8 @@ use super::{StoreError, Timeouts};
 use sea_orm::sqlx;
 use sea_orm::sqlx::sqlite::{SqliteError, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant as Elapsed;
 
@@ -27,6 +29,35 @@ pub(super) async fn connect(
     most: u32,
     timeouts: Timeouts,
 ) -> Result<DatabaseConnection, StoreError> {
+    open(options(url, purpose, most, timeouts), timeouts).await
+}
+
+/// SQLite: a connection to read with that stops what it does once `until`, in microseconds since `began`, is past.
+pub(super) async fn connect_stoppable(
+    url: &str,
+    timeouts: Timeouts,
+    began: Elapsed,
+    until: Arc<AtomicU64>,
+) -> Result<DatabaseConnection, StoreError> {
+    let mut options = options(url, Purpose::Read, 1, timeouts);
+    options.map_sqlx_sqlite_pool_opts(move |pool| {
+        let until = until.clone();
+        pool.after_connect(move |connection, _| {
+            let until = until.clone();
+            Box::pin(async move {
+                let goes_on = move || began.elapsed().as_micros() < u128::from(until.load(Ordering::Relaxed));
+                connection.lock_handle().await?.set_progress_handler(STEPS_BETWEEN_LOOKS, goes_on);
+                Ok(())
+            })
+        })
+    });
+    open(options, timeouts).await
+}
+
+/// Steps of SQLite's machine between looks at the clock: well below a millisecond.
+const STEPS_BETWEEN_LOOKS: i32 = 10_000;
+
+fn options(url: &str, purpose: Purpose, most: u32, timeouts: Timeouts) -> ConnectOptions {
     let mut options = ConnectOptions::new(url.to_owned());
     options
         .max_connections(most)
@@ -62,6 +93,10 @@ pub(super) async fn connect(
                 })
             })
         });
+    options
+}
+
+async fn open(options: ConnectOptions, timeouts: Timeouts) -> Result<DatabaseConnection, StoreError> {
     let begun = Elapsed::now();
     loop {
         match Database::connect(options.clone()).await {

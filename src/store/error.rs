@@ -4,6 +4,7 @@ use sea_orm::sqlx::error::{DatabaseError, ErrorKind};
 use sea_orm::sqlx::postgres::PgDatabaseError;
 use sea_orm::sqlx::sqlite::SqliteError;
 use sea_orm::{DbErr, RuntimeErr};
+use std::time::Duration;
 
 /// Errors of the store. "Not found" is not among them: it is `Ok(None)`.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,17 @@ pub enum StoreError {
     /// A unit of work panicked; its changes are rolled back.
     #[error("a unit of work panicked: {0}")]
     Panicked(String),
+    /// A rule that is too large for one statement.
+    #[error(
+        "with the segments on demand that it asks for, and those that they ask for, the rule is too large to ask the whole book; \
+         say `keep: live` in some of them"
+    )]
+    TooMuch,
+    /// A question that was given up.
+    #[error(
+        "the whole book couldn't be asked within {0:?}; ask less at once, or keep parts of the rule as live segments"
+    )]
+    TookTooLong(Duration),
     #[error("database error: {0}")]
     Db(#[source] DbErr),
 }

@@ -6,6 +6,7 @@
 pub mod access_log;
 pub mod agent_loads;
 pub mod aggregates;
+mod ask;
 pub mod asked;
 pub mod audit;
 mod backup;
@@ -101,6 +102,7 @@ pub use meta::ClockKind;
 pub use sql::{Db, Tx};
 pub use writer::Lane;
 
+use ask::Askers;
 use connect::{Purpose, connect};
 use domain::time::{Clock, Instant, MachineInstant};
 use futures::future::BoxFuture;
@@ -178,6 +180,7 @@ struct Inner {
     /// To open further connections with; may hold a password.
     url: String,
     reader: Db,
+    askers: Askers,
     writer: Writer,
     clock_kind: ClockKind,
     machine_time: MachineTime,
@@ -209,6 +212,7 @@ impl Store {
         let high_water = meta::machine_high_water(&reader).await?;
         Ok(Self {
             inner: Arc::new(Inner {
+                askers: Askers::new(open.url.clone(), timeouts),
                 url: open.url,
                 reader,
                 writer,

@@ -341,7 +341,7 @@ pub const TABLES: &[Table] = &[
                  coupon_orders_365 gap_halves active_hour lines_365 top_category_lines top_style_lines \
                  top_brand_lines reviews review_milli csat_last csat_count csat_sum nps_last nps_count nps_sum \
                  unhappy_at recommended_at last_contacts last_contact_at last_inbound_at preferred_channel \
-                 won_back_at courses counts zone first_at registered_at p_order_180 clv_365",
+                 won_back_at courses counts zone first_at registered_at p_order_180 clv_365 personalised",
             ),
             (Number, "customer_id last_order_key"),
             (

@@ -124,6 +124,19 @@ impl Db {
         Self { conn: Conn::Pool(conn), asked: AtomicU64::new(0) }
     }
 
+    /// To ask beside whatever is asked through this; `None` within a transaction.
+    pub(super) fn connection(&self) -> Option<DatabaseConnection> {
+        match &self.conn {
+            Conn::Pool(pool) => Some(pool.clone()),
+            Conn::Tx(_) => None,
+        }
+    }
+
+    /// What is read within a transaction is of one instant.
+    pub(super) fn within(tx: DatabaseTransaction) -> Self {
+        Self { conn: Conn::Tx(tx), asked: AtomicU64::new(0) }
+    }
+
     /// How many statements have passed here: what a page reads must not grow with what there is to read.
     pub fn asked(&self) -> u64 {
         self.asked.load(Ordering::Relaxed)

@@ -278,7 +278,7 @@ on_both_databases! {
         // What becomes of tags is told tag by tag; the rest is what rules over the whole book compare, and tells people nothing new.
         let apart = [
             "customer_id", "account_kind", "courses", "counts", "zone", "first_at", "registered_at", "birthday_code",
-            "top_category_folded", "top_style_folded", "top_brand_folded", "preferred_channel_folded", "p_order_180", "clv_365",
+            "top_category_folded", "top_style_folded", "top_brand_folded", "preferred_channel_folded", "p_order_180", "clv_365", "personalised",
         ];
         let columns: Vec<_> = entity::profile::Column::iter().map(|column| column.as_str()).filter(|name| !apart.contains(name)).collect();
         assert!(columns.len() > 40, "{columns:?}");

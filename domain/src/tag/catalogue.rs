@@ -30,14 +30,20 @@ struct Reference<'a> {
     node: Cow<'a, str>,
     /// What is asked of a tag; `None` of a segment.
     test: Option<&'a TagTest>,
+    /// Whether it is asked for how long.
+    aged: bool,
 }
 
 impl TagDefinition {
     /// What it asks of others.
     fn references(&self) -> impl Iterator<Item = Reference<'_>> {
         self.rules().flat_map(Rule::leaves).filter_map(|leaf| match leaf {
-            Rule::Tag { key, test, .. } => Some(Reference { node: Cow::Borrowed(key), test: Some(test) }),
-            Rule::Segment { key, .. } => Some(Reference { node: Cow::Owned(node_key(key)), test: None }),
+            Rule::Tag { key, test, since } => {
+                Some(Reference { node: Cow::Borrowed(key), test: Some(test), aged: since.is_some() })
+            }
+            Rule::Segment { key, since } => {
+                Some(Reference { node: Cow::Owned(node_key(key)), test: None, aged: since.is_some() })
+            }
             _ => None,
         })
     }
@@ -132,8 +138,12 @@ impl Catalogue {
         let mut problems = Vec::new();
         for leaf in rule.leaves() {
             let reference = match leaf {
-                Rule::Tag { key, test, .. } => Reference { node: Cow::Borrowed(key), test: Some(test) },
-                Rule::Segment { key, .. } => Reference { node: Cow::Owned(node_key(key)), test: None },
+                Rule::Tag { key, test, since } => {
+                    Reference { node: Cow::Borrowed(key), test: Some(test), aged: since.is_some() }
+                }
+                Rule::Segment { key, since } => {
+                    Reference { node: Cow::Owned(node_key(key)), test: None, aged: since.is_some() }
+                }
                 _ => continue,
             };
             check_reference(&self.nodes, &reference, "", &mut problems);
@@ -219,6 +229,13 @@ fn check_reference(nodes: &[TagDefinition], to: &Reference<'_>, at: &str, proble
         problems.push(Problem::new(at, code, detail));
         return;
     };
+    if to.aged && target.keep() == Some(Keep::OnDemand) {
+        let detail = format!(
+            "asks for how long somebody has been in the segment {}, which nobody keeps; say `keep: live` in it",
+            plain(&to.node)
+        );
+        problems.push(Problem::new(at, "not_kept", detail));
+    }
     let asked = match to.test {
         Some(TagTest::Eq(value) | TagTest::Ne(value)) => std::slice::from_ref(value),
         Some(TagTest::In(values)) => values,

@@ -3,6 +3,7 @@
 use super::compare::{ALWAYS, Column, NEVER, column, instant};
 use super::{Arg, Asking};
 use domain::rule::{Age, Field, PRIME, Rule, Share, TagTest, TextTest};
+use domain::segment::{Hand, Keep, node_key};
 use domain::text::fold;
 use domain::time::Instant;
 use sea_orm::Value;
@@ -15,11 +16,15 @@ pub(super) struct Writer<'a> {
     args: Vec<Value>,
     /// Where `now` is bound, once somebody needs it.
     now: Option<String>,
+    nodes: usize,
 }
+
+/// Nodes of a rule together with those of the segments on demand that it asks for, each as often as it does.
+const MOST_NODES: usize = 2_000;
 
 impl<'a> Writer<'a> {
     pub fn new(asking: &'a Asking, postgres: bool, first: usize) -> Self {
-        Self { asking, postgres, first, args: Vec::new(), now: None }
+        Self { asking, postgres, first, args: Vec::new(), now: None, nodes: 0 }
     }
 
     pub fn into_args(self) -> Vec<Value> {
@@ -42,7 +47,16 @@ impl<'a> Writer<'a> {
         self.now.clone().unwrap_or_default()
     }
 
+    /// Whether it was given up: the segments on demand that it asks for, and those they ask for, are too many.
+    pub fn is_too_much(&self) -> bool {
+        self.nodes > MOST_NODES
+    }
+
     pub fn rule(&mut self, rule: &Rule) -> String {
+        self.nodes += 1;
+        if self.is_too_much() {
+            return NEVER.to_owned();
+        }
         match rule {
             Rule::All(rules) => self.joined(rules, " AND "),
             Rule::Any(rules) => self.joined(rules, " OR "),
@@ -59,6 +73,7 @@ impl<'a> Writer<'a> {
             Rule::Event(test) => self.event(test),
             Rule::Tag { key, test, since } => self.tag(key, test, *since),
             Rule::Share(share) => self.share(share),
+            Rule::Segment { key, since } => self.segment(key, *since),
         }
     }
 
@@ -121,6 +136,25 @@ impl<'a> Writer<'a> {
         };
         let since = since.map(|age| format!(" AND {}", self.aged("t.since", age))).unwrap_or_default();
         self.among(&format!("SELECT t.customer_id FROM tag_current t WHERE t.key = {key}{value}{since}"), "t")
+    }
+
+    /// Of a segment that is kept, whoever stands in it; of one on demand, whom its rule or people put there, and people don't keep out.
+    fn segment(&mut self, key: &str, since: Option<Age>) -> String {
+        let asking = self.asking;
+        let Some(segment) = asking.catalogue.segment(key) else { return NEVER.to_owned() };
+        let node = self.bind(node_key(key));
+        let stands = format!("SELECT t.customer_id FROM tag_current t WHERE t.key = {node}");
+        if segment.keep() != Some(Keep::OnDemand) {
+            let since = since.map(|age| format!(" AND {}", self.aged("t.since", age))).unwrap_or_default();
+            return self.among(&format!("{stands}{since}"), "t");
+        }
+        let [pinned, banned] = [Hand::Pinned, Hand::Banned].map(|hand| {
+            let value = self.bind(hand.as_str());
+            self.among(&format!("{stands} AND t.value = {value}"), "t")
+        });
+        let ruled = segment.rules().next().map_or_else(|| NEVER.to_owned(), |rule| self.rule(rule));
+        let may = if segment.waits_for().is_some() { "p.personalised = 1" } else { ALWAYS };
+        format!("((({ruled} AND {may}) OR {pinned}) AND NOT {banned})")
     }
 
     fn without(&mut self, key: &str, since: Option<Age>) -> String {

@@ -16,12 +16,16 @@ use condition::Writer;
 use domain::ids::CustomerId;
 use domain::money::Currency;
 use domain::rule::Rule;
+use domain::tag::Catalogue;
 use domain::time::Instant;
 use sea_orm::Value;
+use std::sync::Arc;
 
 /// As of when, and in what terms a rule is asked.
 #[derive(Debug, Clone)]
 pub struct Asking {
+    /// What segments are, and whose tags there are.
+    pub catalogue: Arc<Catalogue>,
     pub now: Instant,
     /// The book's base currency.
     pub currency: Currency,
@@ -42,15 +46,18 @@ pub struct Condition {
 const EVERYBODY: &str = "FROM profile p WHERE p.counts = 1";
 
 /// The rule as a condition whose first parameter is `$first`.
-pub fn condition(rule: &Rule, asking: &Asking, db: &Db, first: usize) -> Condition {
+pub fn condition(rule: &Rule, asking: &Asking, db: &Db, first: usize) -> Result<Condition, StoreError> {
     let mut writer = Writer::new(asking, db.is_postgres(), first);
     let sql = writer.rule(rule);
-    Condition { sql, args: writer.into_args() }
+    if writer.is_too_much() {
+        return Err(StoreError::TooMuch);
+    }
+    Ok(Condition { sql, args: writer.into_args() })
 }
 
 /// Of how many it holds.
 pub async fn count(db: &Db, rule: &Rule, asking: &Asking) -> Result<u64, StoreError> {
-    let Condition { sql, args } = condition(rule, asking, db, 1);
+    let Condition { sql, args } = condition(rule, asking, db, 1)?;
     let found = db.number(&format!("SELECT COUNT(*) {EVERYBODY} AND {sql}"), args).await?;
     Ok(found.and_then(|n| u64::try_from(n).ok()).unwrap_or_default())
 }
@@ -84,7 +91,7 @@ pub async fn members(
     after: CustomerId,
     limit: i64,
 ) -> Result<Vec<CustomerId>, StoreError> {
-    let Condition { sql, args } = condition(rule, asking, db, 3);
+    let Condition { sql, args } = condition(rule, asking, db, 3)?;
     let sql = format!(
         "SELECT p.customer_id {EVERYBODY} AND p.customer_id > $1 AND {sql} ORDER BY p.customer_id LIMIT $2"
     );

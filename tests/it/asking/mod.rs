@@ -1,4 +1,5 @@
 //! Rules asked of the whole book: in memory, customer by customer, and by each database's SQL they are the same.
 
 mod differential;
+mod limits;
 pub(crate) mod trees;

@@ -6,12 +6,14 @@ use crate::time::Instant;
 use std::collections::BTreeMap;
 
 /// At one instant.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Footing {
     /// When the earliest known fact happened.
     pub first_at: Option<Instant>,
     /// What runs over the whole book gave, in millionths; without those that none gave.
     pub scores: BTreeMap<ScoreNumber, i64>,
+    /// Whether they let us use such numbers.
+    pub personalised: bool,
 }
 
 impl ProfileTimelines {
@@ -20,6 +22,10 @@ impl ProfileTimelines {
         let number = |(number, line): (&ScoreNumber, &crate::timeline::Timeline<Option<super::Scored>>)| {
             line.at(now).map(|found| (*number, found.millionths))
         };
-        Footing { first_at: self.first_at, scores: self.scores.iter().filter_map(number).collect() }
+        Footing {
+            first_at: self.first_at,
+            scores: self.scores.iter().filter_map(number).collect(),
+            personalised: *self.personalised.at(now),
+        }
     }
 }

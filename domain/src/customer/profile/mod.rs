@@ -119,6 +119,8 @@ pub struct ProfileTimelines {
     pub first_at: Option<Instant>,
     /// What runs over the whole book gave, while the customer lets us personalise; without numbers that none gave.
     pub scores: BTreeMap<ScoreNumber, Timeline<Option<Scored>>>,
+    /// Whether they let us personalise.
+    pub personalised: Timeline<bool>,
     /// When events happened, by name. What rules count of them changes by itself as windows pass.
     pub named: Arc<Named>,
     /// What was read of events' properties, by name.
@@ -261,6 +263,7 @@ impl ProfileTimelines {
             won_back: won_back(facts, &orders),
             first_at: facts.first_at(),
             scores: scores(facts),
+            personalised: facts.dealings().personalised(),
             named: facts.dealings().named(),
             worded: facts.dealings().worded(),
         }
