@@ -43,6 +43,7 @@ impl From<StoreError> for ServiceError {
                 Self::Conflict(format!("{what}: somebody else was faster"))
             }
             StoreError::TooMuch => Self::invalid("", "too_large", error.to_string()),
+            StoreError::NotIndexed { .. } => Self::Conflict(error.to_string()),
             StoreError::TookTooLong(_) => {
                 Self::Unavailable { retry_after: Duration::from_secs(60), detail: error.to_string() }
             }

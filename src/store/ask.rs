@@ -66,6 +66,7 @@ impl Askers {
         };
         let open = connection.insert(open);
         // Whatever ran here for somebody who went away is stopped before this begins.
+        #[allow(clippy::disallowed_methods, reason = "the connection refuses to write")]
         let transaction = open.begin().await?;
         let until = self.began.elapsed().saturating_add(within);
         line.until.store(u64::try_from(until.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -82,6 +83,7 @@ impl Askers {
     ) -> Result<T, StoreError> {
         let open = || connect(&self.url, Purpose::Pool, 4, self.timeouts);
         let pool = self.pool.get_or_try_init(open).await?;
+        #[allow(clippy::disallowed_methods, reason = "read only")]
         let transaction =
             pool.begin_with_config(Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly)).await?;
         let limit = format!("SET LOCAL statement_timeout = {}", within.as_millis().max(1));

@@ -37,6 +37,9 @@ pub enum StoreError {
          say `keep: live` in some of them"
     )]
     TooMuch,
+    /// A rule about a property that no index is kept of.
+    #[error("what {event} says at {path} isn't indexed yet: the whole book can't be asked about it")]
+    NotIndexed { event: String, path: String },
     /// A question that was given up.
     #[error(
         "the whole book couldn't be asked within {0:?}; ask less at once, or keep parts of the rule as live segments"

@@ -2,6 +2,7 @@
 
 use super::compare::{ALWAYS, Column, NEVER, column, instant};
 use super::{Arg, Asking};
+use domain::event::property::Path;
 use domain::rule::{Age, Field, PRIME, Rule, Share, TagTest, TextTest};
 use domain::segment::{Hand, Keep, node_key};
 use domain::text::fold;
@@ -17,6 +18,8 @@ pub(super) struct Writer<'a> {
     /// Where `now` is bound, once somebody needs it.
     now: Option<String>,
     nodes: usize,
+    /// A property of an event that nothing can be asked of.
+    missing: Option<(String, String)>,
 }
 
 /// Nodes of a rule together with those of the segments on demand that it asks for, each as often as it does.
@@ -24,7 +27,7 @@ const MOST_NODES: usize = 2_000;
 
 impl<'a> Writer<'a> {
     pub fn new(asking: &'a Asking, postgres: bool, first: usize) -> Self {
-        Self { asking, postgres, first, args: Vec::new(), now: None, nodes: 0 }
+        Self { asking, postgres, first, args: Vec::new(), now: None, nodes: 0, missing: None }
     }
 
     pub fn into_args(self) -> Vec<Value> {
@@ -50,6 +53,16 @@ impl<'a> Writer<'a> {
     /// Whether it was given up: the segments on demand that it asks for, and those they ask for, are too many.
     pub fn is_too_much(&self) -> bool {
         self.nodes > MOST_NODES
+    }
+
+    /// The first property that is asked of events and that the database can't look up.
+    pub fn missing(&self) -> Option<(String, String)> {
+        self.missing.clone()
+    }
+
+    pub fn give_up_for(&mut self, event: &str, path: &Path) -> String {
+        self.missing.get_or_insert_with(|| (event.to_owned(), path.to_string()));
+        NEVER.to_owned()
     }
 
     pub fn rule(&mut self, rule: &Rule) -> String {

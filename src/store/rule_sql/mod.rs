@@ -49,6 +49,9 @@ const EVERYBODY: &str = "FROM profile p WHERE p.counts = 1";
 pub fn condition(rule: &Rule, asking: &Asking, db: &Db, first: usize) -> Result<Condition, StoreError> {
     let mut writer = Writer::new(asking, db.is_postgres(), first);
     let sql = writer.rule(rule);
+    if let Some((event, path)) = writer.missing() {
+        return Err(StoreError::NotIndexed { event, path });
+    }
     if writer.is_too_much() {
         return Err(StoreError::TooMuch);
     }

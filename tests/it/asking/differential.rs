@@ -6,6 +6,7 @@ use crate::support::book::House;
 use crate::support::on_both_databases;
 use domain::customer::CustomerFacts;
 use domain::event::Event;
+use domain::event::property::Wanted;
 use domain::ids::CustomerId;
 use domain::rule::{self, Rule};
 use domain::tag::{Catalogue, Evaluation};
@@ -67,7 +68,8 @@ async fn kept(database: crate::support::TestDatabase, seed: u64) -> Kept {
     let ids: Vec<CustomerId> = page.into_iter().map(|(id, _)| id).collect();
     let bearers =
         customers::bearers(db, &ids, shop::shop(book).await.expect("shop").zone).await.expect("read");
-    let mut events: HashMap<CustomerId, Vec<Event>> = facts::events_of(db, &ids, now).await.expect("read");
+    let mut events: HashMap<CustomerId, Vec<Event>> =
+        facts::events_of(db, &ids, now, &Wanted::default()).await.expect("read");
     let people =
         bearers.into_iter().map(|(id, bearer)| (bearer, events.remove(&id).unwrap_or_default())).collect();
     let catalogue = rules::catalogue(book).await.expect("rules");

@@ -249,20 +249,33 @@ fn event_leaf() -> BoxedStrategy<Value> {
         (0i64..3, 0i64..3).prop_map(|(low, n)| json!({"between": [low, low + n]})),
         prop::collection::vec(0i64..4, 1..3).prop_map(|list| json!({"in": list})),
     ];
-    (
-        prop::sample::select(names),
-        prop::option::weighted(0.7, counts),
-        prop::option::weighted(0.7, duration()),
-        any::<bool>(),
-    )
-        .prop_map(|(name, count, within, exclude)| {
+    let hours = |n: i64| format!("{}h", 6 * n);
+    let window = prop_oneof![
+        4 => duration().prop_map(|span| ("within", json!(span))),
+        1 => duration().prop_map(|span| ("before", json!(span))),
+        1 => (0i64..1_600).prop_map(|n| ("before", json!(at(n)))),
+        1 => (0i64..1_600, 0i64..400).prop_map(|(n, more)| ("between", json!([at(n + more), at(n)]))),
+        1 => (1i64..1_600, 1i64..400).prop_map(move |(n, more)| ("between", json!([hours(n + more), hours(n)]))),
+    ];
+    let ages = (prop::sample::select(vec!["within", "older_than"]), duration())
+        .prop_map(|(op, span)| json!({op: span}));
+    let instants = comparison(FieldKind::Instant).prop_map(|(op, operand)| json!({op: operand}));
+    let ends = (prop::sample::select(vec!["first", "last"]), prop_oneof![ages, instants]);
+    let measure = prop_oneof![
+        3 => counts.prop_map(|test| ("count", test)),
+        2 => ends,
+    ];
+    let (measure, window) = (prop::option::weighted(0.8, measure), prop::option::weighted(0.7, window));
+    (prop::sample::select(names), measure, window, any::<bool>())
+        .prop_map(|(name, measure, window, exclude)| {
             let mut leaf = json!({"event": name});
-            if let Some(count) = count {
-                leaf["count"] = count;
+            if let Some((key, test)) = measure {
+                leaf[key] = test;
             }
-            if let Some(within) = within {
-                leaf["within"] = json!(within);
-                if exclude {
+            if let Some((op, window)) = window {
+                let reaches = op == "within" || window[0].as_str().is_some_and(|text| text.ends_with('h'));
+                leaf[op] = window;
+                if exclude && reaches {
                     leaf["for_new"] = json!("exclude");
                 }
             }
@@ -274,10 +287,12 @@ fn event_leaf() -> BoxedStrategy<Value> {
 fn tag() -> BoxedStrategy<Value> {
     let keys = vec![
         "value_tier",
+        "lapsed",
+        "discount_seeker",
         "churn_risk",
         "complaint_history",
         "complaint_open",
-        "dissatisfied",
+        "detractor",
         "no_such_tag",
         "new_customer",
     ];
