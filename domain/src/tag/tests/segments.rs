@@ -115,7 +115,7 @@ fn tags_and_segments_are_one_graph_without_circles() {
         "{key: now, name: {en: Now, zh-CN: 今}, keep: on_demand, rule: {segment: recent, since: {older_than: 3d}}}",
         "{key: odd, name: {en: Odd, zh-CN: 奇}, rule: {segment: now, since: {older_than: 3d}}}",
     ];
-    let wanted = "segment:odd: asks for how long somebody has been in the segment now, which nobody keeps; say `keep: live` in it";
+    let wanted = "odd: asks for how long somebody has been in the segment now, which nobody keeps; say `keep: live` in it";
     assert_eq!(catalogue(&aged).expect_err("not kept"), [wanted]);
     // A tag and a segment may have the same key: they are asked for in different words.
     let same = "{key: churn_risk, name: {en: C, zh-CN: 丙}, keep: live, rule: {tag: churn_risk}}";
