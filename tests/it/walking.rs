@@ -36,7 +36,7 @@ fn midnight_after(at: Instant) -> Instant {
 }
 
 /// What comes in at each midnight.
-fn days(every: u64) -> BTreeMap<Instant, Vec<Value>> {
+pub(crate) fn days(every: u64) -> BTreeMap<Instant, Vec<Value>> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/retail/orders.csv.gz");
     let file = std::fs::File::open(file).expect("the demo's orders");
     let mut days: BTreeMap<Instant, Vec<Value>> = BTreeMap::new();
@@ -92,7 +92,7 @@ fn worked_out(
 }
 
 /// Sends facts as SDKs do.
-async fn tell(app: &App, key: &str, facts: Vec<Value>) {
+pub(crate) async fn tell(app: &App, key: &str, facts: Vec<Value>) {
     for batch in facts.chunks(200) {
         let answer = post(&app.router(), "/v1/batch", key, &json!({ "batch": batch })).await;
         assert_eq!(
@@ -105,7 +105,7 @@ async fn tell(app: &App, key: &str, facts: Vec<Value>) {
 }
 
 /// Keeps everybody who is due, so many at a time, and gives how many looks that took.
-async fn keep(book: &Book, at_a_time: i64) -> u64 {
+pub(crate) async fn keep(book: &Book, at_a_time: i64) -> u64 {
     let now = book.now().await.expect("the time");
     let mut looks = 0;
     loop {

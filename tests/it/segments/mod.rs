@@ -4,6 +4,7 @@
 mod hands;
 mod kept;
 mod starting;
+mod year;
 
 use crate::support::care::{Care, at};
 use domain::ids::CustomerId;
