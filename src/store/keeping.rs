@@ -263,7 +263,9 @@ pub(super) async fn write_tags(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(
     let columns = ["customer_id", "key", "value", "since", "as_of", "source", "rule_version", "evidence"];
     let tail = "ON CONFLICT (customer_id, key) DO UPDATE SET value = excluded.value, since = excluded.since, \
                 as_of = excluded.as_of, source = excluded.source, rule_version = excluded.rule_version, \
-                evidence = excluded.evidence";
+                evidence = excluded.evidence WHERE tag_current.value <> excluded.value \
+                OR tag_current.since <> excluded.since OR tag_current.source <> excluded.source \
+                OR tag_current.rule_version <> excluded.rule_version OR tag_current.evidence <> excluded.evidence";
     tx.insert_many("tag_current", &columns, rows, tail).await?;
     write_ended(tx, kept).await?;
     let gone: Vec<Vec<Value>> =
@@ -296,15 +298,12 @@ async fn write_ended(tx: &Tx, kept: &[Kept]) -> Result<(), StoreError> {
     let sql = format!(
         "DELETE FROM tag_ended WHERE customer_id IN ({{in}}) AND (customer_id, key, since) NOT IN ({table})"
     );
-    exec_in(tx, &sql, values, ids).await?;
-    tx.insert_many(
-        "tag_ended",
-        &["customer_id", "key", "since"],
-        rows,
-        "ON CONFLICT (customer_id, key) DO NOTHING",
-    )
-    .await
-    .map(drop)
+    exec_in(tx, &sql, values.clone(), ids).await?;
+    // SQLite takes ON CONFLICT behind a SELECT for a join's ON unless there is a WHERE.
+    let sql = format!(
+        "INSERT INTO tag_ended (customer_id, key, since) {table} WHERE 1 = 1 ON CONFLICT (customer_id, key) DO NOTHING"
+    );
+    tx.exec(&sql, values).await.map(drop)
 }
 
 /// What an entry of the ledger of tags says, for whoever writes one.

@@ -113,6 +113,10 @@ pub async fn page(db: &Db, after: CustomerId, limit: i64) -> Result<Vec<ProfileR
     rows.iter().map(read).collect()
 }
 
+/// As of when a tag of `tag_current t` is: of what is unchanged nothing is written when its customer is looked at.
+pub(super) const TAG_AS_OF: &str =
+    "COALESCE((SELECT p.kept_at FROM profile p WHERE p.customer_id = t.customer_id), t.as_of)";
+
 pub(super) fn read_tag(row: &Row, customer: CustomerId) -> Result<TagRow, StoreError> {
     Ok(TagRow {
         key: row.text("key")?,
@@ -133,10 +137,10 @@ pub async fn tags_of(
     let mut tags: BTreeMap<CustomerId, Vec<TagRow>> = BTreeMap::new();
     for some in customers.chunks(1_000) {
         let sql = format!(
-            "SELECT customer_id, key, value, since, as_of, source, rule_version, evidence FROM tag_current \
-             WHERE customer_id IN ({}) AND {} ORDER BY customer_id, key",
+            "SELECT t.customer_id, t.key, t.value, t.since, {TAG_AS_OF} AS as_of, t.source, t.rule_version, t.evidence \
+             FROM tag_current t WHERE t.customer_id IN ({}) AND {} ORDER BY t.customer_id, t.key",
             places(1, some.len()),
-            of_tags!("key")
+            of_tags!("t.key")
         );
         for row in db.all(&sql, some.iter().flat_map(|id| args![*id]).collect()).await? {
             let id = CustomerId(row.int("customer_id")?);

@@ -86,12 +86,14 @@ const ME: &str = "(SELECT id FROM me)";
 
 /// All that is read, in the order in which it is taken apart.
 static PAGE: LazyLock<Packed> = LazyLock::new(|| {
-    let tags = format!("FROM tag_current WHERE customer_id = {ME} ORDER BY key");
+    let tags = format!("FROM tag_current t WHERE t.customer_id = {ME} ORDER BY t.key");
+    let mut tag_columns = same("key value since source rule_version evidence");
+    tag_columns.push(("as_of", profiles::TAG_AS_OF));
     let mut lists = vec![
         head(),
         List::new(&same("id"), format!("FROM customer WHERE merged_into = {ME} ORDER BY id")),
         people::identifiers(),
-        List::new(&same("key value since as_of source rule_version evidence"), tags),
+        List::new(&tag_columns, tags),
         orders::list(),
         tickets::list_for_profile(ME, LINES),
         people::consents(),

@@ -14,7 +14,7 @@ use serde_json::json;
 /// Of a customer, or a batch of them: claimed, read, saved.
 const MOST_FOR_A_BATCH: u64 = 20;
 /// SQLite is given the rows of 500 customers in several statements; PostgreSQL takes a column as one array.
-const MORE_ON_SQLITE: u64 = 4;
+const MORE_ON_SQLITE: u64 = 5;
 const MOST_FOR_AN_EVENT: u64 = 19;
 
 /// Statements outside transactions and in them; opening and ending one isn't counted.
@@ -86,6 +86,32 @@ on_both_databases! {
         // What time it is, and when somebody is due next.
         assert_eq!(asked(&house.app) - all, 2);
         assert_eq!(house.app.book.store.asked_in_transactions(), written);
+    }
+
+    async fn a_tag_that_is_as_it_was_is_not_written_again(database) {
+        let house = House::open(database, &[CLOCK]).await;
+        let app = &house.app;
+        let order = |id: &str, total: u32| json!({"type": "track", "event": "Order Completed", "messageId": id, "userId": "u",
+            "timestamp": "2026-09-20T00:00:00Z", "properties": {"order_id": id, "total": total}});
+        house.send(vec![order("a", 12_000)]).await;
+        assert_eq!(keep(app, 500).await.done, 1);
+        let written = "SELECT key, as_of FROM tag_current WHERE key IN ('value_tier', 'complaint_history') ORDER BY key";
+        let first = house.lines(written).await;
+        assert_eq!(first.len(), 2, "{first:?}");
+        app.book.store.advance_clock(app.book.now().await.expect("the time") + domain::time::Span::days(1)).await.expect("stepped");
+        house.send(vec![order("b", 5)]).await;
+        assert_eq!(keep(app, 500).await.done, 1);
+        let second = house.lines(written).await;
+        // What was spent is evidence of the one, and of the other nothing is new.
+        assert_eq!(first[0], second[0]);
+        assert_ne!(first[1], second[1]);
+        let kept = "SELECT t.key FROM tag_current t JOIN profile p ON p.customer_id = t.customer_id WHERE p.kept_at > t.as_of \
+                    AND t.key = 'complaint_history'";
+        assert_eq!(house.lines(kept).await, ["complaint_history"]);
+        let id = kinkeeper::service::profile::resolve(&app.book, "user_id:u").await.expect("known");
+        let shown = kinkeeper::service::profile::profile(&app.book, id).await.expect("read").expect("there");
+        let now = app.book.now().await.expect("the time");
+        assert!(shown.tags.iter().all(|tag| tag.as_of == now), "it is known as of now, whenever it was written");
     }
 
     async fn one_event_from_the_door_to_the_tag_is_a_few_statements(database) {
