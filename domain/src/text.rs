@@ -10,9 +10,14 @@ pub fn fold(text: &str) -> String {
     CaseMapper::new().fold_string(&plain).nfkc().collect()
 }
 
+/// Whether a character shows nothing itself and turns the direction in which others are shown (Unicode's Bidi_Control).
+pub fn turns_writing(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 #[cfg(test)]
 mod tests {
-    use super::fold;
+    use super::{fold, turns_writing};
     use proptest::prelude::*;
 
     #[test]
@@ -32,6 +37,13 @@ mod tests {
         assert_ne!(fold("İ"), fold("i"));
         assert_ne!(fold("ı"), fold("I"));
         assert_ne!(fold("口红"), fold("口紅"));
+    }
+
+    #[test]
+    fn what_turns_writing_is_told_from_what_joins_letters() {
+        assert!("\u{202e}\u{2066}\u{2069}\u{200e}\u{200f}\u{61c}".chars().all(turns_writing));
+        // Joiners make one picture of several, and letters of some scripts need them.
+        assert!(!"a口\u{200d}\u{200c}\u{202f}\u{2065}\u{206a}עא".chars().any(turns_writing));
     }
 
     proptest! {

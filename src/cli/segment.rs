@@ -1,17 +1,19 @@
 //! `segment`: which there are, what they mean, who is in them and why, and publishing them. What people do to members is
-//! [`super::segment_hand`]'s.
+//! [`super::segment_hand`]'s, asking how many and whom [`super::segment_ask`]'s.
 
 use super::apply::read_files;
 use super::customer::LangArg;
 use super::explain_text;
 use super::failure::Outcome;
-use super::output::{Assent, FormatArg, table, wall};
+use super::output::{Assent, FormatArg, table};
+use super::segment_ask::{Count, Members};
 use super::segment_hand::{Ban, Fill, Pin, Release};
+use super::segment_schema::Schema;
 use super::session::{Global, Session};
 use super::tag_publish;
 use crate::service::import::FormSaid;
 use crate::service::publishing::{self, Only};
-use crate::service::segments::{self, Members as Found, SegmentLine};
+use crate::service::segments::{self, SegmentLine};
 use crate::service::{eligibility, looking, pinning, profile::resolve};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -20,11 +22,13 @@ use std::path::PathBuf;
 #[derive(Debug, Subcommand)]
 pub enum Segment {
     List(List),
+    Count(Count),
     Members(Members),
     Describe(Describe),
     Explain(Explain),
     Preview(Preview),
     Publish(Publish),
+    Schema(Schema),
     Pin(Pin),
     Ban(Ban),
     Release(Release),
@@ -46,22 +50,6 @@ The file has a header with the column customer (cus_42, user_id:12346) or custom
   kinkeeper segment list
   kinkeeper segment list --format json")]
 pub struct List {
-    #[command(flatten)]
-    format: FormatArg,
-}
-
-/// List the members of a live segment or a list, by id
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  kinkeeper segment members recent_buyers --limit 100")]
-pub struct Members {
-    key: String,
-    /// At most so many
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=segments::PAGE))]
-    limit: i64,
-    /// Go on after this cursor, as printed with the page before
-    #[arg(long, value_name = "CURSOR")]
-    after: Option<String>,
     #[command(flatten)]
     format: FormatArg,
 }
@@ -128,15 +116,16 @@ pub struct Publish {
 
 impl Segment {
     pub async fn run(self, global: &Global) -> Outcome {
+        if let Self::Schema(command) = self {
+            return command.run();
+        }
         let session = global.open().await?;
         let book = &session.app.book;
         match self {
             Self::List(List { format }) => format.print(&segments::list(book).await?, |all| listed(all)),
-            Self::Members(Members { key, limit, after, format }) => {
-                let found = segments::members(book, &key, after.as_deref(), limit).await?;
-                let zone = session.zone().await?;
-                format.print(&found, |found| members_text(found, zone))
-            }
+            Self::Count(command) => command.run(&session).await,
+            Self::Members(command) => command.run(&session).await,
+            Self::Schema(command) => command.run(),
             Self::Describe(command) => command.run(&session).await,
             Self::Explain(command) => command.run(&session).await,
             Self::Preview(Preview { file, format }) => {
@@ -207,19 +196,4 @@ fn listed(all: &[SegmentLine]) -> String {
         [line.key.clone(), line.name.en.clone(), line.keep.to_owned(), version, members]
     };
     table(["segment", "name", "kept", "version", "members"], all.iter().map(row))
-}
-
-fn members_text(found: &Found, zone: chrono_tz::Tz) -> String {
-    if found.items.is_empty() {
-        return "nobody".to_owned();
-    }
-    let row = |member: &segments::Member| {
-        let by = if member.by_hand { "by hand" } else { "" };
-        [member.customer.to_string(), wall(member.since, zone), by.to_owned()]
-    };
-    let body = table(["customer", "since", ""], found.items.iter().map(row));
-    match &found.next_cursor {
-        Some(cursor) => format!("{body}\n\nmore: --after '{cursor}'"),
-        None => body,
-    }
 }

@@ -170,6 +170,11 @@ pub async fn draft_of(book: &Book, key: &str, document: Value) -> Result<(Draft,
     Ok((draft, Published { tag: key.to_owned(), difference, details }))
 }
 
+/// Reads one document of a segment.
+pub async fn draft_of_segment(book: &Book, document: Value) -> Result<Draft, ServiceError> {
+    drafted(book, apply::prepare_value(book, ("segment", "document"), document).await?, Only::Segments).await
+}
+
 async fn drafted(book: &Book, prepared: Prepared, only: Only) -> Result<Draft, ServiceError> {
     let kind = only.kind();
     let others: Vec<Problem> =
@@ -188,6 +193,18 @@ impl Draft {
         let keys = self.prepared.keys("segment");
         let found = keys.iter().filter_map(|key| self.after.segment(key));
         found.filter_map(|segment| line(&self.after, segment, None)).collect()
+    }
+
+    /// The one segment that it defines, and the catalogue it would stand in.
+    pub(super) fn only_segment(self) -> Result<(TagDefinition, Catalogue), ServiceError> {
+        let keys = self.prepared.keys("segment");
+        match (&keys[..], keys.first().and_then(|key| self.after.segment(key)).cloned()) {
+            ([_], Some(segment)) => Ok((segment, self.after)),
+            _ => {
+                let detail = format!("holds {} documents; ask of one segment at a time", keys.len());
+                Err(ServiceError::invalid("", "not_one", detail))
+            }
+        }
     }
 
     /// How many documents differ from the book.

@@ -1,6 +1,8 @@
 //! Which segments there are, what each means, and who is in those that are kept. Pinning, banning and lists are
 //! [`super::pinning`]'s, why somebody is in one `eligibility`'s.
 
+use super::asking::{self, Whom};
+use super::cells::neutral;
 use super::tags::Both;
 use super::{Book, ServiceError, page, rules};
 use crate::store::segments::{self as store, Counts};
@@ -47,15 +49,34 @@ pub struct Members {
     pub next_cursor: Option<String>,
 }
 
-/// A member as last kept.
+/// A member: as last kept, of a segment on demand as found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Member {
     #[schema(value_type = String, example = "cus_42")]
     pub customer: CustomerId,
-    #[schema(value_type = String, format = DateTime)]
-    pub since: Instant,
+    /// The shop's own id.
+    #[schema(example = "12346")]
+    pub customer_id: Option<String>,
+    /// None of a segment on demand, which nobody keeps.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub since: Option<Instant>,
     /// Whether people put them there.
     pub by_hand: bool,
+}
+
+impl Member {
+    /// The columns of the CSV.
+    pub const COLUMNS: [&str; 4] = ["id", "customer_id", "since", "by_hand"];
+
+    /// Their fields.
+    pub fn fields(&self) -> [String; 4] {
+        [
+            self.customer.to_string(),
+            neutral(self.customer_id.as_deref().unwrap_or_default()),
+            self.since.map(Instant::to_rfc3339).unwrap_or_default(),
+            self.by_hand.to_string(),
+        ]
+    }
 }
 
 /// The segment of this key.
@@ -135,20 +156,17 @@ pub(super) fn must_be_kept(node: &TagDefinition) -> Result<(), ServiceError> {
     }
 }
 
-/// Members of a live segment or a list, by id.
+/// Members by id, a page at a time.
 pub async fn members(
     book: &Book,
-    key: &str,
+    whom: Whom,
     cursor: Option<&str>,
     limit: i64,
 ) -> Result<Members, ServiceError> {
-    let catalogue = rules::catalogue(book).await?;
-    must_be_kept(named(&catalogue, key)?)?;
     let after = page::read_cursor(cursor, |text| text.parse().ok())?.unwrap_or(CustomerId(0));
     let limit = limit.clamp(1, PAGE);
-    let rows = store::members(book.store.reader(), key, after, page::one_more(limit)).await?;
-    let (rows, next_cursor) = page::cut(rows, limit, |last| last.customer.to_string());
-    let member =
-        |row: store::MemberRow| Member { customer: row.customer, since: row.since, by_hand: row.by_hand };
-    Ok(Members { items: rows.into_iter().map(member).collect(), next_cursor })
+    let question = asking::question(book, whom).await?;
+    let rows = asking::roll(book, question, after).await?.page(book, page::one_more(limit)).await?;
+    let (items, next_cursor) = page::cut(rows, limit, |last| last.customer.to_string());
+    Ok(Members { items, next_cursor })
 }

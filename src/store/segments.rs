@@ -40,14 +40,14 @@ pub struct Counts {
     pub banned: i64,
 }
 
-/// Reads the index of tags as far as it is of segments.
+/// Reads the index of tags as far as it is of segments. Who is erased stands in it and doesn't count.
 pub async fn counts(db: &Db) -> Result<BTreeMap<String, Counts>, StoreError> {
     let sql = concat!(
         "SELECT ",
         segment_key!("key"),
-        " AS segment, value, COUNT(*) AS n FROM tag_current WHERE ",
+        " AS segment, value, COUNT(*) AS n FROM tag_current t WHERE ",
         of_segments!("key"),
-        " GROUP BY key, value"
+        " AND EXISTS (SELECT 1 FROM profile p WHERE p.customer_id = t.customer_id AND p.counts = 1) GROUP BY key, value"
     );
     let mut found: BTreeMap<String, Counts> = BTreeMap::new();
     for row in db.all(sql, vec![]).await? {
@@ -71,15 +71,17 @@ pub struct MemberRow {
     pub by_hand: bool,
 }
 
-/// The members of a kept segment behind `after`, by id.
+/// The members of a kept segment behind `after`, by id: whom a rule that asks for it finds.
 pub async fn members(
     db: &Db,
     key: &str,
     after: CustomerId,
     limit: i64,
 ) -> Result<Vec<MemberRow>, StoreError> {
-    let sql = "SELECT customer_id, since, source FROM tag_current WHERE key = $1 AND value = 'true' \
-               AND customer_id > $2 ORDER BY customer_id LIMIT $3";
+    let sql = "SELECT t.customer_id, t.since, t.source FROM tag_current t WHERE t.key = $1 AND t.value = 'true' \
+               AND t.customer_id > $2 \
+               AND EXISTS (SELECT 1 FROM profile p WHERE p.customer_id = t.customer_id AND p.counts = 1) \
+               ORDER BY t.customer_id LIMIT $3";
     let read = |row: &Row| {
         Ok(MemberRow {
             customer: CustomerId(row.int("customer_id")?),

@@ -3,7 +3,7 @@
 
 use crate::money::{Currency, parse_minor};
 use crate::problem::nearest;
-use crate::text::fold;
+use crate::text::{fold, turns_writing};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,8 +29,11 @@ impl Path {
         if text.len() > LONGEST_PATH {
             return Err(format!("is longer than {LONGEST_PATH} bytes; shorten it"));
         }
-        if text.chars().any(char::is_control) {
-            return Err("has a control character in it; write plain text".to_owned());
+        if text.chars().any(|c| c.is_control() || turns_writing(c)) {
+            return Err(
+                "has a control character in it, or one that turns the direction of writing; write plain text"
+                    .to_owned(),
+            );
         }
         if text.split('.').any(|name| name.trim().is_empty()) {
             return Err(format!(

@@ -184,6 +184,27 @@ impl Rule {
         })
     }
 
+    /// Every leaf with its place from here on, as the parser names places: `all[2].not`.
+    pub fn placed_leaves(&self) -> Vec<(String, &Self)> {
+        let mut found = Vec::new();
+        self.place_leaves("", &mut found);
+        found
+    }
+
+    fn place_leaves<'r>(&'r self, at: &str, found: &mut Vec<(String, &'r Self)>) {
+        let below = |head: &str| if at.is_empty() { head.to_owned() } else { format!("{at}.{head}") };
+        match self {
+            Self::All(rules) | Self::Any(rules) => {
+                let head = if matches!(self, Self::All(_)) { "all" } else { "any" };
+                for (i, rule) in rules.iter().enumerate() {
+                    rule.place_leaves(&format!("{}[{i}]", below(head)), found);
+                }
+            }
+            Self::Not(rule) => rule.place_leaves(&below("not"), found),
+            leaf => found.push((at.to_owned(), leaf)),
+        }
+    }
+
     /// Every leaf, in the order written.
     pub fn leaves(&self) -> Vec<&Self> {
         match self {

@@ -24,7 +24,7 @@ pub fn describe(rule: &Rule, lang: Lang) -> String {
 }
 
 /// The rule as part of a sentence.
-pub(crate) fn clause(rule: &Rule, lang: Lang) -> String {
+pub fn clause(rule: &Rule, lang: Lang) -> String {
     let zh = lang == Lang::ZhCn;
     match rule {
         Rule::All(rules) => joined(rules, if zh { "，且" } else { " and " }, lang),

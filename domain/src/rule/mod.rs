@@ -17,8 +17,8 @@ mod score;
 mod share;
 
 pub use ast::{Age, Comparison, DayRange, Rule, TagTest, TextTest};
-pub use describe::{Lang, describe};
-pub(crate) use describe::{clause, span_zh};
+pub(crate) use describe::span_zh;
+pub use describe::{Lang, clause, describe};
 pub(crate) use eval::solar_in_year;
 pub use eval::{Context, TagTimelines, TagValue, eval};
 pub use event::{EventTest, ForNew};

@@ -248,7 +248,7 @@ impl Reader {
 
     fn tag_value(&mut self, value: &Value, at: &str) -> Option<String> {
         match value {
-            Value::String(text) if !text.is_empty() => Some(text.clone()),
+            Value::String(text) if !text.is_empty() => self.plain(text, at).map(|()| text.clone()),
             Value::Bool(true) => Some("true".to_owned()),
             _ => {
                 let detail =

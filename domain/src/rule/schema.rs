@@ -23,6 +23,9 @@ const KINDS: [FieldKind; 7] = [
     FieldKind::Birthday,
 ];
 
+/// In a pattern, the characters that no text of a rule has: controls, and what turns the direction of writing.
+pub(super) const HIDDEN: &str = r"\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069";
+
 /// The schema of one rule.
 pub fn schema() -> Value {
     json!({
@@ -51,7 +54,7 @@ pub fn definitions() -> Map<String, Value> {
         json!({ "type": "string", "pattern": "^\\+?[0-9]+[dhms]$", "examples": ["30d", "12h"] }),
     );
     define("days", json!({ "type": "integer", "minimum": 0, "maximum": MAX_DAYS }));
-    define("tag_value", json!({ "anyOf": [{ "type": "string", "minLength": 1 }, { "const": true }] }));
+    define("tag_value", json!({ "anyOf": [key(), { "const": true }] }));
     defs
 }
 
@@ -65,6 +68,11 @@ const fn name(kind: FieldKind) -> &'static str {
         FieldKind::Text => "word",
         FieldKind::Birthday => "birthday",
     }
+}
+
+/// What a tag or segment is called, or the value of one.
+fn key() -> Value {
+    json!({ "type": "string", "pattern": format!("^[^{HIDDEN}]+$") })
 }
 
 pub(super) fn reference(name: &str) -> Value {
@@ -85,8 +93,7 @@ fn operand(kind: FieldKind) -> Value {
             text(format!("{day}([Zz]|[+-][0-9]{{2}}:[0-9]{{2}})"), "2026-01-31T09:00:00+08:00")
         }
         FieldKind::Text | FieldKind::Birthday => {
-            let plain = "[^\\x00-\\x1f\\x7f-\\x9f]";
-            let pattern = format!("^{plain}*[^\\s\\x00-\\x1f\\x7f-\\x9f]{plain}*$");
+            let pattern = format!("^[^{HIDDEN}]*[^\\s{HIDDEN}][^{HIDDEN}]*$");
             json!({ "anyOf": [{ "type": "string", "pattern": pattern, "maxLength": LONGEST_WORD }, { "type": "number" }] })
         }
     }
@@ -163,7 +170,7 @@ fn node(head: &str) -> Value {
         }),
         "segment" => {
             let since = comparison(operators(&AGE_OPS, &Value::Null));
-            let fields = json!({ "segment": { "type": "string", "minLength": 1 }, "since": since });
+            let fields = json!({ "segment": key(), "since": since });
             json!({ "properties": fields, "required": ["segment"], "additionalProperties": false })
         }
         _ => tag(),
@@ -172,7 +179,7 @@ fn node(head: &str) -> Value {
 
 fn tag() -> Value {
     let mut fields = operators(&TAG_OPS, &reference("tag_value"));
-    fields.insert("tag".to_owned(), json!({ "type": "string", "minLength": 1 }));
+    fields.insert("tag".to_owned(), key());
     fields.insert("since".to_owned(), comparison(operators(&AGE_OPS, &Value::Null)));
     // One operator at most: exactly one of these holds.
     let mut one: Vec<Value> = TAG_OPS.iter().map(|op| json!({ "required": [op] })).collect();

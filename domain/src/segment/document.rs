@@ -9,7 +9,7 @@ use crate::time::Span;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-const FIELDS: [&str; 5] = ["key", "name", "description", "keep", "rule"];
+pub(super) const FIELDS: [&str; 5] = ["key", "name", "description", "keep", "rule"];
 
 /// Reads one document. Places are relative to it.
 pub(crate) fn read(document: &TagDocument) -> Result<TagDefinition, Vec<Problem>> {

@@ -2,8 +2,12 @@
 //! exactly as a tag that is there or not, so evaluation, walk and history are [`crate::tag`]'s.
 
 mod document;
+mod schema;
+#[cfg(test)]
+mod schema_tests;
 
 pub(crate) use document::read;
+pub use schema::schema;
 
 use crate::names::stable_names;
 use crate::tag::Names;

@@ -133,10 +133,10 @@ impl Catalogue {
         node.references().map(|reference| reference.node.into_owned()).collect()
     }
 
-    /// What is wrong with what a rule asks of tags and segments.
+    /// What is wrong with what a rule asks of tags and segments, by place from the rule's root.
     pub fn problems_of(&self, rule: &Rule) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for leaf in rule.leaves() {
+        for (at, leaf) in rule.placed_leaves() {
             let reference = match leaf {
                 Rule::Tag { key, test, since } => {
                     Reference { node: Cow::Borrowed(key), test: Some(test), aged: since.is_some() }
@@ -146,7 +146,7 @@ impl Catalogue {
                 }
                 _ => continue,
             };
-            check_reference(&self.nodes, &reference, "", &mut problems);
+            check_reference(&self.nodes, &reference, &at, &mut problems);
         }
         problems
     }

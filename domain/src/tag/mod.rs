@@ -12,7 +12,7 @@ mod hand;
 mod member;
 mod rulebook;
 mod said;
-mod schema;
+pub(crate) mod schema;
 mod step;
 mod why;
 

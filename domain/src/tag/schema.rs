@@ -69,7 +69,8 @@ fn described(field: &str) -> Value {
     }
 }
 
-fn name() -> Value {
+/// A text in both languages.
+pub(crate) fn name() -> Value {
     let texts: Map<String, Value> = NAME_FIELDS
         .iter()
         .map(|lang| ((*lang).to_owned(), json!({ "type": "string", "pattern": "\\S" })))

@@ -1,6 +1,7 @@
 //! The API for agents, marketers and operators: which routes there are and whom each takes. One file a
 //! resource; what they do is the services'.
 
+mod asking;
 mod batches;
 mod callbacks;
 mod consents;
@@ -87,6 +88,7 @@ pub const ACCESS: &[Access] = &[
     access(Method::POST, "/api/v1/tags/{key}/preview", PLANNERS),
     access(Method::POST, "/api/v1/tags/{key}/publish", ADMINS),
     access(Method::GET, "/api/v1/segments", READERS),
+    access(Method::POST, "/api/v1/segments/preview", &[Role::Supervisor, Role::Marketer, Role::Admin]),
     access(Method::GET, "/api/v1/segments/{key}", READERS),
     access(Method::GET, "/api/v1/segments/{key}/members", READERS),
     access(Method::PUT, "/api/v1/segments/{key}/pins/{id}", WHO_SORTS),
@@ -128,7 +130,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(tags::give, tags::take))
         .routes(routes!(segments::list))
         .routes(routes!(segments::show))
-        .routes(routes!(segments::members))
+        .routes(routes!(asking::preview))
+        .routes(routes!(asking::members))
         .routes(routes!(segments::pin, segments::unpin))
         .routes(routes!(segments::ban, segments::unban))
         .routes(routes!(correct::correct))

@@ -1,9 +1,9 @@
-//! The segments there are, who is in them, and pinning and banning customers.
+//! The segments there are, and pinning and banning customers. Who is in them is [`super::asking`]'s.
 
 use super::{AppState, Problem, request};
 use crate::http::auth::Principal;
 use crate::service::pinning::{self, Pinned, Word};
-use crate::service::segments::{self, Members, SegmentLine};
+use crate::service::segments::{self, SegmentLine};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -35,17 +35,6 @@ pub struct ReleaseQuery {
     /// For those who will ask; nothing that names the person.
     #[serde(default)]
     reason: String,
-}
-
-/// A page of members.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct MembersQuery {
-    /// 1 to 1,000; 100 if left out.
-    limit: Option<u32>,
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
 }
 
 /// All segments: how their members are known, what their rules say and ask for, how many are in them.
@@ -82,34 +71,7 @@ pub async fn show(
     Ok(Json(segments::show(&state.book, &key).await?))
 }
 
-/// The members of a live segment or a list as last kept, by id.
-#[utoipa::path(
-    get,
-    path = "/api/v1/segments/{key}/members",
-    tag = "segments",
-    params(("key" = String, Path, description = "the segment", example = "recent_buyers"), MembersQuery),
-    responses(
-        (status = 200, body = Members),
-        (status = 400, body = Problem, description = "limit, or no such parameter"),
-        (status = 401, body = Problem),
-        (status = 403, body = Problem),
-        (status = 404, body = Problem),
-        (status = 409, body = Problem, description = "on demand: nobody keeps its members"),
-        (status = 422, body = Problem, description = "cursor"),
-    ),
-    security(("key" = []))
-)]
-pub async fn members(
-    State(state): State<AppState>,
-    path: Result<Path<String>, PathRejection>,
-    query: Result<Query<MembersQuery>, QueryRejection>,
-) -> Result<Json<Members>, Problem> {
-    let (Path(key), page) = (path.map_err(unreadable)?, request::query(query)?);
-    let limit = request::limit(page.limit, 100, 1..=segments::PAGE)?;
-    Ok(Json(segments::members(&state.book, &key, page.cursor.as_deref(), limit).await?))
-}
-
-fn unreadable(rejection: PathRejection) -> Problem {
+pub(super) fn unreadable(rejection: PathRejection) -> Problem {
     Problem::bad_request("bad_path", rejection.body_text())
 }
 

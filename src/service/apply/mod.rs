@@ -13,7 +13,7 @@ mod write;
 
 pub use compare::{Change, Difference, document_hash};
 pub use declared::KINDS;
-pub use read::Input;
+pub use read::{Input, read};
 pub use tags::with as catalogue_with;
 pub use write::head;
 

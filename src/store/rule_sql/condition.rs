@@ -191,11 +191,16 @@ impl<'a> Writer<'a> {
     }
 
     fn share(&mut self, share: &Share) -> String {
+        format!("{} < {}", self.draw(share), self.bind(share.bound()))
+    }
+
+    /// The customer's draw by the share's word.
+    pub fn draw(&mut self, share: &Share) -> String {
         let prime = self.bind(PRIME);
         let x = format!("(p.customer_id % {prime})");
         let draw = share.coefficients().map(|c| self.bind(c)).into_iter();
         let draw = draw.reduce(|sum, next| format!("(({sum} * {x} + {next}) % {prime})"));
-        format!("{} < {}", draw.unwrap_or_default(), self.bind(share.bound()))
+        draw.unwrap_or_default()
     }
 
     /// Bounds on an instant as a comparison of microseconds.

@@ -8,8 +8,9 @@ mod compare;
 mod condition;
 mod events;
 mod local;
+mod tally;
 
-use super::sql::{Arg, args};
+use super::sql::Arg;
 use super::{Db, StoreError};
 use chrono_tz::Tz;
 use condition::Writer;
@@ -20,6 +21,7 @@ use domain::tag::Catalogue;
 use domain::time::Instant;
 use sea_orm::Value;
 use std::sync::Arc;
+pub use tally::{Combined, Tally, Whole, drawn, page, tally};
 
 /// As of when, and in what terms a rule is asked.
 #[derive(Debug, Clone)]
@@ -42,6 +44,9 @@ pub struct Condition {
     pub args: Vec<Value>,
 }
 
+/// Most parameters of a statement: SQLite takes 32,766.
+const MOST_BOUND: usize = 32_000;
+
 /// Everybody there is: neither erased nor another by now.
 const EVERYBODY: &str = "FROM profile p WHERE p.counts = 1";
 
@@ -52,10 +57,12 @@ pub fn condition(rule: &Rule, asking: &Asking, db: &Db, first: usize) -> Result<
     if let Some((event, path)) = writer.missing() {
         return Err(StoreError::NotIndexed { event, path });
     }
-    if writer.is_too_much() {
+    let too_much = writer.is_too_much();
+    let args = writer.into_args();
+    if too_much || first + args.len() > MOST_BOUND {
         return Err(StoreError::TooMuch);
     }
-    Ok(Condition { sql, args: writer.into_args() })
+    Ok(Condition { sql, args })
 }
 
 /// Of how many it holds.
@@ -94,10 +101,5 @@ pub async fn members(
     after: CustomerId,
     limit: i64,
 ) -> Result<Vec<CustomerId>, StoreError> {
-    let Condition { sql, args } = condition(rule, asking, db, 3)?;
-    let sql = format!(
-        "SELECT p.customer_id {EVERYBODY} AND p.customer_id > $1 AND {sql} ORDER BY p.customer_id LIMIT $2"
-    );
-    let args = args![after, limit].into_iter().chain(args).collect();
-    db.all(&sql, args).await?.iter().map(|row| row.int("customer_id").map(CustomerId)).collect()
+    page(db, &Whole::All(rule.clone()), asking, after, limit).await
 }

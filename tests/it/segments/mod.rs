@@ -1,6 +1,7 @@
 //! Segments in a whole house: kept by fact and as time passes, published, merged, rebuilt, told of at every door, and what they
 //! start. What a segment says of a customer is tested where that is decided.
 
+mod asked;
 mod hands;
 mod kept;
 mod starting;

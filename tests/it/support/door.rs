@@ -24,6 +24,15 @@ pub async fn ask(router: &Router, method: &str, path: &str, key: Option<&str>) -
     send(router, method, path, key, Body::empty()).await
 }
 
+/// Gets what isn't JSON.
+pub async fn text(router: &Router, path: &str, key: &str) -> (StatusCode, HeaderMap, String) {
+    let request = Request::get(path).header("authorization", format!("Bearer {key}"));
+    let request = request.body(Body::empty()).expect("a request");
+    let (parts, body) = router.clone().oneshot(request).await.expect("an answer").into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.expect("a body");
+    (parts.status, parts.headers, String::from_utf8(bytes.to_vec()).expect("UTF-8"))
+}
+
 /// Posts JSON to `router`.
 pub async fn post(router: &Router, path: &str, key: &str, body: &Value) -> Answer {
     send(router, "POST", path, Some(key), Body::from(body.to_string())).await

@@ -2,7 +2,7 @@
 //! are the right way round.
 
 use super::super::parse::{COMPARE_OPS, COUNT_OPS, INSTANT_OPS, MAX_VALUES, MOST_CONDITIONS, WHERE_OPS};
-use super::super::schema::{comparison, operators, reference};
+use super::super::schema::{HIDDEN, comparison, operators, reference};
 use super::{Aggregate, End};
 use crate::event::property::LONGEST_PATH;
 use serde_json::{Map, Value, json};
@@ -60,8 +60,7 @@ fn conditions() -> Value {
 
 /// An object of a property's path under `key` and exactly one operator.
 fn of_property(key: &str, mut ops: Map<String, Value>) -> Value {
-    let plain = "[^\\x00-\\x1f\\x7f-\\x9f]";
-    let path = json!({ "type": "string", "pattern": format!("^{plain}+$"), "maxLength": LONGEST_PATH });
+    let path = json!({ "type": "string", "pattern": format!("^[^{HIDDEN}]+$"), "maxLength": LONGEST_PATH });
     ops.insert(key.to_owned(), path);
     json!({
         "type": "object",

@@ -6,6 +6,7 @@ use crate::rule::ast::{Age, Comparison, DayRange, Rule, TagTest, TextTest};
 use crate::rule::field::{Field, FieldKind};
 use crate::rule::score::ScoreNumber;
 use crate::rule::share::Share;
+use crate::text::turns_writing;
 use crate::time::Span;
 use serde_json::{Map, Value};
 
@@ -123,6 +124,21 @@ impl Reader {
         })
     }
 
+    /// That people see of a text what is in it.
+    pub(super) fn plain(&mut self, text: &str, at: &str) -> Option<()> {
+        if text.chars().any(char::is_control) {
+            return self.refuse(at, "control_character", "has a control character in it; write plain text");
+        }
+        if let Some(c) = text.chars().find(|c| turns_writing(*c)) {
+            let detail = format!(
+                "has the mark U+{:04X} in it, which nobody sees and which turns the direction of writing; write plain text",
+                u32::from(c)
+            );
+            return self.refuse(at, "hidden_character", detail);
+        }
+        Some(())
+    }
+
     /// A word to compare with: something must be left of it once it is folded.
     pub(super) fn word(&mut self, value: &Value, at: &str) -> Option<String> {
         let text = match value {
@@ -130,9 +146,7 @@ impl Reader {
             Value::Number(number) => number.to_string(),
             _ => String::new(),
         };
-        if text.chars().any(char::is_control) {
-            return self.refuse(at, "control_character", "has a control character in it; write plain text");
-        }
+        self.plain(&text, at)?;
         if text.len() > LONGEST_WORD {
             return self.refuse(at, "too_long", format!("is longer than {LONGEST_WORD} bytes; shorten it"));
         }
@@ -259,10 +273,12 @@ impl Reader {
                 format!("{} is not a tag's key", quoted(name)),
             );
         };
+        let plain = self.plain(key, &join(path, "tag"));
         let since = self.since(fields, path);
         let beside: Map<String, Value> =
             fields.iter().filter(|(key, _)| *key != "since").map(|(k, v)| (k.clone(), v.clone())).collect();
         let test = if beside.len() == 1 { Some(TagTest::Present) } else { self.tag_test(&beside, path) };
+        plain?;
         Some(Rule::Tag { key: key.to_owned(), test: test?, since: since? })
     }
 
@@ -286,7 +302,7 @@ impl Reader {
         self.only(fields, "segment", &["since"], path);
         let key = name.as_str().filter(|key| !key.is_empty());
         let key = match key {
-            Some(key) => Some(key.to_owned()),
+            Some(key) => self.plain(key, &join(path, "segment")).map(|()| key.to_owned()),
             None => {
                 let detail = format!("{} is not a segment's key", quoted(name));
                 self.refuse(&join(path, "segment"), "not_a_key", detail)

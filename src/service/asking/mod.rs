@@ -1,0 +1,98 @@
+//! Rules asked of the whole book: how many they hold of, and of whom. The database answers, by what the keeper wrote down; what is
+//! still to be kept is said beside the answer.
+
+use super::shop::row;
+mod preview;
+mod roll;
+mod whom;
+
+pub use preview::{Funnel, FunnelStep, Sampled, SegmentPreview, preview};
+pub use roll::{LineFormat, Roll, record_taken_out, roll};
+pub use whom::{Holds, Question, Whom, question};
+
+use super::{Book, ServiceError, rules};
+use crate::store::rule_sql::{self, Asking};
+use crate::store::{Db, StoreError, occurrences};
+use domain::ids::CustomerId;
+use domain::rule::Rule;
+use domain::segment::Keep;
+use domain::tag::Catalogue;
+use domain::time::Instant;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest that the whole book is asked one thing.
+pub const MOST: Duration = Duration::from_secs(20);
+/// The same for a request, whose answer would come too late behind it.
+pub const SOON: Duration = Duration::from_secs(8);
+
+/// The terms in which the book is asked as of an instant, by what is published.
+pub async fn at(book: &Book, rules: &[&Rule], now: Instant) -> Result<Asking, ServiceError> {
+    among(book, rules::catalogue(book).await?, rules, now).await
+}
+
+/// The same among these tags and segments.
+async fn among(
+    book: &Book,
+    catalogue: Arc<Catalogue>,
+    rules: &[&Rule],
+    now: Instant,
+) -> Result<Asking, ServiceError> {
+    let (db, shop) = (book.store.reader(), row(book).await?);
+    let rules = looked_at(&catalogue, rules);
+    let mut zones = zones(db, &rules).await?;
+    if !zones.contains(&shop.shop.zone) {
+        zones.push(shop.shop.zone);
+    }
+    let oldest = rule_sql::oldest(db, &rules).await?.unwrap_or(now);
+    Ok(Asking { catalogue, now, currency: shop.base, zones, oldest })
+}
+
+/// The zones customers live in, where any of the rules is about local dates.
+async fn zones(db: &Db, rules: &[&Rule]) -> Result<Vec<chrono_tz::Tz>, StoreError> {
+    let local = |leaf: &&Rule| matches!(leaf, Rule::DaysSince { .. } | Rule::Anniversary { .. });
+    match rules.iter().flat_map(|rule| rule.leaves()).any(|leaf| local(&leaf)) {
+        true => occurrences::zones(db).await,
+        false => Ok(Vec::new()),
+    }
+}
+
+/// These rules and those of the segments on demand that they ask for, however far: they are looked at in place.
+fn looked_at<'r>(catalogue: &'r Catalogue, rules: &[&'r Rule]) -> Vec<&'r Rule> {
+    let (mut found, mut seen) = (rules.to_vec(), BTreeSet::new());
+    let mut next = 0;
+    while let Some(rule) = found.get(next).copied() {
+        next += 1;
+        for leaf in rule.leaves() {
+            let Rule::Segment { key, .. } = leaf else { continue };
+            let segment = catalogue.segment(key).filter(|node| node.keep() == Some(Keep::OnDemand));
+            if let Some(segment) = segment.filter(|_| seen.insert(key.as_str())) {
+                found.extend(segment.rules());
+            }
+        }
+    }
+    found
+}
+
+/// Of how many customers the rule holds.
+pub async fn count(book: &Book, rule: &Rule) -> Result<u64, ServiceError> {
+    let (asking, rule) = (at(book, &[rule], book.now().await?).await?, rule.clone());
+    let counted =
+        book.store.ask(MOST, |db| Box::pin(async move { rule_sql::count(db, &rule, &asking).await }));
+    Ok(counted.await?)
+}
+
+/// Of which customers it holds, behind `after` by id, at most so many.
+pub async fn members(
+    book: &Book,
+    rule: &Rule,
+    after: CustomerId,
+    limit: i64,
+) -> Result<Vec<CustomerId>, ServiceError> {
+    let (asking, rule) = (at(book, &[rule], book.now().await?).await?, rule.clone());
+    let found = book.store.ask(MOST, move |db| {
+        Box::pin(async move { rule_sql::members(db, &rule, &asking, after, limit).await })
+    });
+    Ok(found.await?)
+}
