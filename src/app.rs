@@ -21,8 +21,8 @@ use crate::settings::{MailChannel, Settings};
 use crate::store::{ClockKind, Lease, MachineTime, Open, Schema, Store, Timeouts};
 use crate::system::{self, Entropy, SystemClock, SystemEntropy};
 use crate::worker::{
-    Alarm, Budget, Dispatcher, Engine, Hired, Housekeeper, Journeys, Keeper, Modeler, NoFeed, Planner,
-    Router, Worker,
+    Alarm, Budget, Dispatcher, Engine, Hired, Housekeeper, Indexer, Journeys, Keeper, Modeler, NoFeed,
+    Planner, Router, Worker,
 };
 use domain::problem::Problem;
 use domain::time::{Instant, Span};
@@ -145,6 +145,7 @@ impl App {
             hired(Arc::new(Dispatcher::new(dispatch)), w.dispatcher_batch),
             hired(Arc::new(Router::new(self.book.clone())), w.router_batch),
             hired(Arc::new(Modeler::new(self.book.clone())), w.modeler_batch),
+            hired(Arc::new(Indexer::new(self.book.clone())), w.indexer_batch),
             hired(Arc::new(Housekeeper::new(self.book.clone())), w.housekeeper_batch),
         ]
     }

@@ -17,6 +17,8 @@ stable_names! {
         AccessLog = "access_log",
         /// Idempotency keys go.
         Idempotency = "idempotency",
+        /// What was kept to look up what events say, and no rule asks for, goes.
+        Properties = "properties",
         /// Who was heard of again, or was vetoed long ago, is off the list of those to be forgotten.
         Unlist = "unlist",
         /// Whom nobody has heard of for long is put on it.

@@ -37,6 +37,7 @@ mod m20261122_000031_turns;
 mod m20261122_000032_courses;
 mod m20261123_000033_asked;
 mod m20261123_000034_tag_ended;
+mod m20261123_000035_properties;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -74,6 +75,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000032_courses::Migration),
             Box::new(m20261123_000033_asked::Migration),
             Box::new(m20261123_000034_tag_ended::Migration),
+            Box::new(m20261123_000035_properties::Migration),
         ]
     }
 }

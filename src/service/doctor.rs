@@ -2,7 +2,7 @@
 //! request.
 
 use super::import::list_unfinished;
-use super::{Book, ServiceError};
+use super::{Book, ServiceError, indexing};
 use crate::store::invariants::{self, Workers};
 use crate::store::set_aside::{self, SetAside};
 use crate::store::{ClockKind, StoreError, audit, keys, meta, quarantine, stops};
@@ -53,6 +53,7 @@ pub async fn look(book: &Book) -> Result<Vec<Finding>, ServiceError> {
         );
         found.push(Finding::new("import", Grade::Mind, detail));
     }
+    found.extend(index(book).await?);
     let db = book.store.reader();
     for stop in stops::list_in_force(db).await? {
         let detail = format!("{} since {} by {}: {}", stop.scope, stop.stopped_at, stop.actor, stop.reason);
@@ -63,6 +64,22 @@ pub async fn look(book: &Book) -> Result<Vec<Finding>, ServiceError> {
         found.push(Finding::new("keys", Grade::Mind, detail));
     }
     Ok(found)
+}
+
+/// What rules ask events for and the whole book can't be asked about yet.
+async fn index(book: &Book) -> Result<Option<Finding>, ServiceError> {
+    let filling = indexing::filling(book).await?;
+    let told: Vec<String> = filling
+        .iter()
+        .take(usize::try_from(NAMED).unwrap_or(usize::MAX))
+        .map(|one| format!("{}: {} ({} %)", one.event, one.path, one.percent))
+        .collect();
+    let detail = format!(
+        "{} properties of events are being indexed, until when the whole book can't be asked about them; a running daemon does it: {}",
+        filling.len(),
+        told.join(", ")
+    );
+    Ok((!filling.is_empty()).then(|| Finding::new("index", Grade::Mind, detail)))
 }
 
 fn database(book: &Book) -> Result<Finding, ServiceError> {

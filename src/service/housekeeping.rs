@@ -6,7 +6,7 @@ use super::{Book, ServiceError, retention};
 use crate::delivery::file::{self, Expired};
 use crate::settings::RetentionSettings;
 use crate::store::housekeeping::{self as rows, Page, Round, Standing};
-use crate::store::{Lane, StoreError, Tx, audit};
+use crate::store::{Lane, StoreError, Tx, audit, properties};
 use domain::retention::{Step, first_day_kept, gone_until};
 use domain::time::{Instant, add_days};
 use serde_json::json;
@@ -73,6 +73,7 @@ async fn remove(
         Step::Raw => rows::hash_raw(tx, until(keep.raw_days), limit).await?,
         Step::AccessLog => rows::delete_looks(tx, until(keep.access_log_days), limit).await?,
         Step::Idempotency => rows::delete_keys(tx, until(keep.idempotency_days), limit).await?,
+        Step::Properties => properties::remove_page(tx, now, limit).await?,
         Step::Unlist => retention::unlist_page(tx, round, keep, now, limit).await?,
         Step::List => retention::list_page(tx, round, keep, now, limit).await?,
     };

@@ -28,6 +28,7 @@ pub mod hooks;
 pub mod housekeeping;
 pub mod identity;
 pub mod import;
+pub mod indexing;
 pub mod ingest;
 pub mod journeys;
 pub mod keeping;

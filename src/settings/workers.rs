@@ -15,6 +15,7 @@ pub struct WorkerSettings {
     pub router_batch: u32,
     pub housekeeper_batch: u32,
     pub modeler_batch: u32,
+    pub indexer_batch: u32,
 }
 
 impl WorkerSettings {
@@ -30,6 +31,7 @@ impl WorkerSettings {
         let router_batch = batch("router");
         let housekeeper_batch = batch("housekeeper");
         let modeler_batch = batch("modeler");
+        let indexer_batch = batch("indexer");
         Some(Self {
             lease_seconds: lease_seconds?,
             poll_seconds: poll_seconds?,
@@ -40,6 +42,7 @@ impl WorkerSettings {
             router_batch: router_batch?,
             housekeeper_batch: housekeeper_batch?,
             modeler_batch: modeler_batch?,
+            indexer_batch: indexer_batch?,
         })
     }
 

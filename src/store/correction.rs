@@ -4,7 +4,7 @@
 use super::erasure::{begin_overwriting, end_overwriting};
 use super::in_list::{all_in, exec_in};
 use super::sql::{Arg, args, json};
-use super::{Db, StoreError, Tx};
+use super::{Db, StoreError, Tx, properties};
 use domain::event::trait_name;
 use domain::ids::CustomerId;
 use sea_orm::Value;
@@ -103,6 +103,7 @@ async fn take_back_properties(
             tx.exec_one("an event's properties", sql, args![properties, id]).await?;
         }
     }
+    properties::rewritten(tx, events.iter().copied()).await?;
     Ok(events)
 }
 

@@ -5,7 +5,7 @@ use super::customers::Whose;
 use super::in_list::{all_in, fresh_ids};
 use super::orders::Foreign;
 use super::sql::{Arg, args};
-use super::{Db, StoreError, Tx, logged};
+use super::{Db, StoreError, Tx, logged, properties};
 use domain::event::property::Wanted;
 use domain::event::{Event, Fact, TicketPatch};
 use domain::ids::{CustomerId, EventId, ImportId, ShopId, SourceId};
@@ -132,8 +132,9 @@ const LOG_COLUMNS: [&str; 19] = [
     "import_id",
 ];
 
-/// Appends events to the log.
+/// Appends events to the log, with what the index holds of them. The gate of `clusters` is passed.
 pub async fn append(tx: &Tx, taken: Taken, events: Vec<NewEvent>) -> Result<(), StoreError> {
+    properties::log(tx, &events).await?;
     let mut rows = Vec::with_capacity(events.len());
     let mut personal = Vec::new();
     for event in events {

@@ -6,7 +6,7 @@ use super::sql::{Arg, Row, args, json, places};
 use super::{Db, StoreError};
 use domain::event::property::{Values, Wanted};
 use domain::event::{ConsentSaid, Detail, Event, Fact, TicketPatch, TicketStep};
-use domain::ids::CustomerId;
+use domain::ids::{CustomerId, SourceId};
 use domain::problem::together;
 use domain::time::Instant;
 use serde::Deserialize;
@@ -20,6 +20,7 @@ pub(super) struct Logged {
     occurred_at: i64,
     received_at: i64,
     message_id: String,
+    source_id: i64,
     historical: i64,
     kind: String,
     order_key: Option<String>,
@@ -36,7 +37,7 @@ fn columns(wanted: &Wanted) -> String {
     // The first parameter is the instant.
     let wanted = if names == 0 { String::new() } else { format!(" OR kind IN ({})", places(2, names)) };
     format!(
-        "id, occurred_at, received_at, message_id, historical, kind, order_key, ref_key, amount_minor, fact, \
+        "id, occurred_at, received_at, message_id, source_id, historical, kind, order_key, ref_key, amount_minor, fact, \
          CASE WHEN (fact IS NULL AND (kind LIKE 'Ticket %' OR kind = 'Consent Changed')){wanted} THEN properties END"
     )
 }
@@ -110,6 +111,7 @@ impl Logged {
             occurred_at: row.int("occurred_at")?,
             received_at: row.int("received_at")?,
             message_id: row.text("message_id")?,
+            source_id: row.int("source_id")?,
             historical: row.int("historical")?,
             kind: row.text("kind")?,
             order_key: row.opt_text("order_key")?,
@@ -136,6 +138,7 @@ impl Logged {
             occurred_at: Instant::from_micros(self.occurred_at),
             received_at: Instant::from_micros(self.received_at),
             message_id: self.message_id,
+            source: SourceId(self.source_id),
             historical: self.historical != 0,
             order: self.order_key,
             subject: self.ref_key,

@@ -15,6 +15,7 @@ mod key {
     pub const ERASURE_SALT: &str = "erasure_salt";
     pub const RESTORE_EPOCH: &str = "restore_epoch";
     pub const BACKED_UP_AT: &str = "backed_up_at";
+    pub const PROPERTY_EPOCH: &str = "property_epoch";
     pub const RAW_MARK: &str = "raw_mark";
 }
 
@@ -159,6 +160,16 @@ pub(super) async fn raise(tx: &Tx, key: &str) -> Result<i64, StoreError> {
                ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT) RETURNING value";
     let row = tx.one(sql, args![key]).await?;
     row.map_or(Ok(0), |row| number(key, &row.text("value")?))
+}
+
+/// The rules' epoch whose properties are registered.
+pub(super) async fn property_epoch(db: &Db) -> Result<i64, StoreError> {
+    get(db, key::PROPERTY_EPOCH).await?.map_or(Ok(0), |text| number(key::PROPERTY_EPOCH, &text))
+}
+
+pub(super) async fn set_property_epoch(tx: &Tx, epoch: i64) -> Result<(), StoreError> {
+    let sql = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    tx.exec(sql, args![key::PROPERTY_EPOCH, epoch.to_string()]).await.map(drop)
 }
 
 /// The last event that the housekeeper has gone through for what was raw in it.

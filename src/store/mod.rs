@@ -61,6 +61,7 @@ pub mod products;
 pub mod profile_page;
 pub mod profiles;
 pub mod projections;
+pub mod properties;
 pub mod quarantine;
 pub mod rates;
 pub mod refusals;

@@ -252,6 +252,14 @@ pub const TABLES: &[Table] = &[
         ],
     ),
     table("event_key", &[(Plain, "event_id"), (Shop, "source_id"), (REWRITTEN, "message_id")]),
+    table(
+        "event_property",
+        &[
+            (Plain, "property_id event_id n base element"),
+            (Shop, "shop"),
+            (REWRITTEN, "text number sku own_sku"),
+        ],
+    ),
     table("event_personal", &[(Number, "event_id customer_id origin_customer_id"), (ROW, "payload")]),
     table(
         "feedback",
@@ -351,6 +359,7 @@ pub const TABLES: &[Table] = &[
             ),
         ],
     ),
+    table("property", &[(Plain, "id event path filled_to state asked_at")]),
     table(
         "quarantine",
         &[

@@ -6,6 +6,7 @@ use crate::customer::consent::Purpose;
 use crate::event::own::{Own, Settled, TagRemoval};
 use crate::event::property::Values;
 use crate::event::{Detail, Event, Fact};
+use crate::ids::SourceId;
 use crate::insight::RunKind;
 use crate::names::stable_names;
 use crate::time::Instant;
@@ -57,11 +58,14 @@ pub struct Dealings {
     personal: BTreeMap<String, BTreeSet<Stamped<bool>>>,
 }
 
-/// Instants of events by name, with their message ids.
-pub type Named = BTreeMap<String, BTreeSet<(Instant, String)>>;
+/// What tells events apart, and which of two is the later: when it was, by its message id, from whom.
+pub type Stamp = (Instant, String, SourceId);
+
+/// Events by name.
+pub type Named = BTreeMap<String, BTreeSet<Stamp>>;
 
 /// What was read of the properties of events, by name and stamp; not of events of which nobody wanted any.
-pub type Worded = BTreeMap<String, BTreeMap<(Instant, String), Words>>;
+pub type Worded = BTreeMap<String, BTreeMap<Stamp, Words>>;
 
 /// What was read of one event's properties.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,7 +100,7 @@ impl Score {
 impl Dealings {
     pub(super) fn add(&mut self, event: &Event) {
         let named = Arc::make_mut(&mut self.named).entry(event.fact.name().to_owned()).or_default();
-        named.insert((event.occurred_at, event.message_id.clone()));
+        named.insert((event.occurred_at, event.message_id.clone(), event.source));
         self.word(event);
         let own_id = |said: &Option<String>| said.clone().unwrap_or_else(|| event.message_id.clone());
         match &event.detail {
@@ -132,12 +136,12 @@ impl Dealings {
         }
     }
 
-    /// Of two sources that use one message id, the greater counts: arrival decides nothing.
+    /// Of one message that is known twice, the greater counts: arrival decides nothing.
     fn word(&mut self, event: &Event) {
         let Some(values) = &event.values else { return };
         let words = Words { order: event.order_id().map(str::to_owned), values: values.clone() };
         let of_name = Arc::make_mut(&mut self.worded).entry(event.fact.name().to_owned()).or_default();
-        let known = of_name.entry((event.occurred_at, event.message_id.clone()));
+        let known = of_name.entry((event.occurred_at, event.message_id.clone(), event.source));
         known.and_modify(|known| *known = known.clone().max(words.clone())).or_insert(words);
     }
 

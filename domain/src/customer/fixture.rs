@@ -3,6 +3,7 @@
 #![allow(clippy::inconsistent_digit_grouping, reason = "amounts are written as 10_000_00: yuan, then fen")]
 
 use crate::event::{Event, Fact, Ticket};
+use crate::ids::SourceId;
 use crate::time::{Instant, Span};
 use proptest::prelude::*;
 
@@ -23,6 +24,7 @@ pub fn event(occurred_at: Instant, fact: Fact) -> Event {
         occurred_at,
         received_at: occurred_at,
         message_id,
+        source: SourceId(1),
         historical: false,
         fact,
         order: None,

@@ -28,6 +28,7 @@ pub use person::trait_name;
 pub use ticket::{TicketPatch, TicketSaid, TicketState, TicketStep};
 pub use traits::TraitBook;
 
+use crate::ids::SourceId;
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -41,6 +42,8 @@ pub struct Event {
     pub received_at: Instant,
     /// Unique within its source; the second key where two versions of one thing share an instant.
     pub message_id: String,
+    /// Who said it: two sources may use one message id.
+    pub source: SourceId,
     /// Came by `import --history`: known, never acted on.
     pub historical: bool,
     pub fact: Fact,

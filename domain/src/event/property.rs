@@ -229,6 +229,22 @@ impl Values {
         Cow::Borrowed(self.by_path.get(path).map_or(&[][..], Vec::as_slice))
     }
 
+    /// What stands at a path that was read, each with the products it speaks of: the event's own, and the line's.
+    pub fn with_products(
+        &self,
+        path: &Path,
+        currency: Currency,
+    ) -> Vec<(PropertyValue, Option<&str>, Option<&str>)> {
+        let own = self.sku.as_deref().filter(|_| !path.is_amount());
+        let line = |value: &PropertyValue| {
+            let of_lines = (&*value.base == LINES).then_some(self.lines.as_slice())?;
+            let place = of_lines.binary_search_by_key(&value.element, |(element, _)| *element).ok()?;
+            Some(of_lines[place].1.as_str())
+        };
+        let values = self.of(path, currency).into_owned().into_iter();
+        values.map(|value| (line(&value), value)).map(|(line, value)| (value, own, line)).collect()
+    }
+
     /// These without the lines of hidden products, and without any property where the event itself is about one; `None` where
     /// nothing is hidden. The amount stays.
     pub fn hiding(&self, hidden: impl Fn(&str) -> bool) -> Option<Self> {

@@ -64,9 +64,10 @@ impl SaidBy {
         let says =
             self.values.iter().flat_map(|said| said.events.iter().map(move |name| (name, Some(&said.value))));
         let ends = self.ended_by.iter().map(|name| (name, None));
-        let mut said: Vec<(&(Instant, String), &str, Option<&TagValue>)> = Vec::new();
+        let mut said: Vec<((Instant, &str), &str, Option<&TagValue>)> = Vec::new();
         for (name, value) in says.chain(ends) {
-            said.extend(named.get(name).into_iter().flatten().map(|stamp| (stamp, name.as_str(), value)));
+            let told = named.get(name).into_iter().flatten();
+            said.extend(told.map(|(at, id, _)| ((*at, id.as_str()), name.as_str(), value)));
         }
         said.sort_unstable();
         let mut points = Vec::with_capacity(said.len());

@@ -18,10 +18,12 @@ pub use tags::with as catalogue_with;
 pub use write::head;
 
 use super::{Book, ServiceError};
-use crate::store::{Db, Tx, audit, epoch, meta, shops};
+use crate::store::{Db, Tx, audit, epoch, meta, properties, shops};
 use declared::{Declared, Surroundings, declare, declare_shop};
+use domain::event::property::Wanted;
 use domain::money::Currency;
 use domain::problem::{Problem, together};
+use domain::rule::event::wanted_in;
 use domain::segment::node_key;
 use domain::time::Instant;
 use read::Document;
@@ -161,6 +163,9 @@ async fn write_all(
     prepared: &Prepared,
     (actor, at, shop_key): (&str, Instant, &str),
 ) -> Result<(), ServiceError> {
+    let mut wanted = Wanted::default();
+    prepared.items.iter().for_each(|item| wanted_in(&item.document.value, &mut wanted));
+    properties::register(tx, &wanted, at).await?;
     let turns = !prepared.changed_nodes().is_empty() || !prepared.changed("products").is_empty();
     // First of all: whoever publishes too waits from here on, and compares with what this leaves.
     let epoch = if turns { epoch::raise(tx, at).await? } else { 0 };

@@ -10,11 +10,12 @@ pub use preview::{Funnel, FunnelStep, Sampled, SegmentPreview, preview};
 pub use roll::{LineFormat, Roll, record_taken_out, roll};
 pub use whom::{Holds, Question, Whom, question};
 
-use super::{Book, ServiceError, rules};
+use super::{Book, ServiceError, indexing, rules};
 use crate::store::rule_sql::{self, Asking};
 use crate::store::{Db, StoreError, occurrences};
 use domain::ids::CustomerId;
 use domain::rule::Rule;
+use domain::rule::event::wanted_by;
 use domain::segment::Keep;
 use domain::tag::Catalogue;
 use domain::time::Instant;
@@ -41,6 +42,8 @@ async fn among(
 ) -> Result<Asking, ServiceError> {
     let (db, shop) = (book.store.reader(), row(book).await?);
     let rules = looked_at(&catalogue, rules);
+    // What they ask events for comes into the index, if it isn't there; until it is, the answer is that it isn't.
+    indexing::ask(book, wanted_by(rules.iter().copied()), now).await?;
     let mut zones = zones(db, &rules).await?;
     if !zones.contains(&shop.shop.zone) {
         zones.push(shop.shop.zone);

@@ -42,6 +42,15 @@ pub async fn close(tx: &Tx) -> Result<(), StoreError> {
     callbacks::claim_queue(tx, callbacks::Turn::Pull).await
 }
 
+/// Waits for those who passed, and lets nobody pass until the transaction ends. Unlike [`close`] it keeps nobody from being handed
+/// over or called.
+pub(super) async fn wait_for_passing(tx: &Tx) -> Result<(), StoreError> {
+    if tx.is_postgres() {
+        tx.all("SELECT pg_advisory_xact_lock($1)", args![GATE]).await?;
+    }
+    Ok(())
+}
+
 /// Those of these customers who are somebody else now, and who.
 pub async fn canonical(
     db: &Db,

@@ -3,7 +3,7 @@
 
 use super::remembered::of_message;
 use crate::store::sql::{args, json};
-use crate::store::{StoreError, Tx, meta};
+use crate::store::{StoreError, Tx, meta, properties};
 use domain::customer::Marks;
 use domain::event::{bare_detail, bare_name, bare_properties};
 use domain::ids::{CustomerId, SourceId};
@@ -48,7 +48,7 @@ async fn rewrite_page(
 ) -> Result<Option<i64>, StoreError> {
     let sql = "SELECT id, source_id, message_id, kind, fact, properties FROM event \
                WHERE customer_id = $1 AND id > $2 ORDER BY id LIMIT $3";
-    let mut last = None;
+    let (mut last, mut rewritten) = (None, Vec::new());
     for row in tx.all(sql, args![customer, after, PAGE]).await? {
         let id = row.int("id")?;
         last = Some(id);
@@ -58,6 +58,7 @@ async fn rewrite_page(
         if line != before {
             let sql = "UPDATE event SET kind = $1, fact = $2, properties = $3 WHERE id = $4";
             tx.exec_one("an event", sql, args![line.kind, line.fact, line.properties, id]).await?;
+            rewritten.push(id);
         }
         let (source, message_id) = (SourceId(row.int("source_id")?), row.text("message_id")?);
         if let Some(cut) = marks.cut(&message_id) {
@@ -68,6 +69,7 @@ async fn rewrite_page(
             gone.push(hash);
         }
     }
+    properties::rewritten(tx, rewritten).await?;
     Ok(last)
 }
 

@@ -8,10 +8,13 @@ use domain::segment::{Hand, Keep, node_key};
 use domain::text::fold;
 use domain::time::Instant;
 use sea_orm::Value;
+use std::collections::BTreeMap;
 
 /// Writes a condition, and collects what is bound in it.
 pub(super) struct Writer<'a> {
     pub asking: &'a Asking,
+    /// The properties that can be looked up.
+    pub indexed: &'a BTreeMap<(String, Path), i64>,
     pub postgres: bool,
     first: usize,
     args: Vec<Value>,
@@ -26,8 +29,13 @@ pub(super) struct Writer<'a> {
 const MOST_NODES: usize = 2_000;
 
 impl<'a> Writer<'a> {
-    pub fn new(asking: &'a Asking, postgres: bool, first: usize) -> Self {
-        Self { asking, postgres, first, args: Vec::new(), now: None, nodes: 0, missing: None }
+    pub fn new(
+        asking: &'a Asking,
+        indexed: &'a BTreeMap<(String, Path), i64>,
+        postgres: bool,
+        first: usize,
+    ) -> Self {
+        Self { asking, indexed, postgres, first, args: Vec::new(), now: None, nodes: 0, missing: None }
     }
 
     pub fn into_args(self) -> Vec<Value> {
@@ -60,9 +68,13 @@ impl<'a> Writer<'a> {
         self.missing.clone()
     }
 
-    pub fn give_up_for(&mut self, event: &str, path: &Path) -> String {
-        self.missing.get_or_insert_with(|| (event.to_owned(), path.to_string()));
-        NEVER.to_owned()
+    /// The property's place in the index, bound; of one that isn't there yet nothing is asked in the end.
+    pub fn property(&mut self, event: &str, path: &Path) -> String {
+        let id = self.indexed.get(&(event.to_owned(), path.clone())).copied();
+        if id.is_none() {
+            self.missing.get_or_insert_with(|| (event.to_owned(), path.to_string()));
+        }
+        self.bind(id.unwrap_or_default())
     }
 
     pub fn rule(&mut self, rule: &Rule) -> String {

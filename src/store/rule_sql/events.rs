@@ -1,22 +1,26 @@
-//! Conditions on events: who has so many of a name within a window, or whose first or last was then.
+//! Conditions on events: who has so many of a name within a window, whose first or last was then, and what their properties come to.
+//! Which events fit is `properties`'s.
 
 use super::compare::{ALWAYS, NEVER};
 use super::condition::Writer;
-use domain::rule::event::{End, InstantTest, Measure, Window};
-use domain::rule::{Comparison, EventTest, ForNew};
+use domain::event::property::Path;
+use domain::rule::event::{Aggregate, End, InstantTest, Measure, PropertyTest, Window};
+use domain::rule::{Comparison, EventTest, ForNew, TextTest};
 use domain::time::Span;
 
 impl Writer<'_> {
     pub(super) fn event(&mut self, test: &EventTest) -> String {
-        if let Some(property) = test.properties().next() {
-            return self.give_up_for(&test.name, property);
-        }
-        let events = self.events(test);
         let held = match &test.measure {
-            Measure::Count(count) => self.so_often(&events, count),
-            Measure::At { end, test } => self.at(&events, *end, test),
-            // These name a property.
-            Measure::Number { .. } | Measure::Value { .. } => NEVER.to_owned(),
+            Measure::Count(count) => {
+                let events = self.events(test);
+                self.so_often(&events, count)
+            }
+            Measure::At { end, test: at } => {
+                let events = self.events(test);
+                self.at(&events, *end, at)
+            }
+            Measure::Number { by, of, test: number } => self.number(test, *by, of, number),
+            Measure::Value { end, of, test: value } => self.value(test, *end, of, value),
         };
         match (test.for_new, test.window.reach()) {
             (ForNew::Exclude, Some(span)) => {
@@ -30,12 +34,73 @@ impl Writer<'_> {
 
     /// Those that count, by customer.
     fn events(&mut self, test: &EventTest) -> String {
+        let (counting, fitting) = (self.counting(test), self.fitting(test, None));
+        format!("SELECT e.customer_id FROM event e WHERE {counting}{fitting}")
+    }
+
+    /// The values at a path of those that count, in the elements that the conditions leave: `columns` of the event `e` and the value `m`.
+    fn measured(&mut self, test: &EventTest, of: &Path, columns: &str) -> String {
+        let counting = self.counting(test);
+        let (property, seen) = (self.property(&test.name, of), self.seen("m"));
+        let fitting = self.fitting(test, Some(of));
+        format!(
+            "SELECT {columns} FROM event e JOIN event_property m ON m.event_id = e.id \
+             WHERE {counting} AND m.property_id = {property}{seen}{fitting}"
+        )
+    }
+
+    /// Whether the event `e` is one that counts, whatever it says.
+    fn counting(&mut self, test: &EventTest) -> String {
         let (name, now) = (self.bind(&test.name), self.now());
         let window = self.window(test.window);
         format!(
-            "SELECT e.customer_id FROM event e WHERE e.kind = {name} AND e.effective = 1 AND e.received_at <= {now} \
-             AND e.occurred_at <= {now} AND {window}"
+            "e.kind = {name} AND e.effective = 1 AND e.received_at <= {now} AND e.occurred_at <= {now} AND {window}"
         )
+    }
+
+    /// Numbers taken together: of none the sum is 0, and else there is none.
+    fn number(&mut self, test: &EventTest, by: Aggregate, of: &Path, number: &Comparison<i64>) -> String {
+        let events = format!("{} AND m.number IS NOT NULL", self.measured(test, of, "e.customer_id"));
+        let held = match (by, number) {
+            (Aggregate::Sum, Comparison::Present) => return ALWAYS.to_owned(),
+            (Aggregate::Sum, Comparison::Absent) => return NEVER.to_owned(),
+            (_, Comparison::Present) => return self.among(&events, "e"),
+            (_, Comparison::Absent) => return format!("NOT {}", self.among(&events, "e")),
+            (Aggregate::Sum, number) => {
+                let held = self.total("1", number);
+                return self.grouped(&events, &held, number.holds(Some((0, 1))));
+            }
+            (Aggregate::Avg, number) => self.total("COUNT(*)", number),
+            (Aggregate::Min, number) => self.compared("MIN(m.number)", 1, number),
+            (Aggregate::Max, number) => self.compared("MAX(m.number)", 1, number),
+        };
+        self.grouped(&events, &held, false)
+    }
+
+    /// What stands first or last.
+    fn value(&mut self, test: &EventTest, end: End, of: &Path, value: &PropertyTest) -> String {
+        let is_absent = match value {
+            PropertyTest::Text(TextTest::Absent) | PropertyTest::Number(Comparison::Absent) => Some(true),
+            PropertyTest::Text(TextTest::Present) | PropertyTest::Number(Comparison::Present) => Some(false),
+            _ => None,
+        };
+        if let Some(is_absent) = is_absent {
+            let events = self.measured(test, of, "e.customer_id");
+            let not = if is_absent { "NOT " } else { "" };
+            return format!("{not}{}", self.among(&events, "e"));
+        }
+        let to = match end {
+            End::First => "",
+            End::Last => " DESC",
+        };
+        // As memory compares texts.
+        let bytewise = if self.postgres { " COLLATE \"C\"" } else { "" };
+        let place = format!(
+            "e.customer_id, m.text, m.number, ROW_NUMBER() OVER (PARTITION BY e.customer_id ORDER BY e.occurred_at{to}, \
+             e.message_id{bytewise}{to}, e.source_id{to}, m.n{to}) AS place"
+        );
+        let (events, held) = (self.measured(test, of, &place), self.said("r", value));
+        format!("p.customer_id IN (SELECT r.customer_id FROM ({events}) r WHERE r.place = 1 AND {held})")
     }
 
     fn window(&mut self, window: Window) -> String {

@@ -8,10 +8,11 @@ mod compare;
 mod condition;
 mod events;
 mod local;
+mod properties;
 mod tally;
 
 use super::sql::Arg;
-use super::{Db, StoreError};
+use super::{Db, StoreError, properties as index};
 use chrono_tz::Tz;
 use condition::Writer;
 use domain::ids::CustomerId;
@@ -51,8 +52,10 @@ const MOST_BOUND: usize = 32_000;
 const EVERYBODY: &str = "FROM profile p WHERE p.counts = 1";
 
 /// The rule as a condition whose first parameter is `$first`.
-pub fn condition(rule: &Rule, asking: &Asking, db: &Db, first: usize) -> Result<Condition, StoreError> {
-    let mut writer = Writer::new(asking, db.is_postgres(), first);
+pub async fn condition(rule: &Rule, asking: &Asking, db: &Db, first: usize) -> Result<Condition, StoreError> {
+    // Read where it is asked: what is in the index now.
+    let indexed = index::filled(db).await?;
+    let mut writer = Writer::new(asking, &indexed, db.is_postgres(), first);
     let sql = writer.rule(rule);
     if let Some((event, path)) = writer.missing() {
         return Err(StoreError::NotIndexed { event, path });
@@ -67,7 +70,7 @@ pub fn condition(rule: &Rule, asking: &Asking, db: &Db, first: usize) -> Result<
 
 /// Of how many it holds.
 pub async fn count(db: &Db, rule: &Rule, asking: &Asking) -> Result<u64, StoreError> {
-    let Condition { sql, args } = condition(rule, asking, db, 1)?;
+    let Condition { sql, args } = condition(rule, asking, db, 1).await?;
     let found = db.number(&format!("SELECT COUNT(*) {EVERYBODY} AND {sql}"), args).await?;
     Ok(found.and_then(|n| u64::try_from(n).ok()).unwrap_or_default())
 }

@@ -8,6 +8,7 @@ use crate::store::{Db, StoreError};
 use domain::ids::CustomerId;
 use domain::rule::{Rule, Share};
 use sea_orm::Value;
+use std::collections::BTreeMap;
 
 /// The word by which a sample is drawn: the same people as long as they are members, and not those who came first.
 const SAMPLE: &str = "a sample of a segment";
@@ -28,8 +29,8 @@ impl Whole {
         }
     }
 
-    fn condition(&self, asking: &Asking, db: &Db, first: usize) -> Result<Condition, StoreError> {
-        let Condition { sql, args } = condition(self.rule(), asking, db, first)?;
+    async fn condition(&self, asking: &Asking, db: &Db, first: usize) -> Result<Condition, StoreError> {
+        let Condition { sql, args } = condition(self.rule(), asking, db, first).await?;
         let sql = match self {
             Self::All(_) => sql,
             Self::Personalised(_) => format!("({sql} AND p.personalised = 1)"),
@@ -63,11 +64,11 @@ pub async fn tally(
     asking: &Asking,
 ) -> Result<Tally, StoreError> {
     let mut args: Vec<Value> = Vec::new();
-    let Condition { sql, args: bound } = whole.condition(asking, db, 1)?;
+    let Condition { sql, args: bound } = whole.condition(asking, db, 1).await?;
     args.extend(bound);
     let mut flags = vec![format!("CASE WHEN {sql} THEN 1 ELSE 0 END AS w")];
     for (i, rule) in conditions.iter().enumerate() {
-        let Condition { sql, args: bound } = condition(rule, asking, db, args.len() + 1)?;
+        let Condition { sql, args: bound } = condition(rule, asking, db, args.len() + 1).await?;
         args.extend(bound);
         flags.push(format!("CASE WHEN {sql} THEN 1 ELSE 0 END AS c{i}"));
     }
@@ -117,8 +118,10 @@ pub async fn drawn(
     asking: &Asking,
     limit: i64,
 ) -> Result<Vec<CustomerId>, StoreError> {
-    let Condition { sql, mut args } = whole.condition(asking, db, 1)?;
-    let mut writer = Writer::new(asking, db.is_postgres(), args.len() + 1);
+    let Condition { sql, mut args } = whole.condition(asking, db, 1).await?;
+    // The draw looks nothing up.
+    let none = BTreeMap::new();
+    let mut writer = Writer::new(asking, &none, db.is_postgres(), args.len() + 1);
     // Of a share only the word matters here.
     let draw = writer.draw(&Share { millionths: 1, salt: SAMPLE.to_owned() });
     let limit = writer.bind(limit);
@@ -136,7 +139,7 @@ pub async fn page(
     after: CustomerId,
     limit: i64,
 ) -> Result<Vec<CustomerId>, StoreError> {
-    let Condition { sql, args } = whole.condition(asking, db, 3)?;
+    let Condition { sql, args } = whole.condition(asking, db, 3).await?;
     let sql = format!(
         "SELECT p.customer_id {EVERYBODY} AND p.customer_id > $1 AND {sql} ORDER BY p.customer_id LIMIT $2"
     );

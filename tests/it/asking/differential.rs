@@ -1,18 +1,19 @@
 //! Random rules of random books: whom the database finds is whom looking at each customer finds. A rule that isn't is shrunk, and
 //! the seed that comes to it again is printed.
 
+use super::said;
 use super::trees::{NOW, story, tree};
 use crate::support::book::House;
 use crate::support::on_both_databases;
 use domain::customer::CustomerFacts;
 use domain::event::Event;
-use domain::event::property::Wanted;
 use domain::ids::CustomerId;
 use domain::rule::{self, Rule};
 use domain::tag::{Catalogue, Evaluation};
 use domain::time::Instant;
+use kinkeeper::service::apply::{self, Input};
 use kinkeeper::service::{asking, rules, shop};
-use kinkeeper::store::{customers, facts, occurrences, rule_sql};
+use kinkeeper::store::{Lane, StoreError, customers, facts, occurrences, properties, rule_sql};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
@@ -45,9 +46,13 @@ struct Kept {
 
 async fn kept(database: crate::support::TestDatabase, seed: u64) -> Kept {
     let clock = format!("clock={}", NOW.to_rfc3339());
-    let house = House::open(database, &[&clock]).await;
+    let house = House::open(database, &[&clock, "workers.indexer_batch=37"]).await;
     let mut runner = runner(seed);
     for id in 0..CUSTOMERS {
+        if id == CUSTOMERS / 2 {
+            // What came before is filled in, what comes behind brings its own.
+            register(&house).await;
+        }
         let mut events = story().new_tree(&mut runner).expect("a story").current();
         for (n, event) in events.iter_mut().enumerate() {
             event["userId"] = format!("u{id}").into();
@@ -61,6 +66,13 @@ async fn kept(database: crate::support::TestDatabase, seed: u64) -> Kept {
         }
         house.send(events).await;
     }
+    // Every other book has products that never make anything known.
+    if seed % 2 == 1 {
+        let text = "kind: products\nproducts:\n  - {sku: S1, sensitive: true}\n".to_owned();
+        let input = Input { name: "products.yaml".to_owned(), text, kind: None };
+        let prepared = apply::prepare(&house.app.book, &[input]).await.expect("sound");
+        apply::commit(&house.app.book, prepared, "test").await.expect("declared");
+    }
     house.app.engine().drain_all().await.expect("kept");
     let book = &house.app.book;
     let (db, now) = (book.store.reader(), NOW);
@@ -69,11 +81,19 @@ async fn kept(database: crate::support::TestDatabase, seed: u64) -> Kept {
     let bearers =
         customers::bearers(db, &ids, shop::shop(book).await.expect("shop").zone).await.expect("read");
     let mut events: HashMap<CustomerId, Vec<Event>> =
-        facts::events_of(db, &ids, now, &Wanted::default()).await.expect("read");
+        facts::events_of(db, &ids, now, &said::wanted()).await.expect("read");
     let people =
         bearers.into_iter().map(|(id, bearer)| (bearer, events.remove(&id).unwrap_or_default())).collect();
     let catalogue = rules::catalogue(book).await.expect("rules");
     Kept { house, catalogue, people, now }
+}
+
+async fn register(house: &House) {
+    let registered = house.app.book.store.write(Lane::Work, |tx| {
+        Box::pin(async move { properties::register(tx, &said::wanted(), NOW).await })
+    });
+    let registered: Result<bool, StoreError> = registered.await;
+    assert!(registered.expect("registered"));
 }
 
 impl Kept {

@@ -2,5 +2,7 @@
 
 mod cases;
 mod differential;
+mod index;
 mod limits;
+mod said;
 pub(crate) mod trees;

@@ -1,6 +1,7 @@
 //! Random rules as people write them, over every kind of leaf, and random books in which they have something to find. Instants
 //! lie on a grid of six hours around [`NOW`], so that the edges of windows are met exactly.
 
+use super::said;
 use domain::rule::{Field, FieldKind};
 use domain::time::{Instant, Span};
 use proptest::prelude::*;
@@ -11,9 +12,9 @@ pub const NOW: Instant = Instant::from_micros(1_790_301_600_000_000);
 
 const ZONES: [&str; 5] =
     ["Asia/Shanghai", "America/St_Johns", "Africa/Cairo", "Pacific/Apia", "America/Sao_Paulo"];
-const CATEGORIES: [&str; 6] = ["Lipstick", "ＬＩＰＳＴＩＣＫ", "Straße", "İstanbul", "口红", "Änderung"];
+pub const CATEGORIES: [&str; 6] = ["Lipstick", "ＬＩＰＳＴＩＣＫ", "Straße", "İstanbul", "口红", "Änderung"];
 
-fn at(quarters: i64) -> String {
+pub fn at(quarters: i64) -> String {
     (NOW - Span::hours(6 * quarters)).to_rfc3339()
 }
 
@@ -96,6 +97,7 @@ fn event() -> BoxedStrategy<Value> {
         1 => score("NPS Submitted", 10),
         2 => track("Contact Made", contact.boxed()),
         2 => track("Shelf Viewed", shelf.boxed()),
+        6 => track("Basket Seen", said::basket()),
         2 => identify,
     ]
     .boxed()
@@ -111,7 +113,7 @@ fn fields(kinds: &'static [FieldKind]) -> impl Strategy<Value = Field> {
     prop::sample::select(all)
 }
 
-fn duration() -> impl Strategy<Value = String> {
+pub fn duration() -> impl Strategy<Value = String> {
     prop_oneof![
         6 => (1i64..1_600).prop_map(|n| format!("{}h", 6 * n)),
         3 => prop::sample::select(vec!["7d", "30d", "90d", "180d", "365d", "36525d"]).prop_map(str::to_owned),
@@ -143,7 +145,7 @@ fn operand(kind: FieldKind) -> BoxedStrategy<Value> {
     prop_oneof![19 => usual, 1 => prop::sample::select(ends)].boxed()
 }
 
-fn word() -> BoxedStrategy<Value> {
+pub fn word() -> BoxedStrategy<Value> {
     let words = vec![
         "lipstick",
         "LIPSTICK",
@@ -320,7 +322,7 @@ fn leaf() -> BoxedStrategy<Value> {
     let number =
         |key: &'static str, kind| comparison(kind).prop_map(move |test| leaf_of("score", key, test)).boxed();
     let scores = prop_oneof![number("p_order_180", FieldKind::Number), number("clv_365", FieldKind::Money)];
-    prop_oneof![6 => profile(), 4 => dates(), 4 => event_leaf(), 4 => tag(), 1 => share, 1 => scores].boxed()
+    prop_oneof![6 => profile(), 4 => dates(), 4 => event_leaf(), 12 => said::leaf(), 4 => tag(), 1 => share, 1 => scores].boxed()
 }
 
 /// Any rule over any kind of leaf.

@@ -10,6 +10,7 @@ use crate::customer::fixture::day;
 use crate::event::property::tests::any_properties;
 use crate::event::property::{Path, PropertyValue, Values};
 use crate::event::{Event, Fact};
+use crate::ids::SourceId;
 use crate::money::Currency;
 use crate::rule::Age;
 use crate::time::{Instant, Span};
@@ -57,15 +58,15 @@ fn lines() -> impl Strategy<Value = Map<String, Value>> {
 
 /// Whether it holds there.
 pub(in crate::rule) fn holds(test: &EventTest, seen: &Seen<'_>) -> bool {
-    let mut standing: BTreeMap<(Instant, &str), (Option<&str>, &Values)> = BTreeMap::new();
+    let mut standing: BTreeMap<(Instant, &str, SourceId), (Option<&str>, &Values)> = BTreeMap::new();
     let none = Values::default();
     for event in seen.events.iter().filter(|event| event.fact.name() == test.name) {
         let words = (event.order_id(), event.values.as_deref().unwrap_or(&none));
-        let known = standing.entry((event.occurred_at, &event.message_id)).or_insert(words);
+        let known = standing.entry((event.occurred_at, &event.message_id, event.source)).or_insert(words);
         *known = (*known).max(words);
     }
     let mut fitting: Vec<(Instant, Vec<PropertyValue>)> = Vec::new();
-    for ((at, _), (_, values)) in standing {
+    for ((at, ..), (_, values)) in standing {
         if let Some(measured) = fits(test, values).filter(|_| counts(test.window, at, seen.now)) {
             fitting.push((at, measured));
         }

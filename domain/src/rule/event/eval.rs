@@ -5,6 +5,7 @@
 use super::super::ast::{Comparison, TextTest};
 use super::super::eval::{Context, Fraction, ago};
 use super::{Aggregate, Condition, End, EventTest, ForNew, InstantTest, Measure, PropertyTest, Window};
+use crate::customer::dealings::{Stamp, Words};
 use crate::event::property::{Path, PropertyValue, Values, plain};
 use crate::money::Currency;
 use crate::time::Instant;
@@ -148,15 +149,15 @@ impl Fits<'_> {
     }
 }
 
-/// The events that fit, by (occurred_at, message_id), whatever their window.
+/// The events that fit, by (occurred_at, message_id, source), whatever their window.
 fn fitting<'v>(test: &EventTest, context: &Context<'v>) -> Vec<Fits<'v>> {
     if test.properties().next().is_none() {
         let stamps = context.profile.named.get(&test.name).into_iter().flatten();
-        return stamps.map(|(at, _)| Fits { at: *at, values: None, chosen: Chosen::new() }).collect();
+        return stamps.map(|(at, ..)| Fits { at: *at, values: None, chosen: Chosen::new() }).collect();
     }
     let conditions: Vec<(&Path, PropertyTest)> = test.conditions.iter().map(Condition::folded).collect();
     let worded = context.profile.worded.get(&test.name).into_iter().flatten();
-    let fits = |((at, _), words): (&'v (Instant, String), &'v crate::customer::dealings::Words)| {
+    let fits = |((at, ..), words): (&'v Stamp, &'v Words)| {
         let chosen = chosen(&conditions, &words.values, context.currency)?;
         Some(Fits { at: *at, values: Some(&*words.values), chosen })
     };

@@ -74,7 +74,7 @@ pub enum Aggregate {
     Max,
 }
 
-/// Which of several events, by (occurred_at, message_id); in it the first element for the first, the last for the last.
+/// Which of several events, by (occurred_at, message_id, source); in it the first element for the first, the last for the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum End {
     First,
