@@ -105,6 +105,7 @@ on_both_databases! {
             "traits": {"timezone": "Asia/Shanghai"}})]).await;
         keep(&care).await;
         assert_eq!(preview(&care, of("days")).await.expect("counted").count, 5);
+        assert_eq!(members(&care, Whom::Rule(json!({"segment": "days"}))).await.len(), 5);
 
         care.house.send(vec![order("u6", "2011-12-21T12:00:00Z", 9)]).await;
         let found = preview(&care, of("recent_asked")).await.expect("counted");
