@@ -1,10 +1,12 @@
 //! What rules over the whole book ask of a customer beside the aggregates, in the form in which a database can compare it: columns of
 //! `profile`, and since when they haven't a tag. Written with the profile, as of the same instant; nobody is shown it.
 
-use super::StoreError;
-use super::sql::{Row, args};
+use super::in_list::exec_in;
+use super::sql::{Arg, Row, args};
+use super::{StoreError, Tx};
 use domain::customer::profile::{Footing, More};
 use domain::customer::{Bearer, Birthday};
+use domain::ids::CustomerId;
 use domain::rule::ScoreNumber;
 use domain::tag::TagState;
 use domain::text::fold;
@@ -112,6 +114,18 @@ pub(super) fn emptied() -> impl Iterator<Item = String> {
         "personalised" => "personalised = 1".to_owned(),
         column => format!("{column} = NULL"),
     })
+}
+
+/// Takes out what these customers said of themselves; whoever keeps them next, and they are due, writes what is right.
+pub(super) async fn forget_said(tx: &Tx, customers: &[CustomerId]) -> Result<(), StoreError> {
+    let sql = "UPDATE profile SET zone = '', registered_at = NULL, birthday_code = NULL WHERE customer_id IN ({in})";
+    exec_in(tx, sql, vec![], customers.iter().map(|id| id.arg()).collect()).await.map(drop)
+}
+
+/// Whoever is erased is nobody from now on: no rule finds them.
+pub(super) async fn count_no_longer(tx: &Tx, customers: &[CustomerId]) -> Result<(), StoreError> {
+    let sql = "UPDATE profile SET counts = 0 WHERE customer_id IN ({in})";
+    exec_in(tx, sql, vec![], customers.iter().map(|id| id.arg()).collect()).await.map(drop)
 }
 
 /// Since when they haven't tags that they had, by key. Who never had one hasn't had it since the first fact, which needn't be written down.

@@ -4,7 +4,7 @@
 use super::erasure::{begin_overwriting, end_overwriting};
 use super::in_list::{all_in, exec_in};
 use super::sql::{Arg, args, json};
-use super::{Db, StoreError, Tx, properties};
+use super::{Db, StoreError, Tx, asked, properties};
 use domain::event::trait_name;
 use domain::ids::CustomerId;
 use sea_orm::Value;
@@ -32,6 +32,7 @@ pub async fn take_back(
     fields: &BTreeSet<String>,
 ) -> Result<TakenBack, StoreError> {
     begin_overwriting(tx).await?;
+    asked::forget_said(tx, cluster).await?;
     let mut events = BTreeSet::new();
     let sql = "SELECT e.id, e.kind, p.payload FROM event_personal p JOIN event e ON e.id = p.event_id \
                WHERE p.customer_id IN ({in})";

@@ -11,7 +11,7 @@ pub use remembered::{anybody, erased_until, hashes, messages_known, remember};
 use super::in_list::{all_in, exec_in};
 use super::personal::{Fate, TABLES, Table};
 use super::sql::{Arg, args, json, word};
-use super::{Db, StoreError, Tx, callbacks, clusters, enrollments, projections};
+use super::{Db, StoreError, Tx, asked, callbacks, clusters, enrollments, projections};
 use domain::campaign::state::EnrollmentState;
 use domain::campaign::touch::Reason;
 use domain::customer::Marks;
@@ -98,6 +98,8 @@ pub async fn forget(tx: &Tx, cluster: &[CustomerId], known: &Known, now: Instant
     for table in TABLES {
         forget_rows(tx, table, cluster).await?;
     }
+    asked::forget_said(tx, cluster).await?;
+    asked::count_no_longer(tx, cluster).await?;
     end_waiting(tx, cluster, now).await?;
     forget_feedback(tx, cluster).await?;
     let mut messages = log::rewrite(tx, cluster, &known.marks).await?;
