@@ -1,13 +1,12 @@
 //! Why a customer is in a segment, or isn't.
 
+use super::one::{One, missing};
 use crate::service::tags::Both;
 use crate::service::{Book, ServiceError, rules, segments};
-use crate::store::{customers, facts};
-use domain::customer::CustomerFacts;
 use domain::ids::CustomerId;
 use domain::rule::{Explained, Lang};
 use domain::segment::Hand;
-use domain::tag::{Evaluation, Shape};
+use domain::tag::Shape;
 use domain::time::Instant;
 use serde::Serialize;
 
@@ -47,20 +46,11 @@ pub async fn explain_segment(
     key: &str,
     lang: Lang,
 ) -> Result<SegmentExplanation, ServiceError> {
-    let db = book.store.reader();
     let catalogue = rules::catalogue(book).await?;
     let node = segments::named(&catalogue, key)?;
-    let missing = || ServiceError::NotFound(format!("the customer {customer}"));
-    let zone = customers::zones(db, &[customer]).await?.remove(&customer).ok_or_else(missing)?;
-    let bearer = customers::bearers(db, &[customer], zone).await?.remove(&customer).ok_or_else(missing)?;
-    let at = book.now().await?;
-    let events = facts::events_of(db, &[customer], at, &catalogue.wanted())
-        .await?
-        .remove(&customer)
-        .unwrap_or_default();
-    let folded = CustomerFacts::fold(&events);
-    let evaluation = Evaluation::of(&catalogue, &folded, bearer, at);
-    let line = evaluation.membership(key).ok_or_else(missing)?;
+    let one = One::load(book, customer, &catalogue).await?;
+    let (at, evaluation) = (one.at, one.evaluation(&catalogue));
+    let line = evaluation.membership(key).ok_or_else(|| missing(customer))?;
     let said = evaluation.said_of(key, at);
     let condition = match &node.shape {
         Shape::Flag(rule) => Some(evaluation.explain(rule, at, lang)),

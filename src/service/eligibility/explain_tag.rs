@@ -1,12 +1,11 @@
 //! Why a customer has a tag, or doesn't.
 
+use super::one::{One, missing};
 use crate::service::tags::{self, Both};
 use crate::service::{Book, ServiceError, rules};
-use crate::store::{customers, facts};
-use domain::customer::CustomerFacts;
 use domain::ids::CustomerId;
 use domain::rule::{Explained, Lang};
-use domain::tag::{Evaluation, Kind, Shape, TagState};
+use domain::tag::{Kind, Shape, TagState};
 use domain::time::Instant;
 use serde::Serialize;
 
@@ -43,19 +42,10 @@ pub async fn explain_tag(
     key: &str,
     lang: Lang,
 ) -> Result<TagExplanation, ServiceError> {
-    let db = book.store.reader();
     let catalogue = rules::catalogue(book).await?;
     let tag = tags::named(&catalogue, key)?;
-    let missing = || ServiceError::NotFound(format!("the customer {customer}"));
-    let zone = customers::zones(db, &[customer]).await?.remove(&customer).ok_or_else(missing)?;
-    let bearer = customers::bearers(db, &[customer], zone).await?.remove(&customer).ok_or_else(missing)?;
-    let at = book.now().await?;
-    let events = facts::events_of(db, &[customer], at, &catalogue.wanted())
-        .await?
-        .remove(&customer)
-        .unwrap_or_default();
-    let folded = CustomerFacts::fold(&events);
-    let evaluation = Evaluation::of(&catalogue, &folded, bearer, at);
+    let one = One::load(book, customer, &catalogue).await?;
+    let (at, evaluation) = (one.at, one.evaluation(&catalogue));
     let condition = |value: &str, rule| ValueCondition {
         value: value.to_owned(),
         condition: evaluation.explain(rule, at, lang),
@@ -71,7 +61,8 @@ pub async fn explain_tag(
         }
     };
     conditions.extend(tag.unless.as_ref().map(|rule| condition("unless", rule)));
-    let state = evaluation.states(at).into_iter().find(|state| state.key == key).ok_or_else(missing)?;
+    let state =
+        evaluation.states(at).into_iter().find(|state| state.key == key).ok_or_else(|| missing(customer))?;
     let waits_for = tags::waits_for(book, tag).await?;
     let name = Both { en: tag.name.en.clone(), zh_cn: tag.name.zh_cn.clone() };
     let called = |lang| tag.value_name(state.value.as_deref()?, lang).map(str::to_owned);

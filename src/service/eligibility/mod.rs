@@ -7,6 +7,7 @@ mod explain_campaign;
 mod explain_segment;
 mod explain_tag;
 mod explanation;
+mod one;
 mod week;
 
 pub use dry_run::{DryRun, Entering, dry_run};

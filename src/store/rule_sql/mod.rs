@@ -90,12 +90,6 @@ pub async fn oldest(db: &Db, rules: &[&Rule]) -> Result<Option<Instant>, StoreEr
     Ok(oldest)
 }
 
-/// Everybody, of whom the rule holds or not.
-pub async fn everybody(db: &Db) -> Result<u64, StoreError> {
-    let found = db.number(&format!("SELECT COUNT(*) {EVERYBODY}"), vec![]).await?;
-    Ok(found.and_then(|n| u64::try_from(n).ok()).unwrap_or_default())
-}
-
 /// Of whom it holds, behind `after` by id, at most so many.
 pub async fn members(
     db: &Db,

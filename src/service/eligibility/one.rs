@@ -1,0 +1,44 @@
+//! One customer as their tags and segments are explained: what is known of them and what happened, as of the book's present instant.
+
+use crate::service::{Book, ServiceError};
+use crate::store::{customers, facts};
+use domain::customer::{Bearer, CustomerFacts};
+use domain::ids::CustomerId;
+use domain::tag::{Catalogue, Evaluation};
+use domain::time::Instant;
+
+/// What everything about one customer follows from.
+pub(super) struct One {
+    pub at: Instant,
+    facts: CustomerFacts,
+    bearer: Bearer,
+}
+
+impl One {
+    /// From the stored facts, with what these rules ask of them.
+    pub async fn load(
+        book: &Book,
+        customer: CustomerId,
+        catalogue: &Catalogue,
+    ) -> Result<Self, ServiceError> {
+        let db = book.store.reader();
+        let missing = || missing(customer);
+        let zone = customers::zones(db, &[customer]).await?.remove(&customer).ok_or_else(missing)?;
+        let bearer =
+            customers::bearers(db, &[customer], zone).await?.remove(&customer).ok_or_else(missing)?;
+        let at = book.now().await?;
+        let events = facts::events_of(db, &[customer], at, &catalogue.wanted())
+            .await?
+            .remove(&customer)
+            .unwrap_or_default();
+        Ok(Self { at, facts: CustomerFacts::fold(&events), bearer })
+    }
+
+    pub fn evaluation<'c>(&self, catalogue: &'c Catalogue) -> Evaluation<'c> {
+        Evaluation::of(catalogue, &self.facts, self.bearer, self.at)
+    }
+}
+
+pub(super) fn missing(customer: CustomerId) -> ServiceError {
+    ServiceError::NotFound(format!("the customer {customer}"))
+}
