@@ -38,7 +38,7 @@ pub struct Asking {
     pub oldest: Instant,
 }
 
-/// A condition on the row `p` of `profile`, with what is bound in it.
+/// A condition on the row `p` of `profile`, or a statement with one, with what is bound in it.
 #[derive(Debug, Clone)]
 pub struct Condition {
     pub sql: String,
@@ -68,10 +68,16 @@ pub async fn condition(rule: &Rule, asking: &Asking, db: &Db, first: usize) -> R
     Ok(Condition { sql, args })
 }
 
+/// The statement that counts of how many it holds.
+pub async fn counting(rule: &Rule, asking: &Asking, db: &Db) -> Result<Condition, StoreError> {
+    let Condition { sql, args } = condition(rule, asking, db, 1).await?;
+    Ok(Condition { sql: format!("SELECT COUNT(*) {EVERYBODY} AND {sql}"), args })
+}
+
 /// Of how many it holds.
 pub async fn count(db: &Db, rule: &Rule, asking: &Asking) -> Result<u64, StoreError> {
-    let Condition { sql, args } = condition(rule, asking, db, 1).await?;
-    let found = db.number(&format!("SELECT COUNT(*) {EVERYBODY} AND {sql}"), args).await?;
+    let Condition { sql, args } = counting(rule, asking, db).await?;
+    let found = db.number(&sql, args).await?;
     Ok(found.and_then(|n| u64::try_from(n).ok()).unwrap_or_default())
 }
 

@@ -4,5 +4,6 @@ mod cases;
 mod differential;
 mod index;
 mod limits;
+mod plans;
 mod said;
 pub(crate) mod trees;
