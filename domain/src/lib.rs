@@ -13,6 +13,7 @@ pub mod coupon;
 pub mod customer;
 pub mod document;
 pub mod entropy;
+pub mod estimate;
 pub mod event;
 pub mod hook;
 pub mod ids;

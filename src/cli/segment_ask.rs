@@ -5,7 +5,9 @@ use super::failure::{Failure, Outcome};
 use super::output::{FormatArg, json, table, text, wall};
 use super::session::Session;
 use crate::service::ServiceError;
-use crate::service::asking::{self, FunnelStep, Holds, LineFormat, SegmentPreview, Whom};
+use crate::service::asking::{
+    self, CountedBy, FunnelStep, Holds, LineFormat, SegmentCount, SegmentPreview, Whom,
+};
 use crate::service::segments::{self, Member, Members as Found};
 use clap::{Args, ValueEnum};
 use domain::ids::CustomerId;
@@ -56,11 +58,15 @@ fn one_file(path: &Path, n: usize) -> Failure {
   kinkeeper segment count recent_buyers
   kinkeeper segment count -f segments/recent_buyers.yaml
   kinkeeper segment count -f rule.json --rule --format json
+  kinkeeper segment count -f rule.json --quick
 
 Of a live segment or a list it counts members as last kept; the table of conditions is always of the rule as it is now.")]
 pub struct Count {
     #[command(flatten)]
     whom: WhomArgs,
+    /// The number alone, and of a large book as an estimate from a stable part of it
+    #[arg(long)]
+    quick: bool,
     #[command(flatten)]
     format: FormatArg,
 }
@@ -101,6 +107,12 @@ impl Count {
     pub async fn run(self, session: &Session) -> Outcome {
         let book = &session.app.book;
         let question = asking::question(book, self.whom.whom()?).await?;
+        if self.quick {
+            let by = Some(CountedBy::Sample);
+            let found = asking::count_now(book, question, by, asking::MOST).await?;
+            let zone = session.zone().await?;
+            return self.format.print(&found, |found| estimated(found, zone));
+        }
         let found = asking::preview(book, question, asking::MOST, &session.actor).await?;
         let zone = session.zone().await?;
         self.format.print(&found, |found| counted(found, zone))
@@ -168,6 +180,18 @@ async fn write_out(session: &Session, whom: Whom, lines: LineFormat, out: &mut i
         out.write_all(&some)?;
     }
     Ok(out.flush()?)
+}
+
+fn estimated(found: &SegmentCount, zone: chrono_tz::Tz) -> String {
+    let head = found.key.as_deref().map_or_else(String::new, |key| format!("{key}: "));
+    let of = found
+        .of
+        .map_or_else(String::new, |of| format!(" of {}{of}", if found.exact { "" } else { "about " }));
+    let count = match found.exact {
+        true => found.count.to_string(),
+        false => format!("about {} (± {}, 95 %)", found.count, found.margin),
+    };
+    format!("{head}{count}{of} customers, {}", wall(found.as_of, zone))
 }
 
 fn counted(found: &SegmentPreview, zone: chrono_tz::Tz) -> String {

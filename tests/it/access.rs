@@ -50,6 +50,7 @@ const ROUTES: &[(&str, &str, Takes)] = &[
     ("put", "/api/v1/customers/{id}/tags/{key}", Keys(&[Agent, Supervisor, Admin])),
     ("delete", "/api/v1/customers/{id}/tags/{key}", Keys(&[Agent, Supervisor, Admin])),
     ("get", "/api/v1/segments", Keys(READERS)),
+    ("post", "/api/v1/segments/count", Keys(&[Supervisor, Marketer, Admin])),
     ("post", "/api/v1/segments/preview", Keys(&[Supervisor, Marketer, Admin])),
     ("get", "/api/v1/segments/{key}", Keys(READERS)),
     ("get", "/api/v1/segments/{key}/members", Keys(READERS)),

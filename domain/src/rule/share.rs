@@ -42,18 +42,28 @@ impl Share {
 
     /// From 0 to one below [`PRIME`].
     pub fn draw(&self, customer: CustomerId) -> i64 {
-        let x = customer.0.rem_euclid(PRIME);
-        self.coefficients().into_iter().reduce(|sum, next| (sum * x + next) % PRIME).unwrap_or_default()
+        drawn(self.coefficients(), customer)
     }
 
     pub fn holds(&self, customer: CustomerId) -> bool {
         self.draw(customer) < self.bound()
     }
 
+    /// As [`Self::holds`], for whoever asks of many: the word is read once.
+    pub fn picker(&self) -> impl Fn(&CustomerId) -> bool + use<> {
+        let (coefficients, bound) = (self.coefficients(), self.bound());
+        move |customer| drawn(coefficients, *customer) < bound
+    }
+
     /// As rules write it: `10%`.
     pub fn written(&self) -> String {
         FieldKind::Share.write(self.millionths)
     }
+}
+
+fn drawn(coefficients: [i64; 4], customer: CustomerId) -> i64 {
+    let x = customer.0.rem_euclid(PRIME);
+    coefficients.into_iter().reduce(|sum, next| (sum * x + next) % PRIME).unwrap_or_default()
 }
 
 #[cfg(test)]

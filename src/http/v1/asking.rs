@@ -3,7 +3,7 @@
 use super::segments::unreadable;
 use super::{AppState, Problem, request};
 use crate::http::auth::Principal;
-use crate::service::asking::{self, LineFormat, Roll, SegmentPreview, Whom};
+use crate::service::asking::{self, CountedBy, LineFormat, Roll, SegmentCount, SegmentPreview, Whom};
 use crate::service::segments::{self, Members};
 use crate::service::{Book, ServiceError};
 use axum::Json;
@@ -46,6 +46,57 @@ impl PreviewBody {
             }
         }
     }
+}
+
+/// Whom to count, exactly one of `key`, `rule` and `document`, and how.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CountBody {
+    /// A published segment's: its members.
+    #[schema(example = "recent_buyers")]
+    key: Option<String>,
+    /// A rule: those of whom it holds.
+    #[schema(value_type = Option<Object>, example = json!({"profile": "last_order_at", "within": "30d"}))]
+    rule: Option<Value>,
+    /// A segment's document as it is being written, also checked against the others: those of whom its rule holds.
+    #[schema(value_type = Option<Object>)]
+    document: Option<Value>,
+    /// `sample` or `database`; the quickest that there is just now if left out.
+    #[schema(example = "sample")]
+    by: Option<String>,
+}
+
+/// How many customers a segment or a rule means, while somebody types: at once, and perhaps estimated. The exact number with what each
+/// condition leaves is `preview`'s. Given up after 8 s.
+#[utoipa::path(
+    post,
+    path = "/api/v1/segments/count",
+    tag = "segments",
+    request_body = CountBody,
+    responses(
+        (status = 200, body = SegmentCount),
+        (status = 400, body = Problem, description = "not JSON of this form, or no such `by`"),
+        (status = 401, body = Problem),
+        (status = 403, body = Problem),
+        (status = 404, body = Problem, description = "no such segment"),
+        (status = 409, body = Problem, description = "a property that no index is kept of, and too much to look at without"),
+        (status = 413, body = Problem),
+        (status = 422, body = Problem, description = "what is wrong with the rule, place by place"),
+        (status = 503, body = Problem, description = "it took too long; ask less at once"),
+    ),
+    security(("key" = []))
+)]
+pub async fn count(
+    State(state): State<AppState>,
+    _: Principal,
+    sent: Bytes,
+) -> Result<Json<SegmentCount>, Problem> {
+    let CountBody { key, rule, document, by } = request::body::<CountBody>(&sent)?;
+    let ways = CountedBy::ALL.map(CountedBy::as_str).into_iter();
+    let by = by.map(|by| request::word(&by, "by", ways, CountedBy::parse)).transpose()?;
+    let whom = PreviewBody { key, rule, document }.whom()?;
+    let question = asking::question(&state.book, whom).await?;
+    Ok(Json(asking::count_now(&state.book, question, by, asking::SOON).await?))
 }
 
 /// How many a segment or a rule means, what each of its conditions leaves, some of those who are meant, and the sentence, all as of one

@@ -89,6 +89,7 @@ pub const ACCESS: &[Access] = &[
     access(Method::POST, "/api/v1/tags/{key}/publish", ADMINS),
     access(Method::GET, "/api/v1/segments", READERS),
     access(Method::POST, "/api/v1/segments/preview", &[Role::Supervisor, Role::Marketer, Role::Admin]),
+    access(Method::POST, "/api/v1/segments/count", &[Role::Supervisor, Role::Marketer, Role::Admin]),
     access(Method::GET, "/api/v1/segments/{key}", READERS),
     access(Method::GET, "/api/v1/segments/{key}/members", READERS),
     access(Method::PUT, "/api/v1/segments/{key}/pins/{id}", WHO_SORTS),
@@ -131,6 +132,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(segments::list))
         .routes(routes!(segments::show))
         .routes(routes!(asking::preview))
+        .routes(routes!(asking::count))
         .routes(routes!(asking::members))
         .routes(routes!(segments::pin, segments::unpin))
         .routes(routes!(segments::ban, segments::unban))

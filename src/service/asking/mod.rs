@@ -3,11 +3,15 @@
 
 use super::shop::row;
 mod preview;
+mod quick;
 mod roll;
+mod sampling;
 mod whom;
 
 pub use preview::{Funnel, FunnelStep, Sampled, SegmentPreview, preview};
+pub use quick::{CountedBy, SegmentCount, count_now};
 pub use roll::{LineFormat, Roll, record_taken_out, roll};
+pub use sampling::SampleMemory;
 pub use whom::{Holds, Question, Whom, question};
 
 use super::{Book, ServiceError, indexing, rules};
@@ -40,16 +44,26 @@ async fn among(
     rules: &[&Rule],
     now: Instant,
 ) -> Result<Asking, ServiceError> {
-    let (db, shop) = (book.store.reader(), row(book).await?);
     let rules = looked_at(&catalogue, rules);
+    let oldest = rule_sql::oldest(book.store.reader(), &rules).await?.unwrap_or(now);
+    Ok(Asking { oldest, ..terms(book, catalogue.clone(), &rules, now).await? })
+}
+
+/// The same of these rules and no others, before it is known how old anybody's instants are.
+async fn terms(
+    book: &Book,
+    catalogue: Arc<Catalogue>,
+    rules: &[&Rule],
+    now: Instant,
+) -> Result<Asking, ServiceError> {
+    let (db, shop) = (book.store.reader(), row(book).await?);
     // What they ask events for comes into the index, if it isn't there; until it is, the answer is that it isn't.
     indexing::ask(book, wanted_by(rules.iter().copied()), now).await?;
-    let mut zones = zones(db, &rules).await?;
+    let mut zones = zones(db, rules).await?;
     if !zones.contains(&shop.shop.zone) {
         zones.push(shop.shop.zone);
     }
-    let oldest = rule_sql::oldest(db, &rules).await?.unwrap_or(now);
-    Ok(Asking { catalogue, now, currency: shop.base, zones, oldest })
+    Ok(Asking { catalogue, now, currency: shop.base, zones, oldest: now })
 }
 
 /// The zones customers live in, where any of the rules is about local dates.

@@ -10,12 +10,22 @@ use domain::time::Instant;
 use sea_orm::Value;
 use std::collections::BTreeMap;
 
+/// How many customers a condition is asked of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Of everybody: who has something is collected once.
+    Book,
+    /// Of a few: what each of them has is looked up by their id.
+    Each,
+}
+
 /// Writes a condition, and collects what is bound in it.
 pub(super) struct Writer<'a> {
     pub asking: &'a Asking,
     /// The properties that can be looked up.
     pub indexed: &'a BTreeMap<(String, Path), i64>,
     pub postgres: bool,
+    pub reach: Reach,
     first: usize,
     args: Vec<Value>,
     /// Where `now` is bound, once somebody needs it.
@@ -33,9 +43,10 @@ impl<'a> Writer<'a> {
         asking: &'a Asking,
         indexed: &'a BTreeMap<(String, Path), i64>,
         postgres: bool,
+        reach: Reach,
         first: usize,
     ) -> Self {
-        Self { asking, indexed, postgres, first, args: Vec::new(), now: None, nodes: 0, missing: None }
+        Self { asking, indexed, postgres, reach, first, args: Vec::new(), now: None, nodes: 0, missing: None }
     }
 
     pub fn into_args(self) -> Vec<Value> {
@@ -192,10 +203,10 @@ impl<'a> Writer<'a> {
         format!("(NOT {there} AND ({ended} OR (NOT {never} AND p.first_at IS NOT NULL AND {since_ever})))")
     }
 
-    /// Whether the customer is among those that `select` gives, from its table under this alias. SQLite collects them once; PostgreSQL
-    /// chooses between that and looking each up.
+    /// Whether the customer is among those that `select` gives, from its table under this alias. Of everybody SQLite collects them once;
+    /// PostgreSQL chooses between that and looking each up.
     pub fn among(&self, select: &str, alias: &str) -> String {
-        if self.postgres {
+        if self.postgres || self.reach == Reach::Each {
             format!("EXISTS ({select} AND {alias}.customer_id = p.customer_id)")
         } else {
             format!("p.customer_id IN ({select})")

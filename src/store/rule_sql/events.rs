@@ -2,7 +2,7 @@
 //! Which events fit is `properties`'s.
 
 use super::compare::{ALWAYS, NEVER};
-use super::condition::Writer;
+use super::condition::{Reach, Writer};
 use domain::event::property::Path;
 use domain::rule::event::{Aggregate, End, InstantTest, Measure, PropertyTest, Window};
 use domain::rule::{Comparison, EventTest, ForNew, TextTest};
@@ -53,8 +53,10 @@ impl Writer<'_> {
     fn counting(&mut self, test: &EventTest) -> String {
         let (name, now) = (self.bind(&test.name), self.now());
         let window = self.window(test.window);
+        // SQLite would look one customer's events up by their name, among everybody's.
+        let plus = if self.reach == Reach::Each && !self.postgres { "+" } else { "" };
         format!(
-            "e.kind = {name} AND e.effective = 1 AND e.received_at <= {now} AND e.occurred_at <= {now} AND {window}"
+            "{plus}e.kind = {name} AND e.effective = 1 AND e.received_at <= {now} AND e.occurred_at <= {now} AND {window}"
         )
     }
 
@@ -101,7 +103,16 @@ impl Writer<'_> {
              e.message_id{bytewise}{to}, e.source_id{to}, m.n{to}) AS place"
         );
         let (events, held) = (self.measured(test, of, &place), self.said("r", value));
-        format!("p.customer_id IN (SELECT r.customer_id FROM ({events}) r WHERE r.place = 1 AND {held})")
+        match self.reach {
+            Reach::Book => {
+                format!(
+                    "p.customer_id IN (SELECT r.customer_id FROM ({events}) r WHERE r.place = 1 AND {held})"
+                )
+            }
+            Reach::Each => format!(
+                "EXISTS (SELECT 1 FROM ({events} AND e.customer_id = p.customer_id) r WHERE r.place = 1 AND {held})"
+            ),
+        }
     }
 
     fn window(&mut self, window: Window) -> String {
@@ -142,7 +153,12 @@ impl Writer<'_> {
     /// Of whom something holds of all their events together; `of_none` is whether it does of those without.
     fn grouped(&self, events: &str, held: &str, of_none: bool) -> String {
         let [not, held] = if of_none { ["NOT ", &format!("NOT ({held})")] } else { ["", held] };
-        format!("{not}p.customer_id IN ({events} GROUP BY e.customer_id HAVING {held})")
+        match self.reach {
+            Reach::Book => format!("{not}p.customer_id IN ({events} GROUP BY e.customer_id HAVING {held})"),
+            Reach::Each => format!(
+                "{not}EXISTS ({events} AND e.customer_id = p.customer_id GROUP BY e.customer_id HAVING {held})"
+            ),
+        }
     }
 
     fn at(&mut self, events: &str, end: End, test: &InstantTest) -> String {

@@ -6,6 +6,7 @@
 
 mod compare;
 mod condition;
+mod estimate;
 mod events;
 mod local;
 mod properties;
@@ -14,12 +15,13 @@ mod tally;
 use super::sql::Arg;
 use super::{Db, StoreError, properties as index};
 use chrono_tz::Tz;
-use condition::Writer;
+use condition::{Reach, Writer};
 use domain::ids::CustomerId;
 use domain::money::Currency;
 use domain::rule::Rule;
 use domain::tag::Catalogue;
 use domain::time::Instant;
+pub use estimate::{Sampled, estimate, last_customer, takes_part};
 use sea_orm::Value;
 use std::sync::Arc;
 pub use tally::{Combined, Tally, Whole, drawn, page, tally};
@@ -53,9 +55,19 @@ const EVERYBODY: &str = "FROM profile p WHERE p.counts = 1";
 
 /// The rule as a condition whose first parameter is `$first`.
 pub async fn condition(rule: &Rule, asking: &Asking, db: &Db, first: usize) -> Result<Condition, StoreError> {
+    reaching(Reach::Book, rule, asking, db, first).await
+}
+
+async fn reaching(
+    reach: Reach,
+    rule: &Rule,
+    asking: &Asking,
+    db: &Db,
+    first: usize,
+) -> Result<Condition, StoreError> {
     // Read where it is asked: what is in the index now.
     let indexed = index::filled(db).await?;
-    let mut writer = Writer::new(asking, &indexed, db.is_postgres(), first);
+    let mut writer = Writer::new(asking, &indexed, db.is_postgres(), reach, first);
     let sql = writer.rule(rule);
     if let Some((event, path)) = writer.missing() {
         return Err(StoreError::NotIndexed { event, path });
@@ -70,26 +82,40 @@ pub async fn condition(rule: &Rule, asking: &Asking, db: &Db, first: usize) -> R
 
 /// The statement that counts of how many it holds.
 pub async fn counting(rule: &Rule, asking: &Asking, db: &Db) -> Result<Condition, StoreError> {
-    let Condition { sql, args } = condition(rule, asking, db, 1).await?;
+    counting_of(&Whole::All(rule.clone()), asking, db).await
+}
+
+async fn counting_of(whole: &Whole, asking: &Asking, db: &Db) -> Result<Condition, StoreError> {
+    let Condition { sql, args } = whole.condition(Reach::Book, asking, db, 1).await?;
     Ok(Condition { sql: format!("SELECT COUNT(*) {EVERYBODY} AND {sql}"), args })
 }
 
-/// Of how many it holds.
-pub async fn count(db: &Db, rule: &Rule, asking: &Asking) -> Result<u64, StoreError> {
-    let Condition { sql, args } = counting(rule, asking, db).await?;
+/// Of how many the whole holds, and nothing else.
+pub async fn count_of(db: &Db, whole: &Whole, asking: &Asking) -> Result<u64, StoreError> {
+    let Condition { sql, args } = counting_of(whole, asking, db).await?;
     let found = db.number(&sql, args).await?;
     Ok(found.and_then(|n| u64::try_from(n).ok()).unwrap_or_default())
 }
 
-/// The earliest instant whose anniversary any of the rules is about; `None` where none is.
-pub async fn oldest(db: &Db, rules: &[&Rule]) -> Result<Option<Instant>, StoreError> {
-    let asked = rules.iter().flat_map(|rule| rule.leaves()).filter_map(|leaf| match leaf {
+/// Of how many it holds.
+pub async fn count(db: &Db, rule: &Rule, asking: &Asking) -> Result<u64, StoreError> {
+    count_of(db, &Whole::All(rule.clone()), asking).await
+}
+
+/// The columns of instants whose anniversary any of the rules is about.
+fn coming_round(rules: &[&Rule]) -> std::collections::BTreeSet<&'static str> {
+    let leaves = rules.iter().flat_map(|rule| rule.leaves());
+    let asked = leaves.filter_map(|leaf| match leaf {
         Rule::Anniversary { field, .. } => compare::instant(*field),
         _ => None,
     });
-    let columns: std::collections::BTreeSet<&str> = asked.collect();
+    asked.collect()
+}
+
+/// The earliest instant whose anniversary any of the rules is about; `None` where none is.
+pub async fn oldest(db: &Db, rules: &[&Rule]) -> Result<Option<Instant>, StoreError> {
     let mut oldest: Option<Instant> = None;
-    for column in columns {
+    for column in coming_round(rules) {
         let first = db.number(&format!("SELECT MIN({column}) FROM profile p"), vec![]).await?;
         oldest = oldest.into_iter().chain(first.map(Instant::from_micros)).min();
     }

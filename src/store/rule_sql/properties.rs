@@ -2,7 +2,7 @@
 //! speak of one and the same element of it.
 
 use super::compare::{ALWAYS, NEVER};
-use super::condition::Writer;
+use super::condition::{Reach, Writer};
 use domain::event::property::Path;
 use domain::rule::event::{Condition, PropertyTest};
 use domain::rule::{Comparison, EventTest, TextTest};
@@ -63,6 +63,9 @@ impl Writer<'_> {
             held.push_str(&self.nothing_at(test, path, "v0.event_id", &rows));
         }
         match measured {
+            None if self.reach == Reach::Each => {
+                format!(" AND EXISTS (SELECT 1 FROM {from} WHERE v0.event_id = e.id AND {held})")
+            }
             None => format!(" AND e.id IN (SELECT v0.event_id FROM {from} WHERE {held})"),
             Some(path) => {
                 let agreeing: Vec<String> = rows.iter().map(|row| agree(row, ("m", path))).collect();
@@ -115,6 +118,8 @@ impl Writer<'_> {
             PropertyTest::Number(Comparison::Absent) | PropertyTest::Text(TextTest::Absent) => {
                 NEVER.to_owned()
             }
+            // The event is known: its values are looked up by it.
+            PropertyTest::Text(test) if self.reach == Reach::Each => self.text(&text, test),
             PropertyTest::Number(test) => self.known(&format!("{row}.number"), 1, test),
             PropertyTest::Text(test @ TextTest::Eq(word)) => {
                 let head = self.heads([word]);

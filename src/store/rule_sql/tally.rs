@@ -1,8 +1,8 @@
 //! What somebody sees who edits a rule: how many each of its conditions leaves, and some of those who are left. One statement reads
 //! the book once for all the numbers.
 
-use super::condition::Writer;
-use super::{Asking, Condition, EVERYBODY, condition};
+use super::condition::{Reach, Writer};
+use super::{Asking, Condition, EVERYBODY, condition, reaching};
 use crate::store::sql::args;
 use crate::store::{Db, StoreError};
 use domain::ids::CustomerId;
@@ -29,8 +29,14 @@ impl Whole {
         }
     }
 
-    async fn condition(&self, asking: &Asking, db: &Db, first: usize) -> Result<Condition, StoreError> {
-        let Condition { sql, args } = condition(self.rule(), asking, db, first).await?;
+    pub(super) async fn condition(
+        &self,
+        reach: Reach,
+        asking: &Asking,
+        db: &Db,
+        first: usize,
+    ) -> Result<Condition, StoreError> {
+        let Condition { sql, args } = reaching(reach, self.rule(), asking, db, first).await?;
         let sql = match self {
             Self::All(_) => sql,
             Self::Personalised(_) => format!("({sql} AND p.personalised = 1)"),
@@ -64,7 +70,7 @@ pub async fn tally(
     asking: &Asking,
 ) -> Result<Tally, StoreError> {
     let mut args: Vec<Value> = Vec::new();
-    let Condition { sql, args: bound } = whole.condition(asking, db, 1).await?;
+    let Condition { sql, args: bound } = whole.condition(Reach::Book, asking, db, 1).await?;
     args.extend(bound);
     let mut flags = vec![format!("CASE WHEN {sql} THEN 1 ELSE 0 END AS w")];
     for (i, rule) in conditions.iter().enumerate() {
@@ -118,10 +124,10 @@ pub async fn drawn(
     asking: &Asking,
     limit: i64,
 ) -> Result<Vec<CustomerId>, StoreError> {
-    let Condition { sql, mut args } = whole.condition(asking, db, 1).await?;
+    let Condition { sql, mut args } = whole.condition(Reach::Book, asking, db, 1).await?;
     // The draw looks nothing up.
     let none = BTreeMap::new();
-    let mut writer = Writer::new(asking, &none, db.is_postgres(), args.len() + 1);
+    let mut writer = Writer::new(asking, &none, db.is_postgres(), Reach::Book, args.len() + 1);
     // Of a share only the word matters here.
     let draw = writer.draw(&Share { millionths: 1, salt: SAMPLE.to_owned() });
     let limit = writer.bind(limit);
@@ -139,7 +145,7 @@ pub async fn page(
     after: CustomerId,
     limit: i64,
 ) -> Result<Vec<CustomerId>, StoreError> {
-    let Condition { sql, args } = whole.condition(asking, db, 3).await?;
+    let Condition { sql, args } = whole.condition(Reach::Book, asking, db, 3).await?;
     let sql = format!(
         "SELECT p.customer_id {EVERYBODY} AND p.customer_id > $1 AND {sql} ORDER BY p.customer_id LIMIT $2"
     );

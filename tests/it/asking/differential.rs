@@ -13,6 +13,7 @@ use domain::tag::{Catalogue, Evaluation};
 use domain::time::Instant;
 use kinkeeper::service::apply::{self, Input};
 use kinkeeper::service::{asking, rules, shop};
+use kinkeeper::store::rule_sql::Whole;
 use kinkeeper::store::{Lane, StoreError, customers, facts, occurrences, properties, rule_sql};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -118,6 +119,14 @@ impl Kept {
             .collect();
         let counted = rule_sql::count(book.store.reader(), rule, &asking).await.expect("counted");
         assert_eq!(counted, found.len() as u64, "what is counted is what is listed");
+        // As an estimate asks of its sample: each looked up by their id.
+        let ids: Vec<CustomerId> = self.people.iter().map(|(bearer, _)| bearer.id).collect();
+        let (whole, asked) = (Whole::All(rule.clone()), [rule.clone()]);
+        let each =
+            rule_sql::estimate(book.store.reader(), &whole, &asked, &asking, &ids).await.expect("asked");
+        if (each.looked_at, each.found) != (ids.len() as u64, counted) {
+            return Some(format!("the database counts {counted}, looking each of {} up {each:?}", ids.len()));
+        }
         (found != seen).then(|| format!("the database finds {found:?}, looking finds {seen:?}"))
     }
 }

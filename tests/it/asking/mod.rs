@@ -5,5 +5,6 @@ mod differential;
 mod index;
 mod limits;
 mod plans;
+mod quick;
 mod said;
 pub(crate) mod trees;

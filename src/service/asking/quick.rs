@@ -1,0 +1,87 @@
+//! How many, while somebody types: a number at once, which may be an estimate, with the exact one to follow from whoever asks for it.
+
+use super::sampling;
+use super::{Question, among};
+use crate::service::{Book, ServiceError};
+use crate::store::rule_sql;
+use domain::time::Instant;
+use serde::Serialize;
+use std::time::Duration;
+use utoipa::ToSchema;
+
+/// Where a number of customers comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CountedBy {
+    /// A stable part of the book; of a small one everybody.
+    Sample,
+    /// The whole book, read for the question.
+    Database,
+}
+
+impl CountedBy {
+    pub const ALL: [Self; 2] = [Self::Sample, Self::Database];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sample => "sample",
+            Self::Database => "database",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|by| by.as_str() == text)
+    }
+}
+
+/// How many customers a segment or a rule means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SegmentCount {
+    /// Of a segment.
+    #[schema(example = "recent_buyers")]
+    pub key: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    pub as_of: Instant,
+    /// Customers who are meant, as far as `exact` says.
+    pub count: u64,
+    /// Customers there are, estimated where `count` is; `database` doesn't count them.
+    pub of: Option<u64>,
+    /// False of an estimate.
+    pub exact: bool,
+    /// Of an estimate: with 95 % likelihood the true number isn't further away from `count`. Else 0.
+    pub margin: u64,
+    pub source: CountedBy,
+}
+
+/// Counts whom the question means, in the given way or else in the quickest that there is just now; for no longer than `within`.
+pub async fn count_now(
+    book: &Book,
+    question: Question,
+    by: Option<CountedBy>,
+    within: Duration,
+) -> Result<SegmentCount, ServiceError> {
+    match by {
+        Some(CountedBy::Database) => exactly(book, question, within).await,
+        Some(CountedBy::Sample) | None => sampling::estimate(book, question, within).await,
+    }
+}
+
+/// The whole book, and the number alone.
+async fn exactly(book: &Book, question: Question, within: Duration) -> Result<SegmentCount, ServiceError> {
+    let Question { key, whole, catalogue, .. } = question;
+    let as_of = book.now().await?;
+    let asking = among(book, catalogue, &[whole.rule()], as_of).await?;
+    let counted = book
+        .store
+        .ask(within, |db| Box::pin(async move { rule_sql::count_of(db, &whole, &asking).await }))
+        .await?;
+    Ok(SegmentCount {
+        key,
+        as_of,
+        count: counted,
+        of: None,
+        exact: true,
+        margin: 0,
+        source: CountedBy::Database,
+    })
+}
