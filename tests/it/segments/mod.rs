@@ -4,6 +4,7 @@
 mod asked;
 mod hands;
 mod kept;
+mod shipped;
 mod starting;
 mod year;
 
