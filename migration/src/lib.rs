@@ -38,6 +38,7 @@ mod m20261122_000032_courses;
 mod m20261123_000033_asked;
 mod m20261123_000034_tag_ended;
 mod m20261123_000035_properties;
+mod m20261123_000036_records;
 mod m20261123_000040_event_kind;
 
 /// All migrations, oldest first.
@@ -77,6 +78,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000033_asked::Migration),
             Box::new(m20261123_000034_tag_ended::Migration),
             Box::new(m20261123_000035_properties::Migration),
+            Box::new(m20261123_000036_records::Migration),
             Box::new(m20261123_000040_event_kind::Migration),
         ]
     }

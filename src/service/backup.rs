@@ -8,8 +8,9 @@ use crate::store::consents::{self, NewConsent};
 use crate::store::refusals::{self, Refused};
 use crate::store::restore::{self, Restored, Restoring};
 use crate::store::suppressions::{self, SuppressionRow};
-use crate::store::{Lane, StoreError, Tx, audit, clusters, contact, customers, erasure, meta};
+use crate::store::{Lane, StoreError, Tx, audit, clusters, contact, customers, erasure, meta, records};
 use domain::customer::consent::Word;
+use domain::customer::records::Kinds;
 use domain::ids::CustomerId;
 use domain::time::{Instant, MachineInstant};
 use serde::Serialize;
@@ -164,7 +165,9 @@ async fn refuse_again(tx: &Tx, now: Instant, lines: Vec<Refused>, actor: &str) -
         })
         .collect();
     let mut added = said.len() as u64;
+    let whose = said.iter().map(|said| said.customer).collect();
     consents::add_consents(tx, now, said).await?;
+    records::changed(tx, &whose, now, Kinds::CONSENTS).await?;
     added += suppressions::add(tx, points).await?;
     for forgotten in erased {
         added += erase_again(tx, now, forgotten, actor).await?;

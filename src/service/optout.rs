@@ -6,9 +6,12 @@ use super::{Book, ServiceError};
 use crate::store::consents::{self, NewConsent};
 use crate::store::dispatch::Owner;
 use crate::store::suppressions::{self, SuppressionRow};
-use crate::store::{Db, StoreError, Tx, audit, contact, customers, dispatch, enrollments, send_gate, shops};
+use crate::store::{
+    Db, StoreError, Tx, audit, contact, customers, dispatch, enrollments, records, send_gate, shops,
+};
 use domain::campaign::definition;
 use domain::campaign::gate::Consent;
+use domain::customer::records::Kinds;
 use domain::ids::{CustomerId, TouchpointId};
 use domain::mask;
 use domain::time::Instant;
@@ -109,6 +112,7 @@ async fn refuse(
             text_version: None,
         };
         consents::add_consents(tx, now, vec![said]).await?;
+        records::changed(tx, &[*customer_id].into(), now, Kinds::CONSENTS).await?;
         changed += 1;
     }
     let rows = hashes

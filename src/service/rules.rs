@@ -51,7 +51,7 @@ impl Rules {
         let catalogue = Arc::new(parsed(db, epoch, currency).await?.knowing(Arc::new(known)));
         // Of before, too: who comes late walks by what held then, and their facts are read before it is known how late they are.
         let mut wanted = Wanted::default();
-        rules::of_events(db).await?.iter().for_each(|document| wanted_in(document, &mut wanted));
+        rules::of_facts(db).await?.iter().for_each(|document| wanted_in(document, &mut wanted));
         let (wanted, turns) = (Arc::new(wanted), Arc::new(turns));
         Ok(Self { epoch, catalogue, wanted, currency, turns, past: None })
     }

@@ -3,12 +3,13 @@
 
 use super::contact::keys;
 use super::coupon_batches::{self, CouponBatchRow};
-use super::in_list::{all_in, exec_in};
+use super::in_list::all_in;
 use super::sql::args;
-use super::{Db, StoreError, Tx};
+use super::{Db, StoreError, Tx, records};
+use domain::customer::records::Kinds;
 use domain::ids::{CampaignId, CouponBatchId, CouponId, CustomerId, TouchpointId};
 use domain::time::Instant;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// The batches with these ids.
 pub async fn batches(
@@ -147,12 +148,15 @@ pub async fn set_validity(tx: &Tx, until: &[(CouponId, Instant)]) -> Result<(), 
 }
 
 /// The customers have, or may have, the coupons of these touchpoints: since the hand-over.
-pub async fn issue(tx: &Tx, touchpoints: &[TouchpointId]) -> Result<(), StoreError> {
+pub async fn issue(tx: &Tx, now: Instant, touchpoints: &[TouchpointId]) -> Result<(), StoreError> {
     let sql = "UPDATE coupon SET state = 'issued', issued_at = \
                (SELECT t.handed_at FROM touchpoint t WHERE t.coupon_id = coupon.id AND t.handed_at IS NOT NULL) \
                WHERE state = 'reserved' AND id IN (SELECT coupon_id FROM touchpoint WHERE coupon_id IS NOT NULL \
-               AND id IN ({in}))";
-    exec_in(tx, sql, vec![], keys(touchpoints.iter().map(|id| id.0))).await.map(drop)
+               AND id IN ({in})) RETURNING customer_id";
+    let rows = all_in(tx, sql, vec![], keys(touchpoints.iter().map(|id| id.0))).await?;
+    let issued: Result<BTreeSet<CustomerId>, StoreError> =
+        rows.iter().map(|row| row.int("customer_id").map(CustomerId)).collect();
+    records::changed(tx, &issued?, now, Kinds::COUPONS).await
 }
 
 /// The coupons of these touchpoints reached nobody: their face is free again.

@@ -1,15 +1,16 @@
 //! Customers' ways through campaigns: entering, what is known of each, moving on, ending. What the next
 //! step is, is the domain's; sending is another file's.
 
-use super::in_list::{all_in, exec_in};
+use super::in_list::all_in;
 use super::sql::{Arg, Row, args, json, places, word};
-use super::{Claimed, Db, StoreError, Tx, contact, coupons, touchpoints};
+use super::{Claimed, Db, StoreError, Tx, contact, coupons, records, touchpoints};
 use chrono_tz::Tz;
 use domain::campaign::definition::Channel;
 use domain::campaign::guard::Entered;
 use domain::campaign::journey::{Happened, Standing, Touch};
 use domain::campaign::state::EnrollmentState;
 use domain::campaign::touch::{Reason, TouchState};
+use domain::customer::records::Kinds;
 use domain::ids::{CampaignId, CampaignVersionId, CustomerId, EnrollmentId};
 use domain::time::Instant;
 use sea_orm::Value;
@@ -65,13 +66,17 @@ pub async fn enter(tx: &Tx, now: Instant, new: Vec<NewEnrollment>) -> Result<u64
             ]
         })
         .collect();
-    tx.insert_many(
-        "enrollment",
-        &columns,
-        rows,
-        "ON CONFLICT (campaign_id, customer_id, occasion_key) DO NOTHING",
-    )
-    .await
+    let tail = "ON CONFLICT (campaign_id, customer_id, occasion_key) DO NOTHING RETURNING customer_id";
+    let entered = tx.insert_returning("enrollment", &columns, rows, tail).await?;
+    came_or_left(tx, now, &entered).await?;
+    Ok(entered.len() as u64)
+}
+
+/// Whoever these rows are of came into a campaign, or left one.
+async fn came_or_left(tx: &Tx, now: Instant, rows: &[Row]) -> Result<(), StoreError> {
+    let whose: Result<BTreeSet<CustomerId>, StoreError> =
+        rows.iter().map(|row| row.int("customer_id").map(CustomerId)).collect();
+    records::changed(tx, &whose?, now, Kinds::CAMPAIGNS).await
 }
 
 /// The cause of each customer's last entry into each of these campaigns. Holds the customers until the
@@ -117,8 +122,10 @@ pub async fn entries_since(
 /// Ends those of these that go on, before anything of them was planned: they are one too many. Gives how many there were.
 pub async fn stop_loop(tx: &Tx, ids: &[EnrollmentId], now: Instant) -> Result<u64, StoreError> {
     let sql = "UPDATE enrollment SET state = 'exited', reason = 'loop', ended_at = $1, fence = fence + 1 \
-               WHERE state = 'active' AND entered_at = $1 AND id IN ({in})";
-    exec_in(tx, sql, args![now], ids.iter().map(|id| id.arg()).collect()).await
+               WHERE state = 'active' AND entered_at = $1 AND id IN ({in}) RETURNING customer_id";
+    let ended = all_in(tx, sql, args![now], ids.iter().map(|id| id.arg()).collect()).await?;
+    came_or_left(tx, now, &ended).await?;
+    Ok(ended.len() as u64)
 }
 
 /// An enrollment with what its next step depends on.
@@ -306,8 +313,10 @@ pub async fn end(
     now: Instant,
 ) -> Result<bool, StoreError> {
     let sql = "UPDATE enrollment SET state = $1, reason = $2, ended_at = $3, leased_until = NULL, lease_owner = NULL \
-               WHERE id = $4 AND fence = $5 AND state = 'active'";
-    Ok(tx.exec(sql, args![state.as_str(), reason, now, claimed.key, claimed.fence]).await? == 1)
+               WHERE id = $4 AND fence = $5 AND state = 'active' RETURNING customer_id";
+    let ended = tx.all(sql, args![state.as_str(), reason, now, claimed.key, claimed.fence]).await?;
+    came_or_left(tx, now, &ended).await?;
+    Ok(!ended.is_empty())
 }
 
 /// Ends an enrollment that can't go on as `failed`, with why. One whose touchpoint is being handed over waits for
@@ -315,8 +324,11 @@ pub async fn end(
 pub async fn fail(tx: &Tx, claimed: Claimed, why: &str, now: Instant) -> Result<bool, StoreError> {
     let sql = "UPDATE enrollment SET state = 'failed', reason = 'broken', detail = $1, ended_at = $2, \
                leased_until = NULL, lease_owner = NULL WHERE id = $3 AND fence = $4 AND state = 'active' AND NOT EXISTS \
-               (SELECT 1 FROM touchpoint t WHERE t.enrollment_id = enrollment.id AND t.state = 'sending')";
-    if tx.exec(sql, args![why, now, claimed.key, claimed.fence]).await? == 1 {
+               (SELECT 1 FROM touchpoint t WHERE t.enrollment_id = enrollment.id AND t.state = 'sending') \
+               RETURNING customer_id";
+    let ended = tx.all(sql, args![why, now, claimed.key, claimed.fence]).await?;
+    if !ended.is_empty() {
+        came_or_left(tx, now, &ended).await?;
         return Ok(true);
     }
     let sql = "UPDATE enrollment SET wake_at = $1, leased_until = NULL, lease_owner = NULL \

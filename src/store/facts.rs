@@ -5,7 +5,7 @@ use super::customers::Whose;
 use super::in_list::{all_in, fresh_ids};
 use super::orders::Foreign;
 use super::sql::{Arg, args};
-use super::{Db, StoreError, Tx, logged, properties};
+use super::{Db, StoreError, Tx, logged, properties, records};
 use domain::event::property::Wanted;
 use domain::event::{Event, Fact, TicketPatch};
 use domain::ids::{CustomerId, EventId, ImportId, ShopId, SourceId};
@@ -177,7 +177,8 @@ pub async fn append(tx: &Tx, taken: Taken, events: Vec<NewEvent>) -> Result<(), 
 ///
 /// Order and ticket ids carry their shop (`<shop>:<id>`); a refund's id is its business key, so that a
 /// refund is one wherever it is folded; partial ticket updates are completed from the versions before. Of properties they have
-/// what is wanted, which is what the rules that they are judged by ask for.
+/// what is wanted, which is what the rules that they are judged by ask for. Behind them come the records of the book beside the log of
+/// which those rules ask any.
 pub async fn events_of(
     db: &Db,
     customers: &[CustomerId],
@@ -188,7 +189,12 @@ pub async fn events_of(
     for (customer, event) in logged::of_customers(db, customers, until, wanted).await? {
         found.entry(customer).or_default().push(event.read(wanted)?);
     }
-    Ok(found.into_iter().map(|(customer, events)| (customer, complete(events))).collect())
+    let mut found: HashMap<CustomerId, Vec<Event>> =
+        found.into_iter().map(|(customer, events)| (customer, complete(events))).collect();
+    for (customer, record) in records::of_customers(db, customers, until, wanted.records).await? {
+        found.entry(customer).or_default().push(record);
+    }
+    Ok(found)
 }
 
 /// Puts events in order and completes partial ticket versions from the ones before.

@@ -115,6 +115,14 @@ pub async fn rule_epoch(db: &Db) -> Result<i64, StoreError> {
     get(db, key::RULE_EPOCH).await?.map_or(Ok(0), |text| number(key::RULE_EPOCH, &text))
 }
 
+/// The same, and it isn't raised before this transaction has ended.
+pub(super) async fn hold_rule_epoch(tx: &Tx) -> Result<i64, StoreError> {
+    if tx.is_postgres() {
+        tx.exec("SELECT value FROM meta WHERE key = $1 FOR SHARE", args![key::RULE_EPOCH]).await?;
+    }
+    rule_epoch(tx).await
+}
+
 pub(super) async fn raise_rule_epoch(tx: &Tx) -> Result<i64, StoreError> {
     raise(tx, key::RULE_EPOCH).await
 }

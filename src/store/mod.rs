@@ -64,6 +64,7 @@ pub mod projections;
 pub mod properties;
 pub mod quarantine;
 pub mod rates;
+pub mod records;
 pub mod refusals;
 pub mod report;
 pub mod resolution;

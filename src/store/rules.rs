@@ -3,6 +3,8 @@
 
 use super::sql::{Row, args, json};
 use super::{Db, StoreError, Tx};
+use domain::customer::records::Kinds;
+use domain::rule::record;
 use domain::time::Instant;
 
 /// One published definition of a tag.
@@ -41,11 +43,25 @@ pub async fn as_of(db: &Db, epoch: i64) -> Result<Vec<PublishedRule>, StoreError
     db.all(sql, args![epoch]).await?.iter().map(rule).collect()
 }
 
-/// Whatever was published in any version and may ask something of events.
-pub async fn of_events(db: &Db) -> Result<Vec<serde_json::Value>, StoreError> {
-    let sql = "SELECT id, document FROM rule_version WHERE document LIKE '%\"event\"%'";
-    let rows = db.all(sql, vec![]).await?;
+/// Whatever was published in any version and may ask something of events or of records beside them.
+pub async fn of_facts(db: &Db) -> Result<Vec<serde_json::Value>, StoreError> {
+    let names = record::HEADS.iter().map(|(head, _)| *head).chain(["event"]);
+    let rows =
+        db.all(&format!("SELECT id, document FROM rule_version WHERE {}", naming(names)), vec![]).await?;
     rows.iter().map(|row| json("rule_version", "document", row.int("id")?, &row.text("document")?)).collect()
+}
+
+/// Whether anything that was published in any version may ask for records of any of these kinds.
+pub async fn ask_for(db: &Db, kinds: Kinds) -> Result<bool, StoreError> {
+    let heads = record::HEADS.iter().filter(|(_, of)| of.meets(kinds)).map(|(head, _)| *head);
+    let sql = format!("SELECT 1 AS one FROM rule_version WHERE {} LIMIT 1", naming(heads));
+    Ok(db.one(&sql, vec![]).await?.is_some())
+}
+
+/// That a document has one of these names somewhere.
+fn naming<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let each: Vec<String> = names.map(|name| format!("document LIKE '%\"{name}\"%'")).collect();
+    if each.is_empty() { "1 = 0".to_owned() } else { each.join(" OR ") }
 }
 
 /// Publishes a definition as the next version of its key, with the epoch that was raised for it.

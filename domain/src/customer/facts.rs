@@ -4,10 +4,12 @@
 //! field is a least or greatest element, or a set. What the facts amount to is [`super::profile`]'s.
 
 use super::dealings::Dealings;
+use super::records::Records;
 use crate::event::{Detail, Event, Fact, OrderLine};
 use crate::time::Instant;
 use crate::timeline::Timeline;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Orders versions of one thing: (occurred_at, message_id), then whatever the version says, so that
 /// two sources using one message id can't make the result depend on arrival.
@@ -21,6 +23,7 @@ pub struct CustomerFacts {
     refunds: BTreeMap<RefundKey, Stamped<Option<i64>>>,
     tickets: BTreeMap<String, TicketFacts>,
     dealings: Dealings,
+    records: Arc<Records>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -74,6 +77,10 @@ impl CustomerFacts {
     /// Takes in one more event. Taking in the same one again changes nothing.
     pub fn add(&mut self, event: &Event) {
         let at = event.occurred_at;
+        // No event: nothing begins with it, and nothing counts it.
+        if let Fact::Recorded(record) = &event.fact {
+            return Arc::make_mut(&mut self.records).add(at, record);
+        }
         self.first_at = earliest(self.first_at, at);
         self.dealings.add(event);
         self.detail(event);
@@ -111,7 +118,7 @@ impl CustomerFacts {
             }
             Fact::TicketResolved { ticket_id } => self.close(event, ticket_id, true),
             Fact::TicketReopened { ticket_id } => self.close(event, ticket_id, false),
-            Fact::Identified | Fact::ConsentChanged { .. } | Fact::Custom { .. } => {}
+            Fact::Identified | Fact::ConsentChanged { .. } | Fact::Custom { .. } | Fact::Recorded(_) => {}
         }
     }
 
@@ -137,6 +144,11 @@ impl CustomerFacts {
     /// Everything beside orders and tickets.
     pub fn dealings(&self) -> &Dealings {
         &self.dealings
+    }
+
+    /// What stands beside the log.
+    pub fn records(&self) -> &Arc<Records> {
+        &self.records
     }
 
     fn order(&mut self, order_id: &str) -> &mut OrderFacts {

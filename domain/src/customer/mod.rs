@@ -14,6 +14,7 @@ pub mod identity;
 pub mod marks;
 pub mod name;
 pub mod profile;
+pub mod records;
 pub mod supply;
 
 pub use account::AccountKind;

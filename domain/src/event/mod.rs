@@ -28,6 +28,7 @@ pub use person::trait_name;
 pub use ticket::{TicketPatch, TicketSaid, TicketState, TicketStep};
 pub use traits::TraitBook;
 
+use crate::customer::records::Record;
 use crate::ids::SourceId;
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};
@@ -99,6 +100,9 @@ pub enum Fact {
     /// Anything else, usable in rules by its name. Where the name is known (shipments, reviews, …) its
     /// [`Detail`] stands beside it in the log.
     Custom { name: String },
+    /// A row of the book beside the log, as if it were an event; it is never logged.
+    #[serde(skip)]
+    Recorded(Record),
 }
 
 /// A service ticket's own fields.
@@ -136,6 +140,7 @@ impl Fact {
             Self::Identified => "Identify",
             Self::ConsentChanged { .. } => "Consent Changed",
             Self::Custom { name } => name,
+            Self::Recorded(_) => "",
         }
     }
 }

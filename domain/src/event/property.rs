@@ -1,6 +1,7 @@
 //! What stands at a path of an event's properties: values as rules compare them. Memory and databases fill from this one
 //! reading; what is asked of the values is [`crate::rule`]'s.
 
+use crate::customer::records::Kinds;
 use crate::money::{Currency, parse_minor};
 use crate::problem::nearest;
 use crate::text::{fold, turns_writing};
@@ -170,29 +171,34 @@ pub(crate) fn plain(millionths: i64) -> String {
     }
 }
 
-/// What of events' properties somebody wants to read: paths by the event's name. Of other events nothing is read.
+/// What of events' properties somebody wants to read: paths by the event's name. Of other events nothing is read. And which records of
+/// the book beside them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Wanted(BTreeMap<String, BTreeSet<Path>>);
+pub struct Wanted {
+    paths: BTreeMap<String, BTreeSet<Path>>,
+    pub records: Kinds,
+}
 
 impl Wanted {
     pub fn add(&mut self, name: &str, path: Path) {
-        self.0.entry(name.to_owned()).or_default().insert(path);
+        self.paths.entry(name.to_owned()).or_default().insert(path);
     }
 
     pub fn extend(&mut self, other: &Self) {
-        for (name, paths) in &other.0 {
-            self.0.entry(name.clone()).or_default().extend(paths.iter().cloned());
+        for (name, paths) in &other.paths {
+            self.paths.entry(name.clone()).or_default().extend(paths.iter().cloned());
         }
+        self.records = self.records.and(other.records);
     }
 
     /// Names of events of which anything is wanted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.paths.keys().map(String::as_str)
     }
 
     /// What is wanted of events of this name.
     pub fn of(&self, name: &str) -> Option<&BTreeSet<Path>> {
-        self.0.get(name)
+        self.paths.get(name)
     }
 }
 

@@ -5,6 +5,7 @@
 use super::event::EventTest;
 use super::field::Field;
 use super::parse::parse;
+use super::record::RecordTest;
 use super::score::ScoreNumber;
 use super::share::Share;
 use crate::time::Span;
@@ -56,6 +57,8 @@ pub enum Rule {
         /// For how long it has had that value.
         since: Option<Age>,
     },
+    /// What stands in the book beside the log.
+    Record(RecordTest),
     /// A stable part of the book.
     Share(Share),
     /// Membership of a segment, by its key.
@@ -155,6 +158,7 @@ impl Rule {
                 json!({ "anniversary": field.key(), "within": format!("{within_days}d") })
             }
             Self::Event(test) => test.to_value(),
+            Self::Record(test) => test.to_value(),
             Self::Tag { key, test, since } => {
                 let (op, operand) = match test {
                     TagTest::Eq(value) => ("eq", json!(value)),

@@ -4,6 +4,7 @@
 
 use super::{
     Age, Comparison, DayRange, Field, FieldKind, Rule, ScoreNumber, Share as Part, TagTest, TextTest, event,
+    record,
 };
 use crate::customer::fixture::day;
 use crate::customer::{Bearer, Profile};
@@ -72,6 +73,7 @@ pub(crate) fn holds(rule: &Rule, seen: &Seen<'_>) -> bool {
             (0..=i64::from(*within_days)).any(|ahead| seen.comes_round(*field, add_days(seen.today(), ahead)))
         }
         Rule::Event(test) => event::brute::holds(test, seen),
+        Rule::Record(test) => record::brute::holds(test, seen),
         Rule::Share(share) => share.draw(seen.bearer.id) < share.bound(),
         Rule::Tag { key, test, since } => {
             let (value, from) = (seen.tag)(key);
@@ -293,7 +295,7 @@ pub(super) fn comparison(kind: FieldKind) -> BoxedStrategy<Comparison<i64>> {
     .boxed()
 }
 
-fn age() -> impl Strategy<Value = Age> {
+pub(super) fn age() -> impl Strategy<Value = Age> {
     let span = prop_oneof![
         9 => (1i64..240).prop_map(|n| Span::hours(6 * n)),
         1 => Just(Span::days(36_525)),
@@ -346,8 +348,9 @@ fn leaf() -> impl Strategy<Value = Rule> {
         .prop_map(|(millionths, salt)| Rule::Share(Part { millionths, salt: salt.to_owned() }));
     let segment = (prop::sample::select(vec!["loyal", "nobody"]), prop::option::of(age()))
         .prop_map(|(key, since)| Rule::Segment { key: key.to_owned(), since });
+    let record = record::brute::any_test().prop_map(Rule::Record);
     prop_oneof![
-        4 => profile, 1 => score, 1 => text, 2 => ago, 3 => days, 2 => round, 5 => event, 1 => tag, 1 => segment,
+        4 => profile, 4 => record, 1 => score, 1 => text, 2 => ago, 3 => days, 2 => round, 5 => event, 1 => tag, 1 => segment,
         1 => share
     ]
 }

@@ -3,11 +3,12 @@
 
 use super::brute::{Seen, any_rule, holds};
 use super::event::brute::{any_test, wordy};
+use super::record::brute::{any_test as any_record_test, recorded};
 use super::{Context, Lang, Rule, TagTimelines, describe, eval, explain};
 use crate::customer::aggregates_tests::story;
 use crate::customer::fixture::{any_extreme_event, day, extreme_instant};
 use crate::customer::{Bearer, Birthday, CustomerFacts, ProfileTimelines};
-use crate::event::Event;
+use crate::event::{Event, Fact};
 use crate::money::Currency;
 use crate::time::{Instant, Span};
 use crate::timeline::Timeline;
@@ -61,7 +62,8 @@ fn with_context<T>(
 
 /// The same, seen at one instant.
 fn seen(rule: &Rule, events: &[Event], context: &Context<'_>, now: Instant) -> bool {
-    let first = events.iter().map(|event| event.occurred_at).min();
+    let logged = events.iter().filter(|event| !matches!(event.fact, Fact::Recorded(_)));
+    let first = logged.map(|event| event.occurred_at).min();
     let tag = |key: &str| match key {
         "value_tier" if now < day(50) => (Some("none".to_owned()), first),
         "value_tier" if now < day(60) => (Some("gold".to_owned()), Some(day(50))),
@@ -77,7 +79,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
     fn a_rule_holds_when_looking_says_so_and_flips_neither_late_nor_early(
-        events in story().prop_flat_map(wordy), rule in any_rule(), bearer in bearer(),
+        events in story().prop_flat_map(wordy).prop_flat_map(recorded), rule in any_rule(), bearer in bearer(),
     ) {
         with_context(&events, bearer, day(800), |context| {
             let line = eval(&rule, context);
@@ -99,7 +101,7 @@ proptest! {
     /// Events alone, with more of what was said of each.
     #[test]
     fn what_events_come_to_is_what_looking_says(
-        events in story().prop_flat_map(wordy), tests in prop::collection::vec(any_test(), 8), bearer in bearer(),
+        events in story().prop_flat_map(wordy).prop_flat_map(recorded), tests in prop::collection::vec(any_test(), 8), bearer in bearer(),
     ) {
         with_context(&events, bearer, day(800), |context| {
             for rule in tests.into_iter().map(Rule::Event) {
@@ -119,10 +121,34 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    /// Records alone, with more questions about them.
+    #[test]
+    fn what_records_come_to_is_what_looking_says(
+        events in recorded(Vec::new()), tests in prop::collection::vec(any_record_test(), 12), bearer in bearer(),
+    ) {
+        with_context(&events, bearer, day(800), |context| {
+            for rule in tests.into_iter().map(Rule::Record) {
+                let line = eval(&rule, context);
+                let mut looks: BTreeSet<Instant> = (-4..320).map(|n| day(0) + Span::hours(6 * n)).collect();
+                looks.extend(line.changes().map(|(at, _)| at));
+                for at in looks {
+                    for now in [at - Span::micros(1), at] {
+                        let wanted = seen(&rule, &events, context, now);
+                        prop_assert_eq!(*line.at(now), wanted, "{} of {}", now, rule.to_value());
+                    }
+                }
+            }
+            Ok(())
+        })?;
+    }
+}
+
+proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
     fn a_rule_has_a_value_whatever_the_facts_and_the_instant(
-        events in prop::collection::vec(any_extreme_event(), 0..20).prop_flat_map(wordy), rule in any_rule(), bearer in bearer(),
+        events in prop::collection::vec(any_extreme_event(), 0..20).prop_flat_map(wordy).prop_flat_map(recorded), rule in any_rule(), bearer in bearer(),
         registered_at in prop::option::of(extreme_instant()), now in extreme_instant(), horizon in extreme_instant(),
     ) {
         let bearer = Bearer { registered_at, ..bearer };

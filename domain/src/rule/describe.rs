@@ -3,6 +3,7 @@
 use super::ast::{Age, Comparison, DayRange, Rule, TagTest, TextTest};
 use super::event;
 use super::field::{Field, FieldKind};
+use super::record;
 use crate::time::Span;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +54,7 @@ pub fn clause(rule: &Rule, lang: Lang) -> String {
             format!("{} comes round within {within_days} days", field.name(lang))
         }
         Rule::Event(test) => event::describe(test, lang),
+        Rule::Record(test) => record::describe(test, lang),
         Rule::Share(share) if zh => format!("属于分组「{}」的 {}", share.salt, share.written()),
         Rule::Share(share) => format!("they are in {} of the book by \"{}\"", share.written(), share.salt),
         Rule::Tag { key, test, since } => aged(tag(key, test, lang), *since, lang),

@@ -3,6 +3,7 @@
 use super::ast::{Age, Comparison, DayRange, Rule, TagTest, TextTest};
 use super::event;
 use super::field::Field;
+use super::record;
 use super::score::ScoreNumber;
 use crate::customer::profile::{Scored, Top};
 use crate::customer::{Bearer, OrderRef, ProfileTimelines};
@@ -167,6 +168,7 @@ pub fn eval(rule: &Rule, context: &Context<'_>) -> Timeline<bool> {
         },
         Rule::Anniversary { field, within_days } => anniversary(*field, *within_days, context),
         Rule::Event(test) => event::holds(test, context),
+        Rule::Record(test) => record::holds(test, context),
         Rule::Share(share) => Timeline::always(share.holds(context.bearer.id)),
         Rule::Tag { key, test, since } => {
             // Nobody has a tag that there isn't.
@@ -282,7 +284,7 @@ impl TagTest {
 
 /// Turns each stretch over which `line` has one value into when something about that value holds: `[begin, end)` as
 /// far as the stretch goes. Nothing holds of what isn't there.
-fn bounded<T: PartialEq>(
+pub(super) fn bounded<T: PartialEq>(
     line: &Timeline<Option<T>>,
     bounds: impl Fn(&T, Option<Instant>) -> (Option<Instant>, Option<Instant>),
 ) -> Timeline<bool> {
@@ -313,7 +315,7 @@ fn days_since(line: &Timeline<Option<Instant>>, days: DayRange, zone: Tz) -> Tim
 
 impl Age {
     /// When what is dated `at` is of this age.
-    fn bounds(self, at: Instant) -> (Option<Instant>, Option<Instant>) {
+    pub(super) fn bounds(self, at: Instant) -> (Option<Instant>, Option<Instant>) {
         match self {
             Self::Within(span) => (None, Some(at.saturating_add(span))),
             Self::OlderThan(span) => (Some(at.saturating_add(span)), None),

@@ -5,6 +5,7 @@ use super::describe::{Lang, clause};
 use super::eval::{Column, Context, days_between, eval};
 use super::event;
 use super::field::{Field, FieldKind};
+use super::record;
 use super::share::PRIME;
 use crate::money::Money;
 use crate::ratio::rounded;
@@ -91,6 +92,7 @@ pub fn leaf_value(rule: &Rule, context: &Context<'_>, now: Instant) -> Map<Strin
             let (name, value) = event::evidence(test, context, now);
             found.insert(name, value);
         }
+        Rule::Record(test) => record::evidence(test, context, now, &mut found),
         Rule::Tag { key, .. } => {
             let value = context.tags.get(key).and_then(|line| line.at(now).as_deref());
             found.insert(key.clone(), json!(value));

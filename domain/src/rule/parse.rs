@@ -2,6 +2,7 @@
 
 mod event;
 mod leaves;
+mod record;
 
 pub(super) use event::{MOST_CONDITIONS, WHERE_OPS};
 pub(super) use leaves::{AGE_OPS, COMPARE_OPS, COUNT_OPS, DAY_OPS, INSTANT_OPS, TAG_OPS, ops_of};
@@ -19,7 +20,7 @@ pub const MAX_NODES: usize = 200;
 /// Longest number of days a rule may speak of: a century.
 pub const MAX_DAYS: i64 = 36_525;
 /// What a node begins with.
-pub(super) const HEADS: [&str; 11] = [
+pub(super) const HEADS: [&str; 15] = [
     "all",
     "any",
     "not",
@@ -30,6 +31,10 @@ pub(super) const HEADS: [&str; 11] = [
     "event",
     "tag",
     "segment",
+    "consent",
+    "coupon",
+    "campaign",
+    "holdout_of",
     "share",
 ];
 /// Furthest off an anniversary may be: half a year.
@@ -111,6 +116,7 @@ impl Reader {
             "anniversary" => self.anniversary(fields, operand, path),
             "event" => self.event(fields, operand, path),
             "segment" => self.segment(fields, operand, path),
+            "consent" | "coupon" | "campaign" | "holdout_of" => self.record(head, fields, operand, path),
             "share" => self.share(fields, operand, path),
             _ => self.tag(fields, operand, path),
         }

@@ -10,6 +10,7 @@ use super::parse::{
     AGE_OPS, COMPARE_OPS, DAY_OPS, HEADS, LONGEST_WORD, MAX_ANNIVERSARY, MAX_DAYS, MAX_VALUES, TAG_OPS,
     ops_of,
 };
+use super::record;
 use super::score::ScoreNumber;
 use serde_json::{Map, Value, json};
 
@@ -71,7 +72,7 @@ const fn name(kind: FieldKind) -> &'static str {
 }
 
 /// What a tag or segment is called, or the value of one.
-fn key() -> Value {
+pub(super) fn key() -> Value {
     json!({ "type": "string", "pattern": format!("^[^{HIDDEN}]+$") })
 }
 
@@ -160,6 +161,7 @@ fn node(head: &str) -> Value {
             leaf(head, fields, Map::from_iter([("within".to_owned(), within)]))
         }
         "event" => event::schema(),
+        "consent" | "coupon" | "campaign" | "holdout_of" => record::schema(head),
         "share" => json!({
             "properties": {
                 "share": reference("share"),

@@ -87,6 +87,7 @@ fn leaf() -> impl Strategy<Value = Rule> {
         (of(&[FieldKind::Instant, FieldKind::Birthday]), 0u32..=182)
             .prop_map(|(field, within_days)| Rule::Anniversary { field, within_days }),
         event::brute::any_test().prop_map(Rule::Event),
+        record::brute::any_test().prop_map(Rule::Record),
         (asked_of_a_tag(), proptest::option::of(age())).prop_map(|(test, since)| Rule::Tag {
             key: "vip".to_owned(),
             test,

@@ -12,7 +12,8 @@ use crate::service::shop::shop;
 use crate::service::{Book, ServiceError};
 use crate::store::consent_batches::{self, BatchRow, NewBatch, Step};
 use crate::store::consents::{self, NewConsent};
-use crate::store::{Tx, clusters, contact, customers, wakes};
+use crate::store::{Tx, clusters, contact, customers, records, wakes};
+use domain::customer::records::Kinds;
 use domain::ids::{ConsentBatchId, CustomerId};
 use domain::problem::Problem;
 use domain::time::Instant;
@@ -172,6 +173,7 @@ impl Slice {
             text_version: line.text_version,
         });
         consents::add_consents(tx, now, said.collect()).await?;
+        records::changed(tx, &people, now, Kinds::CONSENTS).await?;
         wakes::wake_enrollments(tx, &people, now).await?;
         let detail = json!({
             "file": batch.file_name, "sha256": batch.file_hash, "signed_by": batch.signed_by, "signed_on": batch.signed_on,
@@ -246,6 +248,7 @@ async fn take_back(
     }
     if back.last.is_some() || is_new {
         contact::lock(tx, &back.people.iter().copied().collect::<Vec<_>>()).await?;
+        records::changed(tx, &back.people, now, Kinds::CONSENTS).await?;
         wakes::wake_enrollments(tx, &back.people, now).await?;
         let detail = json!({ "reason": reason, "lines": back.lines, "customers": back.people.len() });
         record(tx, now, actor, "consents.revoked", format!("consent_batch:{id}"), detail).await?;

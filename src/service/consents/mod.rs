@@ -12,9 +12,10 @@ use super::import::FormSaid;
 use super::{Book, ServiceError};
 use crate::store::consent_batches::{self, Of};
 use crate::store::consents::{self, NewConsent};
-use crate::store::{Tx, audit, clusters, contact, customers, meta, wakes};
+use crate::store::{Tx, audit, clusters, contact, customers, meta, records, wakes};
 use chrono::NaiveDate;
 use domain::customer::consent::{Purpose, channel};
+use domain::customer::records::Kinds;
 use domain::ids::{ConsentBatchId, CustomerId};
 use domain::time::Instant;
 use serde_json::json;
@@ -93,6 +94,7 @@ pub async fn add(book: &Book, said: Said, actor: &str) -> Result<ConsentMade, Se
                 text_version: said.text_version,
             };
             consents::add_consents(tx, now, vec![new]).await?;
+            records::changed(tx, &[customer].into(), now, Kinds::CONSENTS).await?;
             wakes::wake_enrollments(tx, &BTreeSet::from([customer]), now).await?;
             let detail = json!({ "channel": made.channel, "purpose": made.purpose, "state": made.state });
             record(tx, now, &actor, "customer.consent_said", format!("customer:{customer}"), detail).await?;

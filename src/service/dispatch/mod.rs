@@ -145,7 +145,7 @@ impl Dispatch {
                 settle::wake(tx, now, lost.iter().map(|l| l.enrollment_id).collect()).await?;
                 let unknown: Vec<TouchpointId> =
                     dispatch::give_up(tx, now, machine, &lost).await?.into_iter().collect();
-                coupons::issue(tx, &unknown).await?;
+                coupons::issue(tx, now, &unknown).await?;
                 Ok(unknown.len() as u64)
             })
         });

@@ -109,7 +109,7 @@ async fn finish(tx: &Tx, now: domain::time::Instant, ends: &[(Handed, End)]) -> 
     let of = |wanted: fn(&HandOver) -> bool| -> Vec<TouchpointId> {
         rows.iter().filter(|e| wanted(&e.hand_over) && changed.contains(&e.id)).map(|e| e.id).collect()
     };
-    coupons::issue(tx, &of(|h| matches!(h, HandOver::Sent | HandOver::Unknown))).await?;
+    coupons::issue(tx, now, &of(|h| matches!(h, HandOver::Sent | HandOver::Unknown))).await?;
     clear(tx, &of(|h| matches!(h, HandOver::Failed))).await?;
     let back = of(|h| matches!(h, HandOver::Requeued { .. }));
     contact::uncount(tx, &back).await?;

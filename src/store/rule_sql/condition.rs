@@ -107,6 +107,7 @@ impl<'a> Writer<'a> {
             Rule::DaysSince { field, days } => self.days_since(*field, *days),
             Rule::Anniversary { field, within_days } => self.anniversary(*field, *within_days),
             Rule::Event(test) => self.event(test),
+            Rule::Record(test) => self.record(test),
             Rule::Tag { key, test, since } => self.tag(key, test, *since),
             Rule::Share(share) => self.share(share),
             Rule::Segment { key, since } => self.segment(key, *since),

@@ -115,7 +115,7 @@ impl Writer<'_> {
         }
     }
 
-    fn window(&mut self, window: Window) -> String {
+    pub(super) fn window(&mut self, window: Window) -> String {
         match window {
             Window::Ever => ALWAYS.to_owned(),
             Window::Within(span) => format!("e.occurred_at > {}", self.back(span)),
@@ -137,7 +137,7 @@ impl Writer<'_> {
     }
 
     /// Whoever has none isn't among `events`: where none would do, it is asked who has a number that doesn't.
-    fn so_often(&mut self, events: &str, test: &Comparison<i64>) -> String {
+    pub(super) fn so_often(&mut self, events: &str, test: &Comparison<i64>) -> String {
         match test {
             Comparison::Gte(1) | Comparison::Gt(0) => self.among(events, "e"),
             Comparison::Lt(1) | Comparison::Lte(0) | Comparison::Eq(0) => {

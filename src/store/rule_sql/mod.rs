@@ -10,6 +10,7 @@ mod estimate;
 mod events;
 mod local;
 mod properties;
+mod records;
 mod tally;
 
 use super::sql::Arg;

@@ -1,11 +1,12 @@
 //! Random rules of random books: whom the database finds is whom looking at each customer finds. A rule that isn't is shrunk, and
 //! the seed that comes to it again is printed.
 
-use super::said;
 use super::trees::{NOW, story, tree};
+use super::{records, said};
 use crate::support::book::House;
 use crate::support::on_both_databases;
 use domain::customer::CustomerFacts;
+use domain::customer::records::Kinds;
 use domain::event::Event;
 use domain::ids::CustomerId;
 use domain::rule::{self, Rule};
@@ -74,6 +75,7 @@ async fn kept(database: crate::support::TestDatabase, seed: u64) -> Kept {
         let prepared = apply::prepare(&house.app.book, &[input]).await.expect("sound");
         apply::commit(&house.app.book, prepared, "test").await.expect("declared");
     }
+    records::write(&house, &mut runner).await;
     house.app.engine().drain_all().await.expect("kept");
     let book = &house.app.book;
     let (db, now) = (book.store.reader(), NOW);
@@ -81,8 +83,10 @@ async fn kept(database: crate::support::TestDatabase, seed: u64) -> Kept {
     let ids: Vec<CustomerId> = page.into_iter().map(|(id, _)| id).collect();
     let bearers =
         customers::bearers(db, &ids, shop::shop(book).await.expect("shop").zone).await.expect("read");
+    let mut wanted = said::wanted();
+    wanted.records = Kinds::ALL;
     let mut events: HashMap<CustomerId, Vec<Event>> =
-        facts::events_of(db, &ids, now, &said::wanted()).await.expect("read");
+        facts::events_of(db, &ids, now, &wanted).await.expect("read");
     let people =
         bearers.into_iter().map(|(id, bearer)| (bearer, events.remove(&id).unwrap_or_default())).collect();
     let catalogue = rules::catalogue(book).await.expect("rules");

@@ -1,7 +1,7 @@
 //! Random rules as people write them, over every kind of leaf, and random books in which they have something to find. Instants
 //! lie on a grid of six hours around [`NOW`], so that the edges of windows are met exactly.
 
-use super::said;
+use super::{records, said};
 use domain::rule::{Field, FieldKind};
 use domain::time::{Instant, Span};
 use proptest::prelude::*;
@@ -322,7 +322,7 @@ fn leaf() -> BoxedStrategy<Value> {
     let number =
         |key: &'static str, kind| comparison(kind).prop_map(move |test| leaf_of("score", key, test)).boxed();
     let scores = prop_oneof![number("p_order_180", FieldKind::Number), number("clv_365", FieldKind::Money)];
-    prop_oneof![6 => profile(), 4 => dates(), 4 => event_leaf(), 12 => said::leaf(), 4 => tag(), 1 => share, 1 => scores].boxed()
+    prop_oneof![6 => profile(), 4 => dates(), 4 => event_leaf(), 12 => said::leaf(), 5 => records::leaf(), 4 => tag(), 1 => share, 1 => scores].boxed()
 }
 
 /// Any rule over any kind of leaf.

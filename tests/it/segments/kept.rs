@@ -8,7 +8,7 @@ use kinkeeper::service::apply::{self, Input};
 use kinkeeper::service::publishing::{self, Only, Reach};
 use kinkeeper::service::{ServiceError, identity, profile, profiles, rebuild, tags};
 
-async fn sound(care: &Care) {
+pub(super) async fn sound(care: &Care) {
     let book = &care.house.app.book;
     let same = rebuild::run(book, rebuild::Mode::Check, &mut |d| println!("{d:?}")).await.expect("looked");
     assert_eq!(same.differences, 0, "{same:?}");

@@ -4,7 +4,7 @@
 mod asked;
 mod hands;
 mod kept;
-mod shipped;
+mod recorded;
 mod starting;
 mod year;
 

@@ -10,6 +10,7 @@ mod served;
 use super::account::{SUSPICIOUS_ORDERS, SUSPICIOUS_SPAN};
 use super::dealings::{Named, Question, Worded};
 use super::facts::CustomerFacts;
+use super::records::Records;
 use crate::rule::ScoreNumber;
 use crate::time::{Instant, Span};
 use crate::timeline::Timeline;
@@ -119,6 +120,8 @@ pub struct ProfileTimelines {
     pub first_at: Option<Instant>,
     /// What runs over the whole book gave, while the customer lets us personalise; without numbers that none gave.
     pub scores: BTreeMap<ScoreNumber, Timeline<Option<Scored>>>,
+    /// What stands beside the log.
+    pub records: Arc<Records>,
     /// Whether they let us personalise.
     pub personalised: Timeline<bool>,
     /// When events happened, by name. What rules count of them changes by itself as windows pass.
@@ -263,6 +266,7 @@ impl ProfileTimelines {
             won_back: won_back(facts, &orders),
             first_at: facts.first_at(),
             scores: scores(facts),
+            records: facts.records().clone(),
             personalised: facts.dealings().personalised(),
             named: facts.dealings().named(),
             worded: facts.dealings().worded(),

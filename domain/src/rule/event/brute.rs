@@ -71,7 +71,8 @@ pub(in crate::rule) fn holds(test: &EventTest, seen: &Seen<'_>) -> bool {
             fitting.push((at, measured));
         }
     }
-    let first = seen.events.iter().map(|event| event.occurred_at).min();
+    let logged = seen.events.iter().filter(|event| !matches!(event.fact, Fact::Recorded(_)));
+    let first = logged.map(|event| event.occurred_at).min();
     let known = match (test.for_new, test.window) {
         (ForNew::Exclude, Window::Within(span) | Window::Ages { older: span, .. }) => {
             seen.bearer.registered_at.or(first).is_some_and(|at| seen.now - at >= span)
@@ -81,7 +82,7 @@ pub(in crate::rule) fn holds(test: &EventTest, seen: &Seen<'_>) -> bool {
     known && comes_to(&test.measure, fitting, seen.now)
 }
 
-fn counts(window: Window, at: Instant, now: Instant) -> bool {
+pub(in crate::rule) fn counts(window: Window, at: Instant, now: Instant) -> bool {
     at <= now
         && match window {
             Window::Ever => true,
@@ -251,7 +252,7 @@ fn measure() -> impl Strategy<Value = Measure> {
     ]
 }
 
-fn counted() -> impl Strategy<Value = Comparison<i64>> {
+pub(in crate::rule) fn counted() -> impl Strategy<Value = Comparison<i64>> {
     let n = || 0i64..5;
     prop_oneof![
         4 => n().prop_map(Comparison::Gte),

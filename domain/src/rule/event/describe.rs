@@ -150,7 +150,7 @@ impl End {
 }
 
 /// In English behind what it is about, in Chinese before it.
-fn window_in(window: Window) -> (String, String) {
+pub(in crate::rule) fn window_in(window: Window) -> (String, String) {
     let written = |at: Instant| at.to_rfc3339();
     match window {
         Window::Ever => (String::new(), String::new()),
@@ -168,7 +168,7 @@ fn window_in(window: Window) -> (String, String) {
     }
 }
 
-fn times(count: &Comparison<i64>, lang: Lang) -> String {
+pub(in crate::rule) fn times(count: &Comparison<i64>, lang: Lang) -> String {
     let numbers = |ns: &[i64], with: &str| ns.iter().map(i64::to_string).collect::<Vec<_>>().join(with);
     match (lang, count) {
         (Lang::En, Comparison::Gte(1) | Comparison::Gt(0)) => "at least once".to_owned(),

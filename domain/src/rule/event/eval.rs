@@ -195,6 +195,12 @@ fn chosen(conditions: &[(&Path, PropertyTest)], values: &Values, currency: Curre
     Some(chosen)
 }
 
+/// How many of these instants lie in the window, over time.
+pub(in crate::rule) fn counted(instants: &[Instant], window: Window) -> Timeline<i64> {
+    let deltas = turns(instants, window).into_iter().map(|turn| (turn.at, if turn.counts { 1 } else { -1 }));
+    Timeline::sums(deltas.collect())
+}
+
 /// An event begins to count, or ceases to.
 struct Turn {
     at: Instant,

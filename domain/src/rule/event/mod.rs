@@ -11,9 +11,9 @@ mod schema;
 mod tests;
 mod wanted;
 
-pub(super) use describe::describe;
-pub(super) use eval::{evidence, holds};
-pub(super) use schema::schema;
+pub(super) use describe::{describe, times, window_in};
+pub(super) use eval::{counted, evidence, holds};
+pub(super) use schema::{at_most_one, schema, windows};
 pub use wanted::{wanted_by, wanted_in};
 
 use super::ast::{Age, Comparison, TextTest};
@@ -165,7 +165,7 @@ impl Window {
         }
     }
 
-    fn to_op(self) -> Option<(&'static str, Value)> {
+    pub(super) fn to_op(self) -> Option<(&'static str, Value)> {
         let instant = |at: Instant| FieldKind::Instant.write(at.micros());
         Some(match self {
             Self::Ever => return None,

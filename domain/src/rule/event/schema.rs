@@ -9,16 +9,13 @@ use serde_json::{Map, Value, json};
 
 /// The schema of `{event: …}`.
 pub(in crate::rule) fn schema() -> Value {
-    let mut properties = Map::from_iter([
+    let mut properties = windows();
+    properties.extend([
         ("event".to_owned(), json!({ "allOf": [{ "type": "string" }, reference("word")] })),
         ("where".to_owned(), conditions()),
         ("count".to_owned(), comparison(operators(&COUNT_OPS, &reference("count")))),
         ("for_new".to_owned(), json!({ "enum": ["include", "exclude"] })),
-        ("within".to_owned(), reference("duration")),
-        ("before".to_owned(), json!({ "anyOf": [reference("duration"), reference("instant")] })),
     ]);
-    let two = |of: &str| json!({ "type": "array", "items": reference(of), "minItems": 2, "maxItems": 2 });
-    properties.insert("between".to_owned(), json!({ "anyOf": [two("duration"), two("instant")] }));
     for by in Aggregate::ALL {
         let ops = if by == Aggregate::Sum { &COUNT_OPS[..] } else { &COMPARE_OPS };
         properties.insert(by.as_str().to_owned(), of_property("of", operators(ops, &reference("number"))));
@@ -43,7 +40,21 @@ pub(in crate::rule) fn schema() -> Value {
     })
 }
 
-fn at_most_one(keys: &[&str]) -> Value {
+/// Two values of a kind.
+fn two(of: &str) -> Value {
+    json!({ "type": "array", "items": reference(of), "minItems": 2, "maxItems": 2 })
+}
+
+/// Fields for when something was.
+pub(in crate::rule) fn windows() -> Map<String, Value> {
+    Map::from_iter([
+        ("within".to_owned(), reference("duration")),
+        ("before".to_owned(), json!({ "anyOf": [reference("duration"), reference("instant")] })),
+        ("between".to_owned(), json!({ "anyOf": [two("duration"), two("instant")] })),
+    ])
+}
+
+pub(in crate::rule) fn at_most_one(keys: &[&str]) -> Value {
     let mut one: Vec<Value> = keys.iter().map(|key| json!({ "required": [key] })).collect();
     one.push(json!({ "not": { "anyOf": one.clone() } }));
     json!({ "oneOf": one })

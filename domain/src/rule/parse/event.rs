@@ -16,7 +16,7 @@ pub(in crate::rule) const WHERE_OPS: [&str; 11] =
 /// Most conditions a rule may put on one event.
 pub(in crate::rule) const MOST_CONDITIONS: usize = 20;
 const MEASURES: [&str; 7] = ["count", "sum", "avg", "min", "max", "first", "last"];
-const WINDOWS: [&str; 3] = ["within", "before", "between"];
+pub(super) const WINDOWS: [&str; 3] = ["within", "before", "between"];
 const BESIDE: [&str; 12] =
     ["where", "count", "sum", "avg", "min", "max", "first", "last", "within", "before", "between", "for_new"];
 
@@ -53,7 +53,7 @@ impl Reader {
     }
 
     /// At most one of these fields; `Some(None)` where there is none.
-    fn one_of<'v>(
+    pub(super) fn one_of<'v>(
         &mut self,
         fields: &'v Map<String, Value>,
         keys: &[&'static str],
@@ -146,7 +146,7 @@ impl Reader {
         self.text_test(op, &operand, at).map(PropertyTest::Text)
     }
 
-    fn measure(&mut self, key: &str, value: &Value, at: &str) -> Option<Measure> {
+    pub(super) fn measure(&mut self, key: &str, value: &Value, at: &str) -> Option<Measure> {
         let Value::Object(fields) = value else {
             let example = match key {
                 "count" => "{gte: 2}",
@@ -190,7 +190,7 @@ impl Reader {
         Some(Measure::At { end, test })
     }
 
-    fn window(&mut self, key: &str, value: &Value, at: &str) -> Option<Window> {
+    pub(super) fn window(&mut self, key: &str, value: &Value, at: &str) -> Option<Window> {
         let is_age = |value: &Value| value.as_str().is_some_and(|text| Span::parse(text).is_some());
         match (key, value) {
             ("within", _) => self.span(value, at).map(Window::Within),

@@ -284,16 +284,26 @@ impl Reader {
 
     /// For how long it has been so.
     fn since(&mut self, fields: &Map<String, Value>, path: &str) -> Option<Option<Age>> {
-        match fields.get("since") {
+        self.aged(fields, "since", path)
+    }
+
+    /// How long ago something was, where that is asked.
+    pub(super) fn aged(
+        &mut self,
+        fields: &Map<String, Value>,
+        name: &'static str,
+        path: &str,
+    ) -> Option<Option<Age>> {
+        match fields.get(name) {
             None => Some(None),
             Some(Value::Object(age)) => {
-                let at = join(path, "since");
-                let given = self.one_op(age, "since", &AGE_OPS, &at);
+                let at = join(path, name);
+                let given = self.one_op(age, name, &AGE_OPS, &at);
                 given.and_then(|(op, span)| self.age(op, span, &join(&at, op))).map(Some)
             }
             Some(other) => {
                 let detail = format!("{} is no age; write for example {{older_than: 7d}}", quoted(other));
-                self.refuse(&join(path, "since"), "bad_value", detail)
+                self.refuse(&join(path, name), "bad_value", detail)
             }
         }
     }
