@@ -10,7 +10,7 @@ use crate::delivery::file::FileChannel;
 use crate::delivery::smtp::SmtpRelay;
 use crate::delivery::smtp::settings::SmtpSettings;
 use crate::http;
-use crate::service::asking::SampleMemory;
+use crate::service::asking::{ColumnCache, SampleMemory};
 use crate::service::definitions::DefinitionCache;
 use crate::service::dispatch::Dispatch;
 use crate::service::hooks::Hooks;
@@ -103,6 +103,7 @@ impl App {
             secrets,
             shop_key: settings.shop.key.clone(),
             rules: RuleCache::default(),
+            columns: ColumnCache::of_mib(settings.asking.columns_mib),
             sample: SampleMemory::default(),
             definitions: DefinitionCache::default(),
             public_url: settings.http.public_url.clone(),

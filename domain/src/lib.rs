@@ -8,6 +8,7 @@ pub mod access;
 pub mod calendar;
 pub mod callback;
 pub mod campaign;
+pub mod column;
 pub mod contact;
 pub mod coupon;
 pub mod customer;

@@ -49,6 +49,7 @@ pub mod product;
 pub mod product_pace;
 pub mod product_was;
 pub mod profile;
+pub mod profile_change;
 pub mod property;
 pub mod quarantine;
 pub mod rate;

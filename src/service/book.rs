@@ -1,6 +1,6 @@
 //! An open book with what the use cases need beside it. Made once by `app` and shared; no globals.
 
-use super::asking::SampleMemory;
+use super::asking::{ColumnCache, SampleMemory};
 use super::definitions::DefinitionCache;
 use super::once::Once;
 use super::points::Points;
@@ -30,6 +30,8 @@ pub struct Book {
     pub mail_dir: PathBuf,
     /// The tags' definitions as last read.
     pub rules: RuleCache,
+    /// The book in memory, for counting.
+    pub columns: ColumnCache,
     /// Whom estimates look at.
     pub sample: SampleMemory,
     /// Campaign versions as last read.

@@ -4,6 +4,7 @@
 //! Nothing here opens a database, a socket or a clock.
 
 mod access;
+mod asking;
 mod database;
 mod hooks;
 mod http;
@@ -22,6 +23,7 @@ mod workers;
 mod tests;
 
 pub use access::AccessSettings;
+pub use asking::AskingSettings;
 pub use database::{DatabaseKind, DatabaseSettings};
 pub use hooks::{HookSettings, YouzanSettings};
 pub use http::HttpSettings;
@@ -59,6 +61,7 @@ pub struct Settings {
     pub backup_dir: PathBuf,
     pub workers: WorkerSettings,
     pub access: AccessSettings,
+    pub asking: AskingSettings,
     pub retention: RetentionSettings,
     pub runs: RunSettings,
     pub log: LogSettings,
@@ -104,6 +107,7 @@ impl Settings {
         let backup_dir = r.path("backup.dir");
         let workers = WorkerSettings::read(r);
         let access = AccessSettings::read(r);
+        let asking = AskingSettings::read(r);
         let retention = RetentionSettings::read(r);
         let runs = RunSettings::read(r);
         let log = LogSettings::read(r);
@@ -120,6 +124,7 @@ impl Settings {
             backup_dir: backup_dir?,
             workers: workers?,
             access: access?,
+            asking: asking?,
             retention: retention?,
             runs: runs?,
             log: log?,

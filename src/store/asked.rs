@@ -3,7 +3,7 @@
 
 use super::in_list::exec_in;
 use super::sql::{Arg, Row, args};
-use super::{StoreError, Tx};
+use super::{StoreError, Tx, changes};
 use domain::customer::profile::{Footing, More};
 use domain::customer::{Bearer, Birthday};
 use domain::ids::CustomerId;
@@ -118,12 +118,14 @@ pub(super) fn emptied() -> impl Iterator<Item = String> {
 
 /// Takes out what these customers said of themselves; whoever keeps them next, and they are due, writes what is right.
 pub(super) async fn forget_said(tx: &Tx, customers: &[CustomerId]) -> Result<(), StoreError> {
+    changes::note(tx, customers.iter().copied()).await?;
     let sql = "UPDATE profile SET zone = '', registered_at = NULL, birthday_code = NULL WHERE customer_id IN ({in})";
     exec_in(tx, sql, vec![], customers.iter().map(|id| id.arg()).collect()).await.map(drop)
 }
 
 /// Whoever is erased is nobody from now on: no rule finds them.
 pub(super) async fn count_no_longer(tx: &Tx, customers: &[CustomerId]) -> Result<(), StoreError> {
+    changes::note(tx, customers.iter().copied()).await?;
     let sql = "UPDATE profile SET counts = 0 WHERE customer_id IN ({in})";
     exec_in(tx, sql, vec![], customers.iter().map(|id| id.arg()).collect()).await.map(drop)
 }

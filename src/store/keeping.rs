@@ -5,7 +5,7 @@ use super::aggregates::COURSES;
 use super::in_list::{all_in, as_table, exec_in};
 use super::sql::{Arg, args, word};
 use super::wakes::AFTER_IMPORT;
-use super::{Claimed, Db, StoreError, Tx, aggregates, asked, customers};
+use super::{Claimed, Db, StoreError, Tx, aggregates, asked, changes, customers};
 use chrono_tz::Tz;
 use domain::customer::profile::Footing;
 use domain::customer::{AccountKind, Bearer, Profile};
@@ -233,7 +233,9 @@ pub async fn set_aside(tx: &Tx, broken: &[Broken]) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Writes profiles, and notes whose: what else is kept of a customer is written with their profile.
 pub(super) async fn write_profiles(tx: &Tx, now: Instant, kept: &[Kept]) -> Result<(), StoreError> {
+    changes::note(tx, kept.iter().map(|k| CustomerId(k.claimed.key))).await?;
     let columns: Vec<&str> = ["customer_id", "kept_at", "account_kind", COURSES]
         .into_iter()
         .chain(asked::COLUMNS)

@@ -17,6 +17,7 @@ mod key {
     pub const BACKED_UP_AT: &str = "backed_up_at";
     pub const PROPERTY_EPOCH: &str = "property_epoch";
     pub const RAW_MARK: &str = "raw_mark";
+    pub const CHANGES_GONE: &str = "changes_gone";
 }
 
 /// A book is born real or virtual and stays so.
@@ -188,4 +189,20 @@ pub(super) async fn raw_mark(db: &Db) -> Result<i64, StoreError> {
 pub(super) async fn set_raw_mark(tx: &Tx, event: i64) -> Result<(), StoreError> {
     let sql = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
     tx.exec(sql, args![key::RAW_MARK, event.to_string()]).await.map(drop)
+}
+
+/// The last turn whose changes of profiles were deleted; below every turn before any were.
+pub(super) async fn changes_gone(db: &Db) -> Result<i64, StoreError> {
+    get(db, key::CHANGES_GONE).await?.map_or(Ok(-1), |text| number(key::CHANGES_GONE, &text))
+}
+
+/// It never goes back, whoever comes first.
+pub(super) async fn raise_changes_gone(tx: &Tx, turn: i64) -> Result<(), StoreError> {
+    let sql = "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value \
+               WHERE CAST(meta.value AS BIGINT) < CAST(excluded.value AS BIGINT)";
+    tx.exec(sql, args![key::CHANGES_GONE, turn.to_string()]).await.map(drop)
+}
+
+pub(super) async fn clear_changes_gone(tx: &Tx) -> Result<(), StoreError> {
+    tx.exec("DELETE FROM meta WHERE key = $1", args![key::CHANGES_GONE]).await.map(drop)
 }

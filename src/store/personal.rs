@@ -359,6 +359,7 @@ pub const TABLES: &[Table] = &[
             ),
         ],
     ),
+    table("profile_change", &[(Plain, "id turn"), (Number, "customers")]),
     table("property", &[(Plain, "id event path filled_to state asked_at")]),
     table(
         "quarantine",

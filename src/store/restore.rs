@@ -5,7 +5,7 @@ use super::backup::{PATIENT, cannot, close_whole, forget, key, part_of, settle, 
 use super::connect::{Purpose, connect};
 use super::sql::args;
 use super::stops::{self, StopRow, StopScope};
-use super::{Db, StoreError, Timeouts, Tx, audit, backup, is_sqlite, meta, migrate, tables, writer};
+use super::{Db, StoreError, Timeouts, Tx, audit, backup, changes, is_sqlite, meta, migrate, tables, writer};
 use domain::time::Instant;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
@@ -114,6 +114,7 @@ async fn prepare(file: &Path, part: &Path, by: &Restoring) -> Result<(), StoreEr
     // Vetoes since the copy aren't in it: whoever was to be forgotten is listed anew, for as long as before.
     tx.exec("DELETE FROM retention_person WHERE vetoed_at IS NULL", vec![]).await?;
     meta::raise_restore_epoch(&tx).await?;
+    changes::clear(&tx).await?;
     let detail = serde_json::json!({ "copied_at": copy.at });
     let (actor, action, subject) = (by.actor.clone(), "book.restored".to_owned(), "book".to_owned());
     audit::record(&tx, audit::Entry { at: copy.at, actor, action, subject, detail }).await?;

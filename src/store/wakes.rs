@@ -3,7 +3,7 @@
 
 use super::in_list::{all_in, exec_in};
 use super::sql::{Arg, args};
-use super::{Db, StoreError, Tx, aggregates};
+use super::{Db, StoreError, Tx, aggregates, changes};
 use domain::ids::{CustomerId, SourceId};
 use domain::time::Instant;
 use std::collections::{BTreeSet, HashSet};
@@ -78,6 +78,7 @@ pub async fn retire(tx: &Tx, customer: CustomerId, now: Instant) -> Result<(), S
     tx.exec(sql, args![customer, now]).await?;
     tx.exec("DELETE FROM tag_current WHERE customer_id = $1", args![customer]).await?;
     tx.exec("DELETE FROM tag_ended WHERE customer_id = $1", args![customer]).await?;
+    changes::note(tx, [customer]).await?;
     aggregates::clear(tx, customer, now).await
 }
 

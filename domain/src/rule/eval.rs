@@ -243,7 +243,7 @@ impl TextTest {
     }
 
     /// With its words folded.
-    pub(super) fn folded(&self) -> Self {
+    pub(crate) fn folded(&self) -> Self {
         match self {
             Self::Eq(v) => Self::Eq(folded(v)),
             Self::Ne(v) => Self::Ne(folded(v)),
@@ -256,7 +256,7 @@ impl TextTest {
     }
 
     /// Of a word, both folded already.
-    pub(super) fn holds_of_folded(&self, value: &str) -> bool {
+    pub(crate) fn holds_of_folded(&self, value: &str) -> bool {
         match self {
             Self::Eq(v) => value == v,
             Self::Ne(v) => value != v,
@@ -270,7 +270,7 @@ impl TextTest {
 }
 
 impl TagTest {
-    fn holds(&self, value: Option<&str>) -> bool {
+    pub(crate) fn holds(&self, value: Option<&str>) -> bool {
         let Some(value) = value else { return *self == Self::Absent };
         match self {
             Self::Eq(v) => value == v,

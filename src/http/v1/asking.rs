@@ -61,7 +61,7 @@ pub struct CountBody {
     /// A segment's document as it is being written, also checked against the others: those of whom its rule holds.
     #[schema(value_type = Option<Object>)]
     document: Option<Value>,
-    /// `sample` or `database`; the quickest that there is just now if left out.
+    /// `columns`, `sample` or `database`; the quickest that there is just now if left out.
     #[schema(example = "sample")]
     by: Option<String>,
 }

@@ -2,12 +2,14 @@
 //! still to be kept is said beside the answer.
 
 use super::shop::row;
+mod columns;
 mod preview;
 mod quick;
 mod roll;
 mod sampling;
 mod whom;
 
+pub use columns::ColumnCache;
 pub use preview::{Funnel, FunnelStep, Sampled, SegmentPreview, preview};
 pub use quick::{CountedBy, SegmentCount, count_now};
 pub use roll::{LineFormat, Roll, record_taken_out, roll};

@@ -1,5 +1,6 @@
 //! How many, while somebody types: a number at once, which may be an estimate, with the exact one to follow from whoever asks for it.
 
+use super::columns::{self, Told};
 use super::sampling;
 use super::{Question, among};
 use crate::service::{Book, ServiceError};
@@ -13,6 +14,8 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CountedBy {
+    /// The book in this daemon's memory, as it is now.
+    Columns,
     /// A stable part of the book; of a small one everybody.
     Sample,
     /// The whole book, read for the question.
@@ -20,10 +23,11 @@ pub enum CountedBy {
 }
 
 impl CountedBy {
-    pub const ALL: [Self; 2] = [Self::Sample, Self::Database];
+    pub const ALL: [Self; 3] = [Self::Columns, Self::Sample, Self::Database];
 
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Columns => "columns",
             Self::Sample => "sample",
             Self::Database => "database",
         }
@@ -62,8 +66,39 @@ pub async fn count_now(
 ) -> Result<SegmentCount, ServiceError> {
     match by {
         Some(CountedBy::Database) => exactly(book, question, within).await,
-        Some(CountedBy::Sample) | None => sampling::estimate(book, question, within).await,
+        Some(CountedBy::Sample) => sampling::estimate(book, question, within).await,
+        Some(CountedBy::Columns) => by_columns(book, &question, within).await,
+        None => match columns::count(book, &question, within).await? {
+            Told::Counted(told) => Ok(told),
+            Told::NotYet | Told::Never => sampling::estimate(book, question, within).await,
+        },
     }
+}
+
+/// Waits for the columns that the question asks for.
+async fn by_columns(
+    book: &Book,
+    question: &Question,
+    within: Duration,
+) -> Result<SegmentCount, ServiceError> {
+    let waited = tokio::time::timeout(within, async {
+        loop {
+            match columns::count(book, question, within).await? {
+                Told::Counted(told) => return Ok(told),
+                Told::NotYet => book.columns.settled().await,
+                Told::Never => {
+                    let detail = "columns can't say: the rule asks for what isn't in profile and tags, or there is no room \
+                                  (asking.columns_mib); leave `by` out";
+                    return Err(ServiceError::invalid("by", "not_in_columns", detail));
+                }
+            }
+        }
+    });
+    waited.await.unwrap_or_else(|_| {
+        let detail =
+            "the columns are still being loaded; leave `by` out for an estimate until then".to_owned();
+        Err(ServiceError::Unavailable { retry_after: Duration::from_secs(10), detail })
+    })
 }
 
 /// The whole book, and the number alone.

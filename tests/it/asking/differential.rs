@@ -5,6 +5,7 @@ use super::trees::{NOW, story, tree};
 use super::{records, said};
 use crate::support::book::House;
 use crate::support::on_both_databases;
+use domain::column::{self, Terms};
 use domain::customer::CustomerFacts;
 use domain::customer::records::Kinds;
 use domain::event::Event;
@@ -14,13 +15,14 @@ use domain::tag::{Catalogue, Evaluation};
 use domain::time::Instant;
 use kinkeeper::service::apply::{self, Input};
 use kinkeeper::service::{asking, rules, shop};
-use kinkeeper::store::rule_sql::Whole;
-use kinkeeper::store::{Lane, StoreError, customers, facts, occurrences, properties, rule_sql};
+use kinkeeper::store::rule_sql::{Asking, Whole};
+use kinkeeper::store::{Lane, StoreError, columns, customers, facts, occurrences, properties, rule_sql};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Rules asked of each book, and how many books there are; more of both where asked for.
 const RULES: usize = 250;
@@ -41,6 +43,8 @@ fn runner(seed: u64) -> TestRunner {
 /// A kept book, and everything of it in memory.
 struct Kept {
     house: House,
+    /// How many rules columns could answer.
+    in_columns: AtomicUsize,
     catalogue: Arc<Catalogue>,
     people: Vec<(domain::customer::Bearer, Vec<Event>)>,
     now: Instant,
@@ -90,7 +94,7 @@ async fn kept(database: crate::support::TestDatabase, seed: u64) -> Kept {
     let people =
         bearers.into_iter().map(|(id, bearer)| (bearer, events.remove(&id).unwrap_or_default())).collect();
     let catalogue = rules::catalogue(book).await.expect("rules");
-    Kept { house, catalogue, people, now }
+    Kept { house, in_columns: AtomicUsize::new(0), catalogue, people, now }
 }
 
 async fn register(house: &House) {
@@ -131,7 +135,29 @@ impl Kept {
         if (each.looked_at, each.found) != (ids.len() as u64, counted) {
             return Some(format!("the database counts {counted}, looking each of {} up {each:?}", ids.len()));
         }
+        if let Some(told) = self.in_columns(rule, &asking).await
+            && told != found
+        {
+            return Some(format!("the database finds {found:?}, columns find {told:?}"));
+        }
         (found != seen).then(|| format!("the database finds {found:?}, looking finds {seen:?}"))
+    }
+}
+
+impl Kept {
+    /// Whom columns in memory find, where they can say.
+    async fn in_columns(&self, rule: &Rule, asking: &Asking) -> Option<BTreeSet<CustomerId>> {
+        let (now, currency) = (asking.now, asking.currency);
+        let terms = Terms { catalogue: &asking.catalogue, now, currency, zones: &asking.zones };
+        let plan = column::compile(rule, &terms).ok()?;
+        let mut loading = columns::Loading::new(plan.names());
+        while loading.page(self.house.app.book.store.reader()).await.expect("read") {}
+        let columns = loading.into_columns();
+        let members: BTreeSet<CustomerId> = columns.members(&plan).expect("held").into_iter().collect();
+        let counted = columns.count(&plan).expect("held");
+        assert_eq!((counted.count, counted.of), (members.len() as u64, self.people.len() as u64));
+        self.in_columns.fetch_add(1, Ordering::Relaxed);
+        Some(members)
     }
 }
 
@@ -175,15 +201,18 @@ on_both_databases! {
         let (first, rules) = (number("KINKEEPER_ASKING_SEED", 0) as u64, number("KINKEEPER_ASKING_RULES", RULES));
         let books = number("KINKEEPER_ASKING_BOOKS", BOOKS as usize) as u64;
         let mut database = Some(database);
-        let (mut some, mut all) = (0, 0);
+        let (mut some, mut all, mut columns) = (0, 0, 0);
         for seed in first..first + books {
             let again = database.as_ref().expect("there is one").another();
             let kept = kept(database.replace(again).expect("there is one"), seed).await;
             assert_eq!(kept.people.len(), CUSTOMERS);
             let (found, everybody) = compare(&kept, seed, rules).await;
             (some, all) = (some + found, all + everybody);
+            columns += kept.in_columns.load(Ordering::Relaxed);
         }
         let asked = rules * books as usize;
+        println!("of {asked} rules columns in memory answered {columns}");
+        assert!(columns * 5 > asked, "columns answered {columns} of {asked} rules");
         // Rules that hold of nobody or of everybody would agree for nothing.
         assert!(some * 3 > asked && all * 3 < asked, "of {asked} rules {some} hold of somebody, {all} of everybody");
     }

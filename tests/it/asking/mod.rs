@@ -1,6 +1,7 @@
 //! Rules asked of the whole book: in memory, customer by customer, and by each database's SQL they are the same.
 
 mod cases;
+mod columns;
 mod differential;
 mod index;
 mod limits;

