@@ -17,6 +17,8 @@ pub struct Model {
     pub class: String,
     pub usable: i64,
     pub is_primary: i64,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub value_hash: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

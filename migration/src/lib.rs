@@ -39,6 +39,7 @@ mod m20261123_000033_asked;
 mod m20261123_000034_tag_ended;
 mod m20261123_000035_properties;
 mod m20261123_000036_records;
+mod m20261123_000037_point_hashes;
 mod m20261123_000038_profile_change;
 mod m20261123_000040_event_kind;
 
@@ -80,6 +81,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000034_tag_ended::Migration),
             Box::new(m20261123_000035_properties::Migration),
             Box::new(m20261123_000036_records::Migration),
+            Box::new(m20261123_000037_point_hashes::Migration),
             Box::new(m20261123_000038_profile_change::Migration),
             Box::new(m20261123_000040_event_kind::Migration),
         ]

@@ -1,9 +1,10 @@
 //! How many customers can be reached: by the very rows the gate looks at, a page of customers in a few statements.
-//! Looks; changes nothing.
+//! Looks, and for rules puts beside each point what the list of refusals knows it by; changes nothing else.
 
 use super::{Book, ServiceError};
 use crate::store::contact::{self, Point};
-use crate::store::{customers, occurrences};
+use crate::store::reach::{self, Unhashed};
+use crate::store::{Lane, StoreError, customers, occurrences};
 use domain::campaign::definition::{Channel, Purpose};
 use domain::campaign::gate::{Consent, ContactPoint, Suppression};
 use domain::campaign::reach::{Stages, stage};
@@ -86,6 +87,31 @@ pub async fn report(book: &Book) -> Result<Reachability, ServiceError> {
         not_consumers: counts.others,
         items,
     })
+}
+
+/// Points hashed in one transaction, and how many such for one question.
+const SLICE: i64 = 5_000;
+const SLICES: usize = 40;
+
+/// Sees to it that every contact point has its hash beside it, by which the database finds it on the list of refusals. An old book with more
+/// points than one question may wait for is answered when it is asked again.
+pub(super) async fn prepare(book: &Book) -> Result<(), ServiceError> {
+    for _ in 0..SLICES {
+        let some = reach::unhashed(book.store.reader(), SLICE).await?;
+        if some.is_empty() {
+            return Ok(());
+        }
+        let hash = |point: &Unhashed| (point.id, book.secrets.contact_hash(&point.channel, &point.value));
+        let hashes: Vec<(i64, String)> = some.iter().map(hash).collect();
+        let put = book.store.write(Lane::Work, move |tx| {
+            let hashes = hashes.clone();
+            Box::pin(async move { reach::put_hashes(tx, &hashes).await })
+        });
+        put.await.map_err(|error: StoreError| error)?;
+    }
+    let detail = "whom a channel reaches can't be told yet: contact points are still being compared with the list of refusals; ask again in \
+                  a minute";
+    Err(ServiceError::Conflict(detail.to_owned()))
 }
 
 #[derive(Default)]

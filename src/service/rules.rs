@@ -4,6 +4,7 @@
 use super::shop::shop;
 use super::{Book, ServiceError};
 use crate::store::{Db, StoreError, meta, products, rules};
+use domain::customer::records::Kinds;
 use domain::event::property::Wanted;
 use domain::money::Currency;
 use domain::problem::together;
@@ -51,7 +52,9 @@ impl Rules {
         let catalogue = Arc::new(parsed(db, epoch, currency).await?.knowing(Arc::new(known)));
         // Of before, too: who comes late walks by what held then, and their facts are read before it is known how late they are.
         let mut wanted = Wanted::default();
-        rules::of_facts(db).await?.iter().for_each(|document| wanted_in(document, &mut wanted));
+        rules::of_events(db).await?.iter().for_each(|document| wanted_in(document, &mut wanted));
+        // What is known of now alone nobody is kept by.
+        wanted.records = Kinds { points: false, ..rules::records_asked(db).await? };
         let (wanted, turns) = (Arc::new(wanted), Arc::new(turns));
         Ok(Self { epoch, catalogue, wanted, currency, turns, past: None })
     }

@@ -66,6 +66,7 @@ pub mod projections;
 pub mod properties;
 pub mod quarantine;
 pub mod rates;
+pub mod reach;
 pub mod records;
 pub mod refusals;
 pub mod report;

@@ -185,7 +185,7 @@ pub const TABLES: &[Table] = &[
     ),
     table(
         "contact_point",
-        &[(Plain, "id channel class usable is_primary"), (Number, "customer_id"), (ROW, "value")],
+        &[(Plain, "id channel class usable is_primary"), (Number, "customer_id"), (ROW, "value value_hash")],
     ),
     table(
         "coupon",

@@ -1,11 +1,11 @@
-//! Rows of the book beside the log as facts of a customer: lines of the ledger of consents, coupons, ways through campaigns. Each comes as
+//! Rows of the book beside the log as facts of a customer: lines of the ledger of consents, coupons, ways through campaigns, contact points. Each comes as
 //! an event that was received when it was written down. What they amount to is `domain::customer::records`'s; who writes one says so
 //! here ([`changed`]), so that whoever keeps the customer looks again.
 
 use super::in_list::all_in;
 use super::sql::{Arg, Row, args, word};
 use super::wakes::{Due, set_due};
-use super::{Db, StoreError, Tx, meta, rules};
+use super::{Db, StoreError, Tx, meta, reach, rules};
 use domain::customer::records::{Kinds, Record};
 use domain::event::own::Arm;
 use domain::event::{Event, Fact};
@@ -29,6 +29,9 @@ pub(super) async fn of_customers(
     }
     if kinds.campaigns {
         campaigns(db, customers, until, &mut found).await?;
+    }
+    if kinds.points {
+        targets(db, customers, &mut found).await?;
     }
     Ok(found)
 }
@@ -152,6 +155,21 @@ async fn campaigns(
         if let Some(at) = row.opt_at("ended_at")?.filter(|at| *at <= until) {
             found.push((customer, event(&Written::then(at), left)));
         }
+    }
+    Ok(())
+}
+
+/// As it is now: nobody says since when.
+async fn targets(db: &Db, customers: &[CustomerId], found: &mut Found) -> Result<(), StoreError> {
+    let sql = format!(
+        "SELECT c.customer_id, c.channel, s.scope FROM contact_point c \
+         LEFT JOIN suppression s ON s.channel = c.channel AND s.value_hash = c.value_hash \
+         WHERE c.channel IN ('email', 'phone') AND c.value_hash IS NOT NULL AND {} AND c.customer_id IN ({{in}})",
+        reach::is_target()
+    );
+    for row in all_in(db, &sql, vec![], ids(customers)).await? {
+        let target = Record::Target { points: row.text("channel")?, refused: row.opt_text("scope")? };
+        found.push((whose(&row)?, event(&Written::then(Instant::MIN), target)));
     }
     Ok(())
 }

@@ -43,24 +43,40 @@ pub async fn as_of(db: &Db, epoch: i64) -> Result<Vec<PublishedRule>, StoreError
     db.all(sql, args![epoch]).await?.iter().map(rule).collect()
 }
 
-/// Whatever was published in any version and may ask something of events or of records beside them.
-pub async fn of_facts(db: &Db) -> Result<Vec<serde_json::Value>, StoreError> {
-    let names = record::HEADS.iter().map(|(head, _)| *head).chain(["event"]);
-    let rows =
-        db.all(&format!("SELECT id, document FROM rule_version WHERE {}", naming(names)), vec![]).await?;
+/// Whatever was published in any version and may ask something of events.
+pub async fn of_events(db: &Db) -> Result<Vec<serde_json::Value>, StoreError> {
+    let sql = "SELECT id, document FROM rule_version WHERE document LIKE '%\"event\"%'";
+    let rows = db.all(sql, vec![]).await?;
     rows.iter().map(|row| json("rule_version", "document", row.int("id")?, &row.text("document")?)).collect()
 }
 
-/// Whether anything that was published in any version may ask for records of any of these kinds.
+/// Of a published document, that whoever is kept may be asked what stands in it: it isn't that of a segment on demand, or something names
+/// that segment.
+const KEPT: &str = "(v.document NOT LIKE '%\"keep\":\"on_demand\"%' OR EXISTS (SELECT 1 FROM rule_version o \
+                    WHERE o.document LIKE '%\"segment\":\"' || substr(v.key, 9) || '\"%'))";
+
+/// The records that whoever is kept may be asked for, by whatever was published in any version.
+pub async fn records_asked(db: &Db) -> Result<Kinds, StoreError> {
+    let heads = naming(record::HEADS.iter().map(|(head, _)| *head));
+    let sql = format!("SELECT v.id, v.document FROM rule_version v WHERE ({heads}) AND {KEPT}");
+    let mut kinds = Kinds::default();
+    for row in db.all(&sql, vec![]).await? {
+        let document = json("rule_version", "document", row.int("id")?, &row.text("document")?)?;
+        kinds = kinds.and(record::kinds_in(&document));
+    }
+    Ok(kinds)
+}
+
+/// Whether whoever is kept may be asked for records of any of these kinds.
 pub async fn ask_for(db: &Db, kinds: Kinds) -> Result<bool, StoreError> {
-    let heads = record::HEADS.iter().filter(|(_, of)| of.meets(kinds)).map(|(head, _)| *head);
-    let sql = format!("SELECT 1 AS one FROM rule_version WHERE {} LIMIT 1", naming(heads));
+    let heads = naming(record::HEADS.iter().filter(|(_, of)| of.meets(kinds)).map(|(head, _)| *head));
+    let sql = format!("SELECT 1 AS one FROM rule_version v WHERE ({heads}) AND {KEPT} LIMIT 1");
     Ok(db.one(&sql, vec![]).await?.is_some())
 }
 
 /// That a document has one of these names somewhere.
 fn naming<'n>(names: impl Iterator<Item = &'n str>) -> String {
-    let each: Vec<String> = names.map(|name| format!("document LIKE '%\"{name}\"%'")).collect();
+    let each: Vec<String> = names.map(|name| format!("v.document LIKE '%\"{name}\"%'")).collect();
     if each.is_empty() { "1 = 0".to_owned() } else { each.join(" OR ") }
 }
 

@@ -23,6 +23,9 @@ pub enum Record {
     Entered { enrollment: i64, campaign: String, treated: bool },
     /// Their way through it ended, however it did.
     Left { enrollment: i64, campaign: String },
+    /// Where a message of this kind of contact points would go, as it is now: there is one that may be used. The scope under which it is
+    /// on the list of refusals, if it is.
+    Target { points: String, refused: Option<String> },
 }
 
 /// Which kinds of records somebody wants to know.
@@ -31,25 +34,32 @@ pub struct Kinds {
     pub consents: bool,
     pub coupons: bool,
     pub campaigns: bool,
+    pub points: bool,
 }
 
 impl Kinds {
-    pub const ALL: Self = Self { consents: true, coupons: true, campaigns: true };
-    pub const CONSENTS: Self = Self { consents: true, coupons: false, campaigns: false };
-    pub const COUPONS: Self = Self { consents: false, coupons: true, campaigns: false };
-    pub const CAMPAIGNS: Self = Self { consents: false, coupons: false, campaigns: true };
+    const NONE: Self = Self { consents: false, coupons: false, campaigns: false, points: false };
+    pub const CONSENTS: Self = Self { consents: true, ..Self::NONE };
+    pub const COUPONS: Self = Self { coupons: true, ..Self::NONE };
+    pub const CAMPAIGNS: Self = Self { campaigns: true, ..Self::NONE };
+    pub const POINTS: Self = Self { points: true, ..Self::NONE };
+    pub const ALL: Self = Self { consents: true, coupons: true, campaigns: true, points: true };
 
     /// Whether any kind is in both.
     pub const fn meets(self, other: Self) -> bool {
-        self.consents && other.consents || self.coupons && other.coupons || self.campaigns && other.campaigns
+        self.consents && other.consents
+            || self.coupons && other.coupons
+            || self.campaigns && other.campaigns
+            || self.points && other.points
     }
 
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self {
-            consents: self.consents | other.consents,
-            coupons: self.coupons | other.coupons,
-            campaigns: self.campaigns | other.campaigns,
+            consents: self.consents || other.consents,
+            coupons: self.coupons || other.coupons,
+            campaigns: self.campaigns || other.campaigns,
+            points: self.points || other.points,
         }
     }
 }
@@ -71,6 +81,8 @@ pub struct Records {
     /// By campaign: entries, and whether they were treated.
     entered: BTreeMap<String, BTreeMap<Stamp, bool>>,
     left: BTreeMap<String, BTreeSet<Stamp>>,
+    /// By kind of contact points the scope under which the one that would be used is refused.
+    targets: BTreeMap<String, Option<String>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +115,10 @@ impl Records {
             }
             Record::Left { enrollment, campaign } => {
                 self.left.entry(campaign.clone()).or_default().insert((at, *enrollment));
+            }
+            Record::Target { points, refused } => {
+                let known = self.targets.entry(points.clone()).or_insert_with(|| refused.clone());
+                *known = refused.clone().max(known.take());
             }
         }
     }
@@ -147,5 +163,11 @@ impl Records {
     pub fn treated(&self, campaign: &str) -> Timeline<Option<bool>> {
         let entries = self.entered.get(campaign).into_iter().flatten();
         Timeline::from_points(None, entries.map(|((at, _), treated)| (*at, Some(*treated))))
+    }
+
+    /// The contact point of this kind that a message would go to, as it is now: the scope under which it is refused, if it is. `None`: there
+    /// is none.
+    pub fn target(&self, points: &str) -> Option<Option<&str>> {
+        self.targets.get(points).map(Option::as_deref)
     }
 }

@@ -20,7 +20,7 @@ pub const MAX_NODES: usize = 200;
 /// Longest number of days a rule may speak of: a century.
 pub const MAX_DAYS: i64 = 36_525;
 /// What a node begins with.
-pub(super) const HEADS: [&str; 15] = [
+pub(super) const HEADS: [&str; 16] = [
     "all",
     "any",
     "not",
@@ -35,6 +35,7 @@ pub(super) const HEADS: [&str; 15] = [
     "coupon",
     "campaign",
     "holdout_of",
+    "reachable",
     "share",
 ];
 /// Furthest off an anniversary may be: half a year.
@@ -116,7 +117,9 @@ impl Reader {
             "anniversary" => self.anniversary(fields, operand, path),
             "event" => self.event(fields, operand, path),
             "segment" => self.segment(fields, operand, path),
-            "consent" | "coupon" | "campaign" | "holdout_of" => self.record(head, fields, operand, path),
+            "consent" | "coupon" | "campaign" | "holdout_of" | "reachable" => {
+                self.record(head, fields, operand, path)
+            }
             "share" => self.share(fields, operand, path),
             _ => self.tag(fields, operand, path),
         }

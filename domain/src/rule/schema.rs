@@ -161,7 +161,7 @@ fn node(head: &str) -> Value {
             leaf(head, fields, Map::from_iter([("within".to_owned(), within)]))
         }
         "event" => event::schema(),
-        "consent" | "coupon" | "campaign" | "holdout_of" => record::schema(head),
+        "consent" | "coupon" | "campaign" | "holdout_of" | "reachable" => record::schema(head),
         "share" => json!({
             "properties": {
                 "share": reference("share"),

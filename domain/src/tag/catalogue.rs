@@ -8,7 +8,7 @@ use crate::money::Currency;
 use crate::problem::{Problem, nearest};
 use crate::product::Products;
 use crate::rule::event::wanted_by;
-use crate::rule::{Rule, TagTest};
+use crate::rule::{RecordTest, Rule, TagTest};
 use crate::segment::{Keep, key_of, node_key, spoken};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,6 +85,11 @@ impl Catalogue {
             match in_order(tags) {
                 Ok(nodes) => {
                     let idle = idle(&nodes);
+                    problems
+                        .extend(nodes.iter().filter(|node| !idle.contains(&node.key)).filter_map(not_kept));
+                    if !problems.is_empty() {
+                        return Err(problems);
+                    }
                     return Ok(Self { nodes, idle, currency, products: Arc::default() });
                 }
                 Err(circle) => problems.push(circle),
@@ -186,6 +191,19 @@ impl Catalogue {
     pub fn known_products(&self) -> Arc<Products> {
         self.products.clone()
     }
+}
+
+/// Of what is kept, that it asks for something nobody can keep it by.
+fn not_kept(node: &TagDefinition) -> Option<Problem> {
+    let asks = |rule: &Rule| {
+        let reachable = |leaf: &&Rule| matches!(leaf, Rule::Record(RecordTest::Reachable(_)));
+        rule.leaves().iter().any(reachable)
+    };
+    node.rules().any(asks).then(|| {
+        let detail = "asks whom a channel reaches, which is known of now alone: ask it in a segment with `keep: on_demand` that no tag \
+                      and no live segment names, or in a campaign's audience";
+        Problem::new(&node.key, "not_kept", detail)
+    })
 }
 
 /// Segments on demand that neither a tag nor a kept segment refers to, however far.

@@ -16,12 +16,13 @@ pub use roll::{LineFormat, Roll, record_taken_out, roll};
 pub use sampling::SampleMemory;
 pub use whom::{Holds, Question, Whom, question};
 
-use super::{Book, ServiceError, indexing, rules};
+use super::{Book, ServiceError, indexing, reachability, rules};
 use crate::store::rule_sql::{self, Asking};
 use crate::store::{Db, StoreError, occurrences};
 use domain::ids::CustomerId;
 use domain::rule::Rule;
 use domain::rule::event::wanted_by;
+use domain::rule::record::kinds_of;
 use domain::segment::Keep;
 use domain::tag::Catalogue;
 use domain::time::Instant;
@@ -59,6 +60,9 @@ async fn terms(
     now: Instant,
 ) -> Result<Asking, ServiceError> {
     let (db, shop) = (book.store.reader(), row(book).await?);
+    if kinds_of(rules.iter().copied()).points {
+        reachability::prepare(book).await?;
+    }
     // What they ask events for comes into the index, if it isn't there; until it is, the answer is that it isn't.
     indexing::ask(book, wanted_by(rules.iter().copied()), now).await?;
     let mut zones = zones(db, rules).await?;

@@ -1,6 +1,6 @@
 //! One customer as their tags and segments are explained: what is known of them and what happened, as of the book's present instant.
 
-use crate::service::{Book, ServiceError};
+use crate::service::{Book, ServiceError, reachability};
 use crate::store::{customers, facts};
 use domain::customer::{Bearer, CustomerFacts};
 use domain::ids::CustomerId;
@@ -27,10 +27,12 @@ impl One {
         let bearer =
             customers::bearers(db, &[customer], zone).await?.remove(&customer).ok_or_else(missing)?;
         let at = book.now().await?;
-        let events = facts::events_of(db, &[customer], at, &catalogue.wanted())
-            .await?
-            .remove(&customer)
-            .unwrap_or_default();
+        let wanted = catalogue.wanted();
+        if wanted.records.points {
+            reachability::prepare(book).await?;
+        }
+        let events =
+            facts::events_of(db, &[customer], at, &wanted).await?.remove(&customer).unwrap_or_default();
         Ok(Self { at, facts: CustomerFacts::fold(&events), bearer })
     }
 

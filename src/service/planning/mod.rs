@@ -72,6 +72,9 @@ async fn judge(
     let bearers = customers::bearers(db, &ids, shop.zone).await?;
     let mut wanted = catalogue.wanted();
     wanted.extend(&rule::event::wanted_by([&rule]));
+    if wanted.records.points {
+        super::reachability::prepare(book).await?;
+    }
     let wanted = &wanted;
     let read = poison::read_apart(&ids, |ids| async move {
         Ok(facts::events_of(db, &ids, now, wanted).await?.into_iter().collect())

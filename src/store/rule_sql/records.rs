@@ -1,9 +1,12 @@
 //! Conditions on what stands beside the log: the ledger of consents, coupons, ways through campaigns. Each table is looked up as it is now;
 //! nothing of it waits for the keeper.
 
+use super::compare::NEVER;
 use super::condition::Writer;
+use crate::store::reach;
+use domain::customer::consent::Purpose;
 use domain::rule::Age;
-use domain::rule::record::{Answer, CampaignTest, ConsentTest, CouponTest, Deed, RecordTest};
+use domain::rule::record::{Answer, CampaignTest, ConsentTest, CouponTest, Deed, ReachTest, RecordTest};
 
 impl Writer<'_> {
     pub(super) fn record(&mut self, test: &RecordTest) -> String {
@@ -12,6 +15,7 @@ impl Writer<'_> {
             RecordTest::Coupon(test) => self.coupon(test),
             RecordTest::Campaign(test) => self.campaign(test),
             RecordTest::Holdout(key) => self.holdout(key),
+            RecordTest::Reachable(test) => self.reachable(*test),
         }
     }
 
@@ -99,6 +103,28 @@ impl Writer<'_> {
              WHERE e.occurred_at <= {now} AND {window}"
         );
         self.so_often(&ways, &test.count)
+    }
+
+    /// As the gate asks: a point that may be used, a word that allows it, not on the list of refusals.
+    fn reachable(&mut self, test: ReachTest) -> String {
+        let points = self.bind(test.points());
+        let scope = if test.needs_opt_in() { "" } else { " AND s.scope <> 'marketing'" };
+        let target = format!(
+            "SELECT c.customer_id FROM contact_point c WHERE c.channel = {points} AND c.value_hash IS NOT NULL AND {} \
+             AND NOT EXISTS (SELECT 1 FROM suppression s WHERE s.channel = {points} AND s.value_hash = c.value_hash{scope})",
+            reach::is_target()
+        );
+        let target = self.among(&target, "c");
+        let Some(purpose) = Purpose::parse(test.purpose.as_str()) else { return NEVER.to_owned() };
+        let mut says = |answer| {
+            let channel = test.channel.as_str().to_owned();
+            self.consent(&ConsentTest { purpose, channel, answer, said: None })
+        };
+        if test.needs_opt_in() {
+            format!("({target} AND {} AND p.account_kind = 'consumer')", says(Answer::Granted))
+        } else {
+            format!("({target} AND NOT {})", says(Answer::Denied))
+        }
     }
 
     fn holdout(&mut self, key: &str) -> String {

@@ -87,6 +87,9 @@ async fn kept(database: crate::support::TestDatabase, seed: u64) -> Kept {
     let ids: Vec<CustomerId> = page.into_iter().map(|(id, _)| id).collect();
     let bearers =
         customers::bearers(db, &ids, shop::shop(book).await.expect("shop").zone).await.expect("read");
+    // What the list of refusals knows contact points by is put beside them when somebody asks.
+    let reachable = parsed(&serde_json::json!({"reachable": "email"}));
+    asking::at(book, &[&reachable], now).await.expect("asked");
     let mut wanted = said::wanted();
     wanted.records = Kinds::ALL;
     let mut events: HashMap<CustomerId, Vec<Event>> =

@@ -4,6 +4,7 @@
 use super::trees::{NOW, duration};
 use crate::support::book::House;
 use domain::time::Span;
+use kinkeeper::service::Book;
 use kinkeeper::store::{Lane, StoreError};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -39,6 +40,14 @@ enum Row {
         arm: &'static str,
         entered: i64,
         ended: Option<i64>,
+    },
+    Point {
+        channel: &'static str,
+        mailbox: &'static str,
+        class: &'static str,
+        usable: bool,
+        primary: bool,
+        refused: Option<&'static str>,
     },
 }
 
@@ -78,7 +87,21 @@ fn row() -> BoxedStrategy<Row> {
     let arm = prop::sample::select(vec!["treated", "treated", "control"]);
     let way = (0usize..2, arm, past(), prop::option::of(past()))
         .prop_map(|(campaign, arm, entered, ended)| Row::Way { campaign, arm, entered, ended });
-    prop_oneof![4 => consent, 2 => coupon, 3 => way].boxed()
+    let channel = prop::sample::select(vec!["email", "email", "phone"]);
+    let mailbox = prop::sample::select(vec!["ann", "ben", "noreply"]);
+    let class = prop::sample::select(vec!["real", "real", "real", "masked"]);
+    let refused = prop::option::weighted(0.3, prop::sample::select(vec!["all", "marketing"]));
+    let point = (channel, mailbox, class, prop::bool::weighted(0.8), any::<bool>(), refused).prop_map(
+        |(channel, mailbox, class, usable, primary, refused)| Row::Point {
+            channel,
+            mailbox,
+            class,
+            usable,
+            primary,
+            refused,
+        },
+    );
+    prop_oneof![6 => consent, 2 => coupon, 3 => way, 5 => point].boxed()
 }
 
 fn micros(quarters: i64) -> i64 {
@@ -86,7 +109,7 @@ fn micros(quarters: i64) -> i64 {
 }
 
 /// The statements that put a row there, the `n`th of all.
-fn statements(customer: i64, n: i64, row: &Row) -> Vec<(&'static str, Vec<Bound>)> {
+fn statements(book: &Book, customer: i64, n: i64, row: &Row) -> Vec<(&'static str, Vec<Bound>)> {
     match *row {
         Row::Consent { channel, purpose, granted, side, at, taken_back } => {
             let state = if granted { "granted" } else { "denied" };
@@ -129,6 +152,23 @@ fn statements(customer: i64, n: i64, row: &Row) -> Vec<(&'static str, Vec<Bound>
                 ],
             )]
         }
+        Row::Point { channel, mailbox, class, usable, primary, refused } => {
+            let value = format!("{mailbox}@{n}.example.com");
+            let sql = "INSERT INTO contact_point (customer_id, channel, value, class, usable, is_primary) VALUES ($1, $2, $3, $4, $5, $6)";
+            let (usable, primary) = (i64::from(usable), i64::from(primary));
+            let said = vec![
+                customer.into(),
+                channel.into(),
+                value.clone().into(),
+                class.into(),
+                usable.into(),
+                primary.into(),
+            ];
+            let list = "INSERT INTO suppression (channel, value_hash, scope, reason, actor, created_at) VALUES ($1, $2, $3, '', 'test', 0)";
+            let hash = book.secrets.contact_hash(channel, &value);
+            let listed = refused.map(|scope| (list, vec![channel.into(), hash.into(), scope.into()]));
+            [(sql, said)].into_iter().chain(listed).collect()
+        }
         Row::Way { campaign, arm, entered, ended } => {
             let sql = "INSERT INTO enrollment (campaign_id, campaign_version_id, customer_id, occasion_key, arm, cause_at, entered_at, \
                        step, state, payload, wake_at, ended_at, fence) VALUES ((SELECT id FROM campaign WHERE key = $1), 1, $2, $3, $4, \
@@ -163,12 +203,15 @@ pub async fn write(house: &House, runner: &mut TestRunner) {
                    VALUES ($1, 'done', 'manual', '', 'marketing', 1, 0, 0) ON CONFLICT (key) DO NOTHING";
         all.push((sql.to_owned(), vec![key.into()]));
     }
+    let blocked = "INSERT INTO blocked_identifier (list, kind, value, reason, actor, created_at) VALUES ('l', 'email', 'noreply@', '', 'test', 0)";
+    all.push((blocked.to_owned(), vec![]));
+    all.push(("UPDATE customer SET account_kind = 'reseller' WHERE id % 7 = 0".to_owned(), vec![]));
     let mut n = 0;
     for line in house.lines("SELECT id FROM customer ORDER BY id").await {
         let customer: i64 = line.parse().expect("a number");
-        for row in prop::collection::vec(row(), 0..9).new_tree(runner).expect("rows").current() {
+        for row in prop::collection::vec(row(), 0..12).new_tree(runner).expect("rows").current() {
             n += 1;
-            let statements = statements(customer, n, &row);
+            let statements = statements(&house.app.book, customer, n, &row);
             all.extend(statements.into_iter().map(|(sql, args)| (sql.to_owned(), args)));
         }
     }
@@ -241,5 +284,8 @@ pub fn leaf() -> BoxedStrategy<Value> {
         },
     );
     let holdout = key().prop_map(|key| json!({"holdout_of": key}));
-    prop_oneof![4 => consent, 2 => coupon, 4 => campaign, 1 => holdout].boxed()
+    let purpose = prop::sample::select(vec!["marketing", "survey", "service"]);
+    let reach = (prop::sample::select(CHANNELS.to_vec()), purpose)
+        .prop_map(|(channel, purpose)| json!({"reachable": channel, "purpose": purpose}));
+    prop_oneof![4 => consent, 2 => coupon, 4 => campaign, 1 => holdout, 4 => reach].boxed()
 }

@@ -11,7 +11,7 @@ use kinkeeper::service::apply::Input;
 use kinkeeper::service::consents::{self, Said, Signed};
 use kinkeeper::service::import::FormSaid;
 use kinkeeper::service::publishing::{self, Only, Reach};
-use kinkeeper::service::{asking, identity, keeping, optout, rebuild};
+use kinkeeper::service::{asking, eligibility, identity, keeping, optout, reachability, rebuild};
 use serde_json::{Value, json};
 
 const DUE: &str =
@@ -200,5 +200,58 @@ on_both_databases! {
         keep_customers(&care).await;
         assert_eq!(members(&care, "agreed", &agreed()).await, [two.0]);
         same(&care).await;
+    }
+
+    async fn only_what_is_kept_makes_anybody_due(database) {
+        let care = people(database).await;
+        let one = who(&care, "u1").await;
+        let on_demand = segment("agreed", &agreed()) + "keep: on_demand\n";
+        care.apply(&on_demand).await;
+        keep(&care).await;
+        says(&care, one, false).await;
+        assert_eq!(due(&care).await, 0, "nobody is kept by it");
+        let tag = "kind: tag\nkey: ours\nname: { en: Ours, zh-CN: 我们的 }\ngroup: account\nrule: { segment: agreed }\n";
+        care.apply(tag).await;
+        keep(&care).await;
+        let ours = "SELECT COUNT(*) FROM tag_current WHERE key = 'ours'";
+        assert_eq!(care.number(ours).await, 1);
+        says(&care, one, true).await;
+        assert_eq!(due(&care).await, 1, "a tag names it");
+        keep(&care).await;
+        assert_eq!(care.number(ours).await, 2);
+        same(&care).await;
+    }
+
+    async fn who_can_be_reached_is_who_the_report_counts_and_nobody_is_kept_by_it(database) {
+        let care = people(database).await;
+        let book = &care.house.app.book;
+        let refused = |key: &'static str, text: String| async move {
+            let input = Input { name: "s.yaml".to_owned(), text, kind: None };
+            let found = publishing::draft(book, &[input], Only::Segments).await.map(drop).expect_err(key);
+            assert!(found.to_string().contains("asks whom a channel reaches, which is known of now alone"), "{found}");
+        };
+        let reachable = json!({"all": [{"reachable": "email"}, {"profile": "orders_ever", "gte": 0}]});
+        refused("live", segment("reachable", &reachable)).await;
+        care.apply(&(segment("reachable", &reachable) + "keep: on_demand\n")).await;
+        refused("named by a live one", segment("live", &json!({"not": {"segment": "reachable"}}))).await;
+        keep(&care).await;
+        for (op, wanted) in [("DELETE FROM suppression", 2), ("UPDATE contact_point SET usable = 0 WHERE value = 'u1@example.com'", 1)] {
+            care.exec::<sea_orm::Value>(op, []).await;
+            for (channel, purpose) in [("email", "marketing"), ("email", "survey"), ("email", "service"), ("sms", "service")] {
+                let rule = domain::rule::parse(&json!({"reachable": channel, "purpose": purpose})).expect("a rule");
+                let found = asking::members(book, &rule, CustomerId(0), 10).await.expect("asked").len() as u64;
+                let report = reachability::report(book).await.expect("counted");
+                let line = report.items.iter().find(|line| (line.channel.as_str(), line.purpose.as_str()) == (channel, purpose));
+                assert_eq!(found, line.expect("a line").reachable, "{channel} {purpose}");
+                if purpose == "marketing" {
+                    assert_eq!(found, wanted);
+                }
+            }
+        }
+        // One customer, explained.
+        let two = who(&care, "u2").await;
+        let told = eligibility::explain_segment(book, two, "reachable", domain::rule::Lang::En).await.expect("explained");
+        let told = serde_json::to_value(&told).expect("JSON").to_string();
+        assert!(told.contains(r#""email":"may be used""#), "{told}");
     }
 }

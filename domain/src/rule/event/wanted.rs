@@ -18,15 +18,10 @@ pub fn wanted_by<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> Wanted {
     wanted
 }
 
-/// What any rule somewhere in a document may have to know, whatever kind of document it is: more than that, never less.
+/// What any rule somewhere in a document may have to know of events, whatever kind of document it is: more than that, never less.
 pub fn wanted_in(document: &Value, wanted: &mut Wanted) {
-    wanted.records = wanted.records.and(record::kinds_in(document));
-    paths_in(document, wanted);
-}
-
-fn paths_in(document: &Value, wanted: &mut Wanted) {
     match document {
-        Value::Array(items) => items.iter().for_each(|item| paths_in(item, wanted)),
+        Value::Array(items) => items.iter().for_each(|item| wanted_in(item, wanted)),
         Value::Object(fields) => {
             if let Some(name) = fields.get("event").and_then(Value::as_str) {
                 let conditions = fields.get("where").and_then(Value::as_array).into_iter().flatten();
@@ -36,7 +31,7 @@ fn paths_in(document: &Value, wanted: &mut Wanted) {
                 let paths = asked.chain(measured).filter_map(Value::as_str);
                 paths.filter_map(|path| Path::parse(path).ok()).for_each(|path| wanted.add(name, path));
             }
-            fields.values().for_each(|value| paths_in(value, wanted));
+            fields.values().for_each(|value| wanted_in(value, wanted));
         }
         _ => {}
     }

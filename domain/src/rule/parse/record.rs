@@ -3,15 +3,16 @@
 use super::event::WINDOWS;
 use super::leaves::TAG_OPS;
 use super::{Reader, join, quoted};
+use crate::campaign::definition::Channel;
 use crate::customer::consent::{self, Purpose};
 use crate::problem::nearest;
 use crate::rule::ast::{Comparison, Rule};
 use crate::rule::event::{Measure, Window};
-use crate::rule::record::{Answer, CampaignTest, ConsentTest, CouponTest, Deed, RecordTest};
+use crate::rule::record::{Answer, CampaignTest, ConsentTest, CouponTest, Deed, ReachTest, RecordTest};
 use serde_json::{Map, Value};
 
 impl Reader {
-    /// A leaf with one of these heads: `consent`, `coupon`, `campaign`, `holdout_of`.
+    /// A leaf with one of these heads: `consent`, `coupon`, `campaign`, `holdout_of`, `reachable`.
     pub(super) fn record(
         &mut self,
         head: &'static str,
@@ -23,6 +24,7 @@ impl Reader {
             "consent" => RecordTest::Consent(self.consent(fields, operand, path)?),
             "coupon" => RecordTest::Coupon(self.coupon(fields, operand, path)?),
             "campaign" => RecordTest::Campaign(self.campaign(fields, operand, path)?),
+            "reachable" => RecordTest::Reachable(self.reachable(fields, operand, path)?),
             _ => {
                 self.only(fields, head, &[], path);
                 RecordTest::Holdout(self.named("a campaign's key", operand, &join(path, head))?)
@@ -121,6 +123,18 @@ impl Reader {
             None => None,
         };
         Some(CampaignTest { campaign: campaign?, did: did?, count: count?, window: window? })
+    }
+
+    fn reachable(&mut self, fields: &Map<String, Value>, channel: &Value, path: &str) -> Option<ReachTest> {
+        self.only(fields, "reachable", &["purpose"], path);
+        let channel =
+            self.choice(&Channel::choices(), "a channel messages go by", channel, &join(path, "reachable"));
+        let known = ReachTest::PURPOSES.map(|purpose| (purpose.as_str(), purpose));
+        let purpose = match fields.get("purpose") {
+            None => Some(known[0].1),
+            Some(value) => self.choice(&known, "a purpose of messages", value, &join(path, "purpose")),
+        };
+        Some(ReachTest { channel: channel?, purpose: purpose? })
     }
 
     /// The key of something that this catalogue doesn't know.

@@ -1,7 +1,8 @@
 //! Random records and questions about them, and a second, slow reading for tests: it looks at one instant, and reads the rows as
 //! they came.
 
-use super::{Answer, CampaignTest, ConsentTest, CouponTest, Deed, RecordTest};
+use super::{Answer, CampaignTest, ConsentTest, CouponTest, Deed, ReachTest, RecordTest};
+use crate::campaign::definition::{self as campaign, Channel};
 use crate::customer::consent::Purpose;
 use crate::customer::fixture::{day, event};
 use crate::customer::records::Record;
@@ -11,6 +12,7 @@ use crate::rule::brute::{Seen, age, compares, is_old};
 use crate::rule::event::brute::{any_window, counted, counts};
 use crate::time::{Instant, Span};
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 
 /// Whether it holds there.
 pub(in crate::rule) fn holds(test: &RecordTest, seen: &Seen<'_>) -> bool {
@@ -48,6 +50,26 @@ pub(in crate::rule) fn holds(test: &RecordTest, seen: &Seen<'_>) -> bool {
                 _ => None,
             });
             entries.max().is_some_and(|(.., treated)| !treated)
+        }
+        RecordTest::Reachable(test) => {
+            let marketing = test.purpose != campaign::Purpose::Service;
+            let points = if test.channel == Channel::Email { "email" } else { "phone" };
+            let target = rows(seen).find_map(|(_, record)| match record {
+                Record::Target { points: of, refused } if of == points => Some(refused.as_deref()),
+                _ => None,
+            });
+            let free = target.is_some_and(|scope| match scope {
+                None => true,
+                Some(scope) => scope == "marketing" && !marketing,
+            });
+            let purpose = Purpose::parse(test.purpose.as_str()).expect("is one of consents");
+            let channel = test.channel.as_str().to_owned();
+            let says = |answer| {
+                let said = None;
+                consent(&ConsentTest { purpose, channel: channel.clone(), answer, said }, seen)
+            };
+            let agrees = if marketing { says(Answer::Granted) } else { !says(Answer::Denied) };
+            free && agrees && (seen.bearer.account.is_consumer() || !marketing)
         }
     }
 }
@@ -90,6 +112,7 @@ fn consent(test: &ConsentTest, seen: &Seen<'_>) -> bool {
 /// These events with random records among them.
 pub(in crate::rule) fn recorded(events: Vec<Event>) -> impl Strategy<Value = Vec<Event>> {
     prop::collection::vec(any_record(), 0..12).prop_map(move |records| {
+        let mut targets = BTreeSet::new();
         let records = records.into_iter().enumerate().filter_map(|(n, (at, record))| {
             // One row of the book is one record, of whatever kind.
             let n = i64::try_from(n).expect("a few");
@@ -105,6 +128,10 @@ pub(in crate::rule) fn recorded(events: Vec<Event>) -> impl Strategy<Value = Vec
                 // Of a row that was there, or of none.
                 Record::TakenBack { line } if line < n => Record::TakenBack { line },
                 Record::Redeemed { coupon } if coupon < n => Record::Redeemed { coupon },
+                // One of a kind.
+                Record::Target { points, refused } if targets.insert(points.clone()) => {
+                    Record::Target { points, refused }
+                }
                 _ => return None,
             };
             Some(event(at, Fact::Recorded(record)))
@@ -127,6 +154,10 @@ fn any_record() -> impl Strategy<Value = (Instant, Record)> {
         });
     let coupon = (prop::sample::select(BATCHES.to_vec()), prop::option::of(at()))
         .prop_map(|(batch, expires_at)| Record::Coupon { coupon: 0, batch: batch.to_owned(), expires_at });
+    let refused = prop::option::weighted(0.3, prop::sample::select(vec!["all", "marketing"]));
+    let target = (prop::sample::select(vec!["email", "phone"]), refused).prop_map(|(points, refused)| {
+        Record::Target { points: points.to_owned(), refused: refused.map(str::to_owned) }
+    });
     let record = prop_oneof![
         6 => consent,
         2 => (0i64..8).prop_map(|line| Record::TakenBack { line }),
@@ -135,6 +166,7 @@ fn any_record() -> impl Strategy<Value = (Instant, Record)> {
         3 => (campaign(), any::<bool>())
             .prop_map(|(campaign, treated)| Record::Entered { enrollment: 0, campaign, treated }),
         2 => campaign().prop_map(|campaign| Record::Left { enrollment: 0, campaign }),
+        3 => target,
     ];
     (at(), record)
 }
@@ -160,5 +192,8 @@ pub(in crate::rule) fn any_test() -> impl Strategy<Value = RecordTest> {
     let campaign = (key(), prop::sample::select(Deed::ALL.to_vec()), counted(), any_window()).prop_map(
         |(campaign, did, count, window)| RecordTest::Campaign(CampaignTest { campaign, did, count, window }),
     );
-    prop_oneof![3 => consent, 2 => coupon, 3 => campaign, 1 => key().prop_map(RecordTest::Holdout)]
+    let (channels, purposes) = (Channel::ALL.to_vec(), ReachTest::PURPOSES.to_vec());
+    let reach = (prop::sample::select(channels), prop::sample::select(purposes))
+        .prop_map(|(channel, purpose)| RecordTest::Reachable(ReachTest { channel, purpose }));
+    prop_oneof![3 => consent, 2 => coupon, 3 => campaign, 1 => key().prop_map(RecordTest::Holdout), 2 => reach]
 }

@@ -19,6 +19,14 @@ pub(in crate::rule) fn describe(test: &RecordTest, lang: Lang) -> String {
             format!("持有批次 {batch} 的可用优惠券")
         }
         (RecordTest::Campaign(test), _) => campaign(test, lang),
+        (RecordTest::Reachable(test), _) => {
+            let channel = test.channel.as_str();
+            let purpose = Purpose::parse(test.purpose.as_str()).unwrap_or(Purpose::Service);
+            match lang {
+                Lang::En => format!("{} can reach them by {channel}", self::purpose(purpose, lang)),
+                Lang::ZhCn => format!("可通过 {channel} 触达（{}）", self::purpose(purpose, lang)),
+            }
+        }
         (RecordTest::Holdout(key), Lang::En) => {
             format!("they were kept for comparison when they last came into campaign {key}")
         }

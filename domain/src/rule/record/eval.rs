@@ -1,6 +1,8 @@
 //! What is asked of records, over time.
 
-use super::{Answer, CampaignTest, ConsentTest, CouponTest, Deed, RecordTest};
+use super::{Answer, CampaignTest, ConsentTest, CouponTest, Deed, ReachTest, RecordTest};
+use crate::campaign::gate::{Consent, ContactPoint, Suppression};
+use crate::campaign::reach::{Stage, stage};
 use crate::customer::consent::Word;
 use crate::customer::records::{Records, Said};
 use crate::rule::eval::{Context, bounded};
@@ -19,6 +21,7 @@ pub(in crate::rule) fn holds(test: &RecordTest, context: &Context<'_>) -> Timeli
             often(test, records).map(|n| test.count.holds(Some((i128::from(*n), 1))))
         }
         RecordTest::Holdout(campaign) => records.treated(campaign).map(|treated| *treated == Some(false)),
+        RecordTest::Reachable(test) => reachable(*test, context),
     }
 }
 
@@ -51,7 +54,42 @@ pub(in crate::rule) fn evidence(
                 records.treated(campaign).at(now).map(|treated| if treated { "treated" } else { "control" });
             into.insert(campaign.clone(), json!(side));
         }
+        RecordTest::Reachable(test) => {
+            let point = match records.target(test.points()) {
+                None => "none that may be used",
+                Some(scope) if is_refused(*test, scope) => "on the list of refusals",
+                Some(_) => "may be used",
+            };
+            into.insert(test.points().to_owned(), json!(point));
+            let said = *records.consent(test.channel.as_str(), test.purpose.as_str()).at(now);
+            let word = said.map(|(word, _)| if word == Word::Granted { "granted" } else { "denied" });
+            into.insert(format!("consent {} {}", test.purpose.as_str(), test.channel.as_str()), json!(word));
+        }
     }
+}
+
+/// The gate's lasting questions, in its order. Only consumers get what needs an opt-in.
+fn reachable(test: ReachTest, context: &Context<'_>) -> Timeline<bool> {
+    let records = &*context.profile.records;
+    let is_for_them = !test.needs_opt_in() || context.bearer.account.is_consumer();
+    let (point, suppression) = match records.target(test.points()) {
+        None => (ContactPoint::Missing, Suppression::Clear),
+        Some(scope) if is_refused(test, scope) => (ContactPoint::Usable, Suppression::Suppressed),
+        Some(_) => (ContactPoint::Usable, Suppression::Clear),
+    };
+    records.consent(test.channel.as_str(), test.purpose.as_str()).map(|said| {
+        let consent = match said.map(|(word, _)| word) {
+            Some(Word::Granted) => Consent::Granted,
+            Some(Word::Denied) => Consent::Refused,
+            Some(Word::Unknown) | None => Consent::Unknown,
+        };
+        is_for_them && stage(point, consent, suppression, test.purpose) == Stage::Reachable
+    })
+}
+
+/// Whether the list of refusals holds for the purpose.
+fn is_refused(test: ReachTest, scope: Option<&str>) -> bool {
+    scope.is_some_and(|scope| scope != "marketing" || test.needs_opt_in())
 }
 
 fn said(test: &ConsentTest, records: &Records) -> Timeline<Option<Said>> {

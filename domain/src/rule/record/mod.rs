@@ -1,4 +1,4 @@
-//! What rules ask of the book beside the log: consents, coupons, campaigns. What stands there is [`crate::customer::records`]'s.
+//! What rules ask of the book beside the log: consents, coupons, campaigns, whom a channel reaches. What stands there is [`crate::customer::records`]'s.
 
 mod describe;
 mod eval;
@@ -15,6 +15,7 @@ pub(super) use schema::schema;
 
 use super::ast::{Age, Comparison, Rule};
 use super::event::Window;
+use crate::campaign::definition::{self as campaign, Channel};
 use crate::customer::consent::Purpose;
 use crate::customer::records::Kinds;
 use crate::names::stable_names;
@@ -28,6 +29,34 @@ pub enum RecordTest {
     Campaign(CampaignTest),
     /// When they last came into this campaign they were kept for comparison.
     Holdout(String),
+    Reachable(ReachTest),
+}
+
+/// Whether messages for a purpose reach them on a channel, by all that lasts of what the gate asks. As it is now: contact points don't
+/// say since when they are what they are, so nobody is kept by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReachTest {
+    pub channel: Channel,
+    pub purpose: campaign::Purpose,
+}
+
+impl ReachTest {
+    /// What can be asked about; recovery is judged as service.
+    pub const PURPOSES: [campaign::Purpose; 3] =
+        [campaign::Purpose::Marketing, campaign::Purpose::Survey, campaign::Purpose::Service];
+
+    /// The contact points that the channel goes to.
+    pub const fn points(self) -> &'static str {
+        match self.channel {
+            Channel::Email => "email",
+            Channel::Sms => "phone",
+        }
+    }
+
+    /// That they don't refuse; for what nobody gets unasked, that they agree.
+    pub const fn needs_opt_in(self) -> bool {
+        self.purpose.needs_opt_in()
+    }
 }
 
 /// What counts of their consent to a purpose on a channel.
@@ -93,6 +122,9 @@ impl RecordTest {
                 value
             }
             Self::Holdout(campaign) => json!({ "holdout_of": campaign }),
+            Self::Reachable(test) => {
+                json!({ "reachable": test.channel.as_str(), "purpose": test.purpose.as_str() })
+            }
         }
     }
 
@@ -102,6 +134,7 @@ impl RecordTest {
             Self::Consent(_) => Kinds::CONSENTS,
             Self::Coupon(_) => Kinds::COUPONS,
             Self::Campaign(_) | Self::Holdout(_) => Kinds::CAMPAIGNS,
+            Self::Reachable(_) => Kinds::POINTS.and(Kinds::CONSENTS),
         }
     }
 }
@@ -133,7 +166,8 @@ pub fn kinds_of<'r>(rules: impl IntoIterator<Item = &'r Rule>) -> Kinds {
 }
 
 /// Heads of leaves of this kind, as documents have them.
-pub const HEADS: [(&str, Kinds); 4] = [
+pub const HEADS: [(&str, Kinds); 5] = [
+    ("reachable", Kinds::POINTS.and(Kinds::CONSENTS)),
     ("consent", Kinds::CONSENTS),
     ("coupon", Kinds::COUPONS),
     ("campaign", Kinds::CAMPAIGNS),

@@ -1,6 +1,7 @@
 //! JSON Schema of what is asked of records. What it can't tell: that a batch or campaign exists.
 
-use super::Deed;
+use super::{Deed, ReachTest};
+use crate::campaign::definition::Channel;
 use crate::customer::consent::Purpose;
 use crate::rule::event::{at_most_one, windows};
 use crate::rule::parse::{AGE_OPS, COUNT_OPS, TAG_OPS};
@@ -17,6 +18,15 @@ pub(in crate::rule) fn schema(head: &str) -> Value {
             "additionalProperties": false,
         }),
         "campaign" => campaign(),
+        "reachable" => {
+            let channels: Vec<&str> = Channel::ALL.iter().map(|channel| channel.as_str()).collect();
+            let purposes = ReachTest::PURPOSES.map(|purpose| purpose.as_str());
+            json!({
+                "properties": { "reachable": { "enum": channels }, "purpose": { "enum": purposes } },
+                "required": ["reachable"],
+                "additionalProperties": false,
+            })
+        }
         _ => json!({ "properties": { head: key() }, "required": [head], "additionalProperties": false }),
     }
 }

@@ -161,6 +161,14 @@ fn mistakes_are_named_with_their_place() {
             json!({"campaign": "winback", "arm": "x"}),
             "arm: campaign has no field arm; campaign takes did, count, within, before, between",
         ),
+        (
+            json!({"reachable": "phone"}),
+            "reachable: \"phone\" is not a channel messages go by; known are email, sms",
+        ),
+        (
+            json!({"reachable": "email", "purpose": "recovery"}),
+            "purpose: \"recovery\" is not a purpose of messages; known are marketing, survey, service",
+        ),
         (json!({"holdout_of": ""}), "holdout_of: \"\" is not a campaign's key"),
         (
             json!({"holdout_of": "a\u{202e}b"}),
@@ -174,7 +182,7 @@ fn mistakes_are_named_with_their_place() {
 #[test]
 fn documents_say_at_least_what_rules_have_to_know() {
     let document = json!({"levels": [{"rule": {"any": [{"not": marketing("eq", json!("denied"))}, {"holdout_of": "x"}]}}]});
-    assert_eq!(kinds_in(&document), Kinds { coupons: false, ..Kinds::ALL });
+    assert_eq!(kinds_in(&document), Kinds::CONSENTS.and(Kinds::CAMPAIGNS));
     assert_eq!(kinds_in(&json!({"rule": {"tag": "vip"}})), Kinds::default());
-    assert_eq!(kinds_in(&json!([{"coupon": "held"}])), Kinds { coupons: true, ..Kinds::default() });
+    assert_eq!(kinds_in(&json!([{"coupon": "held"}])), Kinds::COUPONS);
 }
