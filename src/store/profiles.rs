@@ -227,14 +227,17 @@ pub async fn list_ids(
             "SELECT id FROM customer WHERE id > $1 AND erased_at IS NULL AND merged_into IS NULL ORDER BY id LIMIT $2",
             args![after, limit],
         ),
+        // The keeper has still to come by whoever was erased or is another since.
         Some((key, Some(value))) => (
-            "SELECT customer_id AS id FROM tag_current WHERE customer_id > $1 AND key = $3 AND value = $4 \
-             ORDER BY customer_id LIMIT $2",
+            "SELECT t.customer_id AS id FROM tag_current t JOIN customer c ON c.id = t.customer_id \
+             WHERE t.customer_id > $1 AND t.key = $3 AND t.value = $4 AND c.erased_at IS NULL AND c.merged_into IS NULL \
+             ORDER BY t.customer_id LIMIT $2",
             args![after, limit, key, value],
         ),
         Some((key, None)) => (
-            "SELECT customer_id AS id FROM tag_current WHERE customer_id > $1 AND key = $3 \
-             ORDER BY customer_id LIMIT $2",
+            "SELECT t.customer_id AS id FROM tag_current t JOIN customer c ON c.id = t.customer_id \
+             WHERE t.customer_id > $1 AND t.key = $3 AND c.erased_at IS NULL AND c.merged_into IS NULL \
+             ORDER BY t.customer_id LIMIT $2",
             args![after, limit, key],
         ),
     };

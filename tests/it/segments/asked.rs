@@ -69,6 +69,26 @@ fn steps(found: &SegmentPreview) -> Vec<(&str, u64, u64)> {
 }
 
 on_both_databases! {
+    async fn whoever_is_erased_is_in_no_list_before_the_keeper_comes_by(database) {
+        let care = Care::open(database).await;
+        care.apply(&twins()).await;
+        care.house.send(["u1", "u2"].map(|user| order(user, "2011-12-20T12:00:00Z", 60)).to_vec()).await;
+        keep(&care).await;
+        let (router, agent) = (care.house.app.router(), key(&care.house.app, "agent").await);
+        let gone = who(&care, "u1").await;
+        let listed = async |query: &str| {
+            let path = format!("/api/v1/customers?{query}");
+            let all = ask(&router, "GET", &path, Some(&agent)).await.body;
+            all["items"].as_array().unwrap_or_else(|| panic!("{all}")).len()
+        };
+        for (stage, wanted) in [("before", 2), ("after", 1)] {
+            for query in ["segment=recent", "tag=new_customer", "tag=value_tier=regular"] {
+                assert_eq!(listed(query).await, wanted, "{query} {stage}");
+            }
+            erasing::erase(&care.house.app.book, gone, "asked by letter", "cli:tester").await.expect("erased");
+        }
+    }
+
     async fn kept_or_asked_for_counted_or_listed_the_members_are_the_same(database) {
         let care = Care::open(database).await;
         let ids = small_book(&care).await;
