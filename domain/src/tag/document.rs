@@ -6,6 +6,7 @@ use crate::customer::dealings::Score;
 use crate::problem::{Problem, nearest};
 use crate::rule::{Field, FieldKind, MAX_DAYS, Rule, parse};
 use crate::segment::{self, key_of};
+use crate::text::turns_writing;
 use crate::time::{Instant, Span};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -155,9 +156,18 @@ pub(crate) fn texts(fields: &Fields, field: &str, at: &str, problems: &mut Vec<P
     known(given, &NAME_FIELDS, &at, problems);
     let mut text = |lang: &str| {
         let text = given.get(lang).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
-        if text.is_none() {
-            let detail = format!("the {field} in this language is missing, or no text");
-            problems.push(Problem::new(place(&at, lang), code, detail));
+        let marked = |text: &str| text.chars().any(|c| (c.is_control() && c != '\n') || turns_writing(c));
+        match text {
+            None => {
+                let detail = format!("the {field} in this language is missing, or no text");
+                problems.push(Problem::new(place(&at, lang), code, detail));
+            }
+            // People decide by what they read.
+            Some(text) if marked(text) => {
+                let detail = format!("{text:?} has characters that nobody sees; write it without");
+                problems.push(Problem::new(place(&at, lang), "bad_text", detail));
+            }
+            Some(_) => {}
         }
         text.map(str::to_owned)
     };

@@ -58,6 +58,21 @@ fn evaluated<'c>(catalogue: &'c Catalogue, events: &[Event], now: Instant) -> Ev
 }
 
 #[test]
+fn names_and_descriptions_have_no_marks_that_nobody_sees() {
+    let named = |name: &str| {
+        let document = json!({"key": "a", "name": {"en": name, "zh-CN": "甲"}, "keep": "list", "description": {"en": "First\nsecond", "zh-CN": "乙"}});
+        catalogue(&[&document.to_string()])
+    };
+    for sound in ["Guests", "אורחים", "زوار", "👨\u{200d}👩"] {
+        assert!(named(sound).is_ok(), "{sound}: {:?}", named(sound));
+    }
+    for mark in ["a\u{202e}b", "\u{2066}a", "a\u{0}", "a\u{1b}[31m"] {
+        let told = named(mark).expect_err("refused").join(" ");
+        assert!(told.contains("name.en") && told.contains("nobody sees"), "{told}");
+    }
+}
+
+#[test]
 fn documents_are_read_and_what_is_wrong_is_told_with_its_place() {
     let read = catalogue(&[RECENT, DEAR, GUESTS, SHIPPED[2]]).expect("right");
     let keeps: Vec<_> =
