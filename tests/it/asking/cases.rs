@@ -187,7 +187,7 @@ fn later() -> Vec<(&'static str, Value, Vec<&'static str>)> {
 }
 
 /// Whom the rule holds of, looking at each and asking for all.
-async fn found(
+pub(super) async fn found(
     house: &House,
     users: &BTreeMap<CustomerId, String>,
     tree: &Value,
@@ -226,7 +226,7 @@ async fn open(database: crate::support::TestDatabase) -> (Care, BTreeMap<Custome
     (care, users)
 }
 
-fn check(tree: &Value, wanted: &[&str], found: [BTreeSet<String>; 2], wrong: &mut Vec<String>) {
+pub(super) fn check(tree: &Value, wanted: &[&str], found: [BTreeSet<String>; 2], wrong: &mut Vec<String>) {
     let wanted: BTreeSet<String> = wanted.iter().map(|user| (*user).to_owned()).collect();
     for (how, found) in ["looking", "asking"].into_iter().zip(found) {
         if found != wanted {

@@ -1,5 +1,6 @@
 //! Rules asked of the whole book: in memory, customer by customer, and by each database's SQL they are the same.
 
+mod by_hand;
 mod cases;
 mod columns;
 mod differential;
