@@ -1,11 +1,12 @@
 //! What a new book is born with: its shop, and the shipped lists of values that never identify, calendars, coupon batches, templates and campaigns,
-//! all in review, author `kinkeeper`, and the shipped tags. A book that has them is left as people made it.
+//! all in review, author `kinkeeper`, and the shipped tags and segments. A book that has them is left as people made it.
 
 use super::apply::{self, Input};
 use super::{Book, ServiceError};
 use crate::settings::ShopSettings;
 use crate::store::shops::{self, Shop};
 use crate::store::{Db, Lane, Tx, audit, clock, epoch, meta, rules, sources};
+use domain::segment::node_key;
 use domain::time::Instant;
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -66,12 +67,34 @@ const TAGS: [&str; 26] = [
     include_str!("../../config/tags/won_back.yaml"),
 ];
 
-/// Makes the shop of a new book, declares what is shipped, and publishes the shipped tags that are missing.
+/// The shipped definitions of segments: on demand, so that they cost nothing until somebody asks.
+const SEGMENTS: [&str; 11] = [
+    include_str!("../../config/segments/birthday_this_week.yaml"),
+    include_str!("../../config/segments/churn_risk_diamond.yaml"),
+    include_str!("../../config/segments/churn_risk_gold.yaml"),
+    include_str!("../../config/segments/churn_risk_regular.yaml"),
+    include_str!("../../config/segments/churn_risk_silver.yaml"),
+    include_str!("../../config/segments/dissatisfied.yaml"),
+    include_str!("../../config/segments/high_value.yaml"),
+    include_str!("../../config/segments/lapsed_vips.yaml"),
+    include_str!("../../config/segments/loyal.yaml"),
+    include_str!("../../config/segments/new_customers.yaml"),
+    include_str!("../../config/segments/open_complaints.yaml"),
+];
+
+/// A shipped definition: what it is called among tags, and its document.
+#[derive(Clone)]
+struct Node {
+    key: String,
+    document: Value,
+}
+
+/// Makes the shop of a new book, declares what is shipped, and publishes the shipped tags and segments that are missing.
 /// A book that has all of it is left as it is.
 pub async fn found(book: &Book, settings: &ShopSettings) -> Result<(), ServiceError> {
     let db = book.store.reader();
-    let tags = tags()?;
-    if shops::find(db, &settings.key).await?.is_some() && missing(db, &tags).await?.is_empty() {
+    let nodes = nodes()?;
+    if shops::find(db, &settings.key).await?.is_some() && missing(db, &nodes).await?.is_empty() {
         return Ok(());
     }
     let shop = Shop {
@@ -98,34 +121,41 @@ pub async fn found(book: &Book, settings: &ShopSettings) -> Result<(), ServiceEr
                     sources::ensure(tx, AUTHOR, id, sources::kind::KINKEEPER).await?;
                     apply::declare_in(tx, &inputs(&shop), &shop, AUTHOR, at).await?;
                 }
-                publish(tx, missing(tx, &tags).await?, at).await
+                publish(tx, missing(tx, &nodes).await?, at).await
             })
         })
         .await
 }
 
-fn tags() -> Result<Vec<Value>, ServiceError> {
-    let broken = |e| ServiceError::Internal(format!("a shipped tag can't be read: {e}"));
-    TAGS.iter().map(|text| serde_saphyr::from_str(text).map_err(broken)).collect()
+fn nodes() -> Result<Vec<Node>, ServiceError> {
+    let broken = |e| ServiceError::Internal(format!("a shipped definition can't be read: {e}"));
+    let read = |text: &&str| serde_saphyr::from_str::<Value>(text).map_err(broken);
+    let key = |document: &Value| document["key"].as_str().unwrap_or_default().to_owned();
+    let tag = |document: Value| Node { key: key(&document), document };
+    let segment = |mut document: Value| {
+        // As it is declared by others, too.
+        document.as_object_mut().map(|fields| fields.remove("kind"));
+        Node { key: node_key(&key(&document)), document }
+    };
+    let tags = TAGS.iter().map(|text| read(text).map(tag));
+    tags.chain(SEGMENTS.iter().map(|text| read(text).map(segment))).collect()
 }
 
-/// Those of the shipped tags that the book has no definition of.
-async fn missing(db: &Db, tags: &[Value]) -> Result<Vec<Value>, ServiceError> {
+/// Those of the shipped definitions that the book has none of.
+async fn missing(db: &Db, nodes: &[Node]) -> Result<Vec<Node>, ServiceError> {
     let known: HashSet<String> = rules::newest(db).await?.into_iter().map(|rule| rule.key).collect();
-    let is_known = |tag: &Value| tag["key"].as_str().is_some_and(|key| known.contains(key));
-    Ok(tags.iter().filter(|tag| !is_known(tag)).cloned().collect())
+    Ok(nodes.iter().filter(|node| !known.contains(&node.key)).cloned().collect())
 }
 
-async fn publish(tx: &Tx, tags: Vec<Value>, at: Instant) -> Result<(), ServiceError> {
-    if tags.is_empty() {
+async fn publish(tx: &Tx, nodes: Vec<Node>, at: Instant) -> Result<(), ServiceError> {
+    if nodes.is_empty() {
         return Ok(());
     }
     let epoch = epoch::raise(tx, at).await?;
-    for tag in &tags {
-        let key = tag["key"].as_str().unwrap_or_default();
-        rules::publish(tx, key, tag, &apply::document_hash(tag), (epoch, at)).await?;
+    for Node { key, document } in &nodes {
+        rules::publish(tx, key, document, &apply::document_hash(document), (epoch, at)).await?;
     }
-    let keys: Vec<&str> = tags.iter().filter_map(|tag| tag["key"].as_str()).collect();
+    let keys: Vec<&str> = nodes.iter().map(|node| node.key.as_str()).collect();
     let entry = audit::Entry {
         at,
         actor: AUTHOR.to_owned(),
@@ -149,7 +179,7 @@ fn inputs(shop: &Shop) -> Vec<Input> {
 
 #[cfg(test)]
 mod tests {
-    use super::SHIPPED;
+    use super::{SEGMENTS, SHIPPED, TAGS};
 
     #[test]
     fn nothing_in_the_folder_is_forgotten() {
@@ -158,6 +188,13 @@ mod tests {
             for file in std::fs::read_dir(root.join(folder)).unwrap() {
                 let name = format!("{folder}/{}", file.unwrap().file_name().to_string_lossy());
                 assert!(SHIPPED.iter().any(|(path, _)| *path == name), "{name} isn't shipped");
+            }
+        }
+        for (folder, shipped) in [("tags", &TAGS[..]), ("segments", &SEGMENTS[..])] {
+            for file in std::fs::read_dir(root.join(folder)).unwrap() {
+                let path = file.unwrap().path();
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert!(shipped.contains(&text.as_str()), "{} isn't shipped", path.display());
             }
         }
     }

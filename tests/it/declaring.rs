@@ -198,6 +198,10 @@ async fn two_daemons_opening_one_new_postgres_at_once_make_one_book() {
     for app in [&one, &two] {
         assert_eq!(number(app, "SELECT COUNT(*) FROM shop").await, 1);
         assert_eq!(number(app, "SELECT COUNT(*) FROM campaign_version").await, 3);
-        assert_eq!(number(app, "SELECT COUNT(*) FROM rule_version").await, 26);
+        let of = |kind: &str| format!("SELECT COUNT(*) FROM rule_version WHERE key {kind} 'segment:%'");
+        assert_eq!(number(app, &of("NOT LIKE")).await, 26);
+        let (all, twice) =
+            (number(app, &of("LIKE")).await, "SELECT COUNT(*) FROM rule_version WHERE version > 1");
+        assert!(all > 10 && number(app, twice).await == 0, "{all}");
     }
 }

@@ -12,7 +12,7 @@ use kinkeeper::service::asking::Whom;
 use kinkeeper::service::import::FormSaid;
 use kinkeeper::service::pinning::{self, Fill, Filled, Pinned, Word};
 use kinkeeper::service::{ServiceError, eligibility, identity, rebuild, segments};
-use serde_json::json;
+use serde_json::{Value, json};
 
 async fn say(care: &Care, id: CustomerId, segment: &str, word: Word) -> Result<Pinned, ServiceError> {
     let book = &care.house.app.book;
@@ -36,6 +36,12 @@ async fn fill(care: &Care, text: &str, how: Fill) -> Result<Filled, ServiceError
     .await;
     keep(care).await;
     filled
+}
+
+/// Those that aren't shipped.
+fn own(list: &Value) -> impl Iterator<Item = &Value> {
+    let is_own = |s: &&Value| ["dear", "guests", "recent"].iter().any(|key| s["key"] == *key);
+    list.as_array().expect("a list").iter().filter(is_own)
 }
 
 on_both_databases! {
@@ -123,7 +129,7 @@ on_both_databases! {
         let (router, agent) = (care.house.app.router(), key(&care.house.app, "agent").await);
         let get = async |path: String| ask(&router, "GET", &format!("/api/v1/{path}"), Some(&agent)).await;
         let all = get("segments".to_owned()).await.body;
-        let told: Vec<_> = all.as_array().expect("a list").iter().map(|s| (s["key"].clone(), s["keep"].clone(), s["members"].clone())).collect();
+        let told: Vec<_> = own(&all).map(|s| (s["key"].clone(), s["keep"].clone(), s["members"].clone())).collect();
         assert_eq!(told, [
             (json!("dear"), json!("on_demand"), json!(null)), (json!("guests"), json!("list"), json!(0)),
             (json!("recent"), json!("live"), json!(1)),
@@ -183,12 +189,8 @@ fn at_the_command_line() {
     home.run(&["segment", "add", "guests", "-f", "g.csv", "--reason", "a tasting"]).ended(0);
     home.run(&["drain"]).ended(0);
     let list = home.run(&["segment", "list", "--format", "json"]).ended(0).json();
-    let told: Vec<_> = list
-        .as_array()
-        .expect("a list")
-        .iter()
-        .map(|s| (s["key"].clone(), s["members"].clone(), s["pinned"].clone()))
-        .collect();
+    let told: Vec<_> =
+        own(&list).map(|s| (s["key"].clone(), s["members"].clone(), s["pinned"].clone())).collect();
     assert_eq!(told[..2], [(json!("dear"), json!(null), json!(1)), (json!("guests"), json!(1), json!(null))]);
     let members = home.run(&["segment", "members", "guests"]).ended(0);
     assert!(members.stdout.contains("cus_") && members.stdout.contains("by hand"), "{}", members.stdout);

@@ -5,6 +5,7 @@ mod asked;
 mod hands;
 mod kept;
 mod recorded;
+mod shipped;
 mod starting;
 mod year;
 
