@@ -68,17 +68,19 @@ const TAGS: [&str; 26] = [
 ];
 
 /// The shipped definitions of segments: on demand, so that they cost nothing until somebody asks.
-const SEGMENTS: [&str; 11] = [
+const SEGMENTS: [&str; 13] = [
     include_str!("../../config/segments/birthday_this_week.yaml"),
     include_str!("../../config/segments/churn_risk_diamond.yaml"),
     include_str!("../../config/segments/churn_risk_gold.yaml"),
     include_str!("../../config/segments/churn_risk_regular.yaml"),
     include_str!("../../config/segments/churn_risk_silver.yaml"),
+    include_str!("../../config/segments/coupon_holders.yaml"),
     include_str!("../../config/segments/dissatisfied.yaml"),
     include_str!("../../config/segments/high_value.yaml"),
     include_str!("../../config/segments/lapsed_vips.yaml"),
     include_str!("../../config/segments/loyal.yaml"),
     include_str!("../../config/segments/new_customers.yaml"),
+    include_str!("../../config/segments/no_consent.yaml"),
     include_str!("../../config/segments/open_complaints.yaml"),
 ];
 

@@ -64,8 +64,29 @@ fn story() -> Vec<Value> {
             json!({"ticket_id": "t2", "complaint": true}),
         ),
         track("soothed", "2011-12-02T00:00:00Z", "Ticket Resolved", json!({"ticket_id": "t2"})),
+        agrees("seldom", "sms", "marketing", "granted", 1),
+        agrees("lunar", "email", "marketing", "granted", 2),
+        // Took it back, agreed to something else.
+        agrees("today", "email", "marketing", "granted", 3),
+        agrees("today", "email", "marketing", "denied", 4),
+        agrees("sixth", "email", "service", "granted", 5),
     ]);
     story
+}
+
+fn agrees(user: &str, channel: &str, purpose: &str, state: &str, day: u32) -> Value {
+    json!({"type": "track", "userId": user, "messageId": format!("{user} {day}"), "timestamp": format!("2011-12-{day:02}T00:00:00Z"),
+           "event": "Consent Changed", "properties": {"channel": channel, "purpose": purpose, "state": state}})
+}
+
+/// Gives somebody a coupon, as a message would have.
+async fn hand_over(care: &Care, user: &str) {
+    let sql = "INSERT INTO coupon (batch_id, customer_id, source_ref, code_hash, sealed, last4, face_minor, state, reserved_at, issued_at, expires_at) \
+               SELECT (SELECT MIN(id) FROM coupon_batch), i.customer_id, 'r', 'h', 's', '0000', 5000, 'issued', $2, $2, $3 \
+               FROM identifier i WHERE i.kind = 'user_id' AND i.value = $1";
+    let (begun, ends) = (at("2011-12-20T00:00:00Z").micros(), at("2011-12-26T00:00:00Z").micros());
+    let values = [sea_orm::Value::from(user), begun.into(), ends.into()];
+    assert_eq!(care.exec(sql, values).await, 1);
 }
 
 fn wanted() -> BTreeMap<&'static str, Vec<&'static str>> {
@@ -81,6 +102,14 @@ fn wanted() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("dissatisfied", vec!["unhappy", "rater", "cross", "soothed"]),
         ("open_complaints", vec!["cross"]),
         ("birthday_this_week", vec!["today", "sixth", "lunar"]),
+        ("coupon_holders", vec!["silver"]),
+        (
+            "no_consent",
+            vec![
+                "diamond", "gold", "silver", "regular", "nearly", "often", "new", "gone", "today", "sixth",
+                "seventh", "unhappy", "rater", "content", "cross", "soothed",
+            ],
+        ),
     ])
 }
 
@@ -100,6 +129,7 @@ on_both_databases! {
     async fn everybody_is_in_the_shipped_segments_they_belong_to(database) {
         let care = Care::in_onboarding(database, &[]).await;
         care.house.send(story()).await;
+        hand_over(&care, "silver").await;
         keep(&care).await;
         let book = &care.house.app.book;
         let listed = segments::list(book).await.expect("listed");
@@ -116,6 +146,7 @@ on_both_databases! {
         keep(&care).await;
         let wanted: BTreeSet<String> = ["sixth", "seventh", "lunar"].map(str::to_owned).into();
         assert_eq!(members(&care, "birthday_this_week").await, wanted);
+        assert!(members(&care, "coupon_holders").await.is_empty(), "it isn't good any more");
     }
 
     async fn what_a_shop_makes_of_them_stays(database) {
