@@ -68,7 +68,7 @@ const TAGS: [&str; 26] = [
 ];
 
 /// The shipped definitions of segments: on demand, so that they cost nothing until somebody asks.
-const SEGMENTS: [&str; 13] = [
+const SEGMENTS: [&str; 15] = [
     include_str!("../../config/segments/birthday_this_week.yaml"),
     include_str!("../../config/segments/churn_risk_diamond.yaml"),
     include_str!("../../config/segments/churn_risk_gold.yaml"),
@@ -82,6 +82,8 @@ const SEGMENTS: [&str; 13] = [
     include_str!("../../config/segments/new_customers.yaml"),
     include_str!("../../config/segments/no_consent.yaml"),
     include_str!("../../config/segments/open_complaints.yaml"),
+    include_str!("../../config/segments/reachable_by_email.yaml"),
+    include_str!("../../config/segments/reachable_by_sms.yaml"),
 ];
 
 /// A shipped definition: what it is called among tags, and its document.

@@ -66,12 +66,21 @@ fn story() -> Vec<Value> {
         track("soothed", "2011-12-02T00:00:00Z", "Ticket Resolved", json!({"ticket_id": "t2"})),
         agrees("seldom", "sms", "marketing", "granted", 1),
         agrees("lunar", "email", "marketing", "granted", 2),
+        // Agreed to what there is no address for, and the other way round.
+        contact("lunar", "email", "lunar@example.com"),
+        contact("today", "email", "today@example.com"),
+        contact("seldom", "phone", "+447700900123"),
+        contact("new", "phone", "+447700900124"),
         // Took it back, agreed to something else.
         agrees("today", "email", "marketing", "granted", 3),
         agrees("today", "email", "marketing", "denied", 4),
         agrees("sixth", "email", "service", "granted", 5),
     ]);
     story
+}
+
+fn contact(user: &str, of: &str, value: &str) -> Value {
+    json!({"type": "identify", "userId": user, "messageId": format!("{user} at"), "timestamp": "2011-01-02T00:00:00Z", "traits": {of: value}})
 }
 
 fn agrees(user: &str, channel: &str, purpose: &str, state: &str, day: u32) -> Value {
@@ -102,6 +111,8 @@ fn wanted() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("dissatisfied", vec!["unhappy", "rater", "cross", "soothed"]),
         ("open_complaints", vec!["cross"]),
         ("birthday_this_week", vec!["today", "sixth", "lunar"]),
+        ("reachable_by_email", vec!["lunar"]),
+        ("reachable_by_sms", vec!["seldom"]),
         ("coupon_holders", vec!["silver"]),
         (
             "no_consent",
