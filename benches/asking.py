@@ -46,7 +46,7 @@ class Asked:
         self.home = self.shop.home
         wanted = pathlib.Path(tempfile.mkstemp(suffix=".json", dir=parent)[1])
         wanted.write_text(document("asked_sum", SUM, "on_demand"), encoding="utf-8")
-        self.home.run("apply", "-f", wanted)
+        self.home.run("apply", "--yes", "-f", wanted)
         self.home.run("drain")
         if postgres:
             postgres.sql("keeping", "VACUUM ANALYZE")
@@ -177,7 +177,7 @@ class Fed:
         if live:
             path = self.home.folder / "live.yaml"
             path.write_text("\n---\n".join(live_segments()), encoding="utf-8")
-            self.home.run("apply", "-f", path)
+            self.home.run("apply", "--yes", "-f", path)
         self.home.run("drain")
         made = self.home.run("key", "create", "--role", "ingest", "--label", "bench", "--format", "json")
         self.key = json.loads(made)["key"]

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Rules asked of each book, and how many books there are; more of both where asked for.
-const RULES: usize = 250;
+const RULES: usize = 500;
 const BOOKS: u64 = 4;
 const CUSTOMERS: usize = 60;
 
