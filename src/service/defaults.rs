@@ -6,7 +6,8 @@ use super::{Book, ServiceError};
 use crate::settings::ShopSettings;
 use crate::store::shops::{self, Shop};
 use crate::store::{Db, Lane, Tx, audit, clock, epoch, meta, rules, sources};
-use domain::segment::node_key;
+use domain::segment::{key_of, node_key};
+use domain::tag::{Catalogue, TagDocument};
 use domain::time::Instant;
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -93,6 +94,12 @@ struct Node {
     document: Value,
 }
 
+impl Node {
+    fn read(&self) -> TagDocument {
+        TagDocument::first_of(&self.key, self.document.clone())
+    }
+}
+
 /// Makes the shop of a new book, declares what is shipped, and publishes the shipped tags and segments that are missing.
 /// A book that has all of it is left as it is.
 pub async fn found(book: &Book, settings: &ShopSettings) -> Result<(), ServiceError> {
@@ -125,7 +132,8 @@ pub async fn found(book: &Book, settings: &ShopSettings) -> Result<(), ServiceEr
                     sources::ensure(tx, AUTHOR, id, sources::kind::KINKEEPER).await?;
                     apply::declare_in(tx, &inputs(&shop), &shop, AUTHOR, at).await?;
                 }
-                publish(tx, missing(tx, &nodes).await?, at).await
+                let (fit, left_out) = fitting(tx, missing(tx, &nodes).await?).await?;
+                publish(tx, fit, left_out, at).await
             })
         })
         .await
@@ -151,7 +159,38 @@ async fn missing(db: &Db, nodes: &[Node]) -> Result<Vec<Node>, ServiceError> {
     Ok(nodes.iter().filter(|node| !known.contains(&node.key)).cloned().collect())
 }
 
-async fn publish(tx: &Tx, nodes: Vec<Node>, at: Instant) -> Result<(), ServiceError> {
+/// Those that can stand beside what the book has, and the keys of those that can't: a shop's own tags may lack what a shipped segment
+/// asks for, and a catalogue that doesn't hold together nobody could be kept by.
+async fn fitting(tx: &Tx, missing: Vec<Node>) -> Result<(Vec<Node>, Vec<String>), ServiceError> {
+    let Some(base) = shops::first(tx).await?.map(|row| row.base) else { return Ok((missing, Vec::new())) };
+    let known =
+        rules::newest(tx).await?.into_iter().map(|rule| TagDocument::first_of(&rule.key, rule.document));
+    let mut documents: Vec<TagDocument> = known.collect();
+    let together = || documents.iter().cloned().chain(missing.iter().map(Node::read)).collect::<Vec<_>>();
+    if documents.is_empty() || Catalogue::parse(&together(), base).is_ok() {
+        return Ok((missing, Vec::new()));
+    }
+    let (tags, segments): (Vec<Node>, Vec<Node>) =
+        missing.into_iter().partition(|node| key_of(&node.key).is_none());
+    documents.extend(tags.iter().map(Node::read));
+    let (mut fit, mut left_out) = (tags, Vec::new());
+    for segment in segments {
+        documents.push(segment.read());
+        if Catalogue::parse(&documents, base).is_ok() {
+            fit.push(segment);
+        } else {
+            documents.pop();
+            tracing::warn!(
+                segment = segment.key,
+                "a shipped segment doesn't fit the book's own tags and is left out"
+            );
+            left_out.push(segment.key);
+        }
+    }
+    Ok((fit, left_out))
+}
+
+async fn publish(tx: &Tx, nodes: Vec<Node>, left_out: Vec<String>, at: Instant) -> Result<(), ServiceError> {
     if nodes.is_empty() {
         return Ok(());
     }
@@ -165,7 +204,10 @@ async fn publish(tx: &Tx, nodes: Vec<Node>, at: Instant) -> Result<(), ServiceEr
         actor: AUTHOR.to_owned(),
         action: "tags.shipped".to_owned(),
         subject: "book".to_owned(),
-        detail: json!({ "published": keys }),
+        detail: match left_out.is_empty() {
+            true => json!({ "published": keys }),
+            false => json!({ "published": keys, "left_out": left_out }),
+        },
     };
     Ok(audit::record(tx, entry).await?)
 }

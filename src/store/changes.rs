@@ -27,7 +27,7 @@ pub struct Cursor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Since {
     Changed(BTreeSet<CustomerId>),
-    /// Some of it was deleted meanwhile: nobody knows any more.
+    /// Too many, or some of it was deleted meanwhile: nobody knows any more.
     Unknown,
 }
 
@@ -91,8 +91,9 @@ async fn turn(db: &Db) -> Result<i64, StoreError> {
     Ok(db.number(sql, vec![]).await?.unwrap_or_default())
 }
 
-/// Whose changes this transaction sees and whoever read up to `from` didn't, and up to where that is.
-pub async fn since(db: &Db, from: &Cursor) -> Result<(Since, Cursor), StoreError> {
+/// Whose changes this transaction sees and whoever read up to `from` didn't, and up to where that is. Of more than `most` customers
+/// it isn't told whose they are.
+pub async fn since(db: &Db, from: &Cursor, most: usize) -> Result<(Since, Cursor), StoreError> {
     let turn = turn(db).await?;
     if meta::changes_gone(db).await? >= from.turn {
         return Ok((Since::Unknown, cursor(db).await?));
@@ -115,6 +116,9 @@ pub async fn since(db: &Db, from: &Cursor) -> Result<(Since, Cursor), StoreError
                 detail: e.to_string(),
             });
             changed.insert(read?);
+        }
+        if changed.len() > most {
+            return Ok((Since::Unknown, cursor(db).await?));
         }
     }
     Ok((Since::Changed(changed), Cursor { turn, seen }))

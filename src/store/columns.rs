@@ -2,7 +2,7 @@
 //! is done is the service's.
 
 use super::in_list::all_in;
-use super::sql::{Arg, Row, args};
+use super::sql::{Arg, Row, args, places};
 use super::{Db, StoreError};
 use domain::column::{Cell, Columns, Name};
 use domain::ids::CustomerId;
@@ -130,17 +130,26 @@ pub async fn reread(
     );
     let profiles = all_in(db, &sql, vec![], ids()).await?;
     let (mut tags_of, mut ended_of) = (BTreeMap::new(), BTreeMap::new());
-    if names.iter().any(|name| matches!(name, Name::Tag(_) | Name::TagSince(_))) {
-        let sql =
-            "SELECT t.customer_id, t.key, t.value, t.since FROM tag_current t WHERE t.customer_id IN ({in})";
-        for row in all_in(db, sql, vec![], ids()).await? {
+    let keys =
+        |ended: bool| tags(names.iter(), ended).into_iter().map(sea_orm::Value::from).collect::<Vec<_>>();
+    if let (keys, true) =
+        (keys(false), names.iter().any(|name| matches!(name, Name::Tag(_) | Name::TagSince(_))))
+    {
+        let sql = format!(
+            "SELECT t.customer_id, t.key, t.value, t.since FROM tag_current t WHERE t.key IN ({}) AND t.customer_id IN ({{in}})",
+            places(1, keys.len())
+        );
+        for row in all_in(db, &sql, keys, ids()).await? {
             tags_of
                 .insert((row.int("customer_id")?, row.text("key")?), (row.text("value")?, row.int("since")?));
         }
     }
-    if names.iter().any(|name| matches!(name, Name::Ended(_))) {
-        let sql = "SELECT t.customer_id, t.key, t.since FROM tag_ended t WHERE t.customer_id IN ({in})";
-        for row in all_in(db, sql, vec![], ids()).await? {
+    if let (keys, true) = (keys(true), names.iter().any(|name| matches!(name, Name::Ended(_)))) {
+        let sql = format!(
+            "SELECT t.customer_id, t.key, t.since FROM tag_ended t WHERE t.key IN ({}) AND t.customer_id IN ({{in}})",
+            places(1, keys.len())
+        );
+        for row in all_in(db, &sql, keys, ids()).await? {
             ended_of.insert((row.int("customer_id")?, row.text("key")?), row.int("since")?);
         }
     }

@@ -15,16 +15,28 @@ enum Cells {
 /// A number a row. A row that has none is 0 differences from the least; who knows which these are stands elsewhere.
 #[derive(Debug, Clone)]
 pub struct Packed {
-    /// No number is less; `None` before there is any.
+    /// What differences are from: no number is less; `None` before there is any.
     least: Option<i64>,
+    /// The least number that there ever was.
+    lowest: i64,
     /// What differences are counted in.
     unit: u64,
     cells: Cells,
+    /// How often everything was packed anew.
+    #[cfg(test)]
+    packs: usize,
 }
 
 impl Default for Packed {
     fn default() -> Self {
-        Self { least: None, unit: SECOND, cells: Cells::One(Vec::new()) }
+        Self {
+            least: None,
+            lowest: i64::MAX,
+            unit: SECOND,
+            cells: Cells::One(Vec::new()),
+            #[cfg(test)]
+            packs: 0,
+        }
     }
 }
 
@@ -112,7 +124,8 @@ impl Packed {
     pub fn put(&mut self, row: usize, number: Option<i64>) {
         let Some(number) = number else { return self.cells.put(row, 0) };
         let least = *self.least.get_or_insert(number);
-        let fits = number.checked_sub(least).and_then(|off| u64::try_from(off).ok());
+        self.lowest = self.lowest.min(number);
+        let fits = (number >= least).then(|| number.wrapping_sub(least).cast_unsigned());
         let fits = fits.filter(|off| off % self.unit == 0 && off / self.unit <= self.cells.most());
         match fits {
             Some(off) => self.cells.put(row, off / self.unit),
@@ -128,22 +141,34 @@ impl Packed {
         number.wrapping_sub(self.least.unwrap_or_default()).cast_unsigned() / self.unit
     }
 
-    /// Everything in a form in which this number has room.
+    /// Everything in a form in which this number has room. Where numbers fall there is room below, too, as much as the width has without
+    /// more bytes: else each next one would have everything packed anew.
     fn pack_anew(&mut self, number: i64) {
         let old = std::mem::take(self);
+        #[cfg(test)]
+        {
+            self.packs = old.packs + 1;
+        }
         let codes = |row: usize| old.cells.get(row);
         let highest = old.number((0..old.rows()).map(codes).max().unwrap_or_default()).max(number);
-        let least = old.least.unwrap_or(number).min(number);
+        let least = old.lowest.min(number);
         let off = |number: i64| number.wrapping_sub(least).cast_unsigned();
-        self.least = Some(least);
         let in_seconds =
             old.unit == SECOND && off(number) % SECOND == 0 && off(old.least.unwrap_or(number)) % SECOND == 0;
         self.unit = if in_seconds { SECOND } else { 1 };
         // Room for what is added next, as a growing list has it.
         let capacity = each_width!(&old.cells, cells => cells.capacity());
-        self.cells = Cells::for_up_to(off(highest) / self.unit, capacity);
+        let most = off(highest) / self.unit;
+        self.cells = Cells::for_up_to(most, capacity);
+        let falls = old.least.is_some_and(|before| number < before);
+        let room = if falls { (self.cells.most() - most) / 2 } else { 0 };
+        let room = room.min(least.wrapping_sub(i64::MIN).cast_unsigned() / self.unit);
+        self.least = Some(least.wrapping_sub_unsigned(room * self.unit));
+        self.lowest = least;
         for row in 0..old.rows() {
-            self.cells.put(row, off(old.number(old.cells.get(row))) / self.unit);
+            let before = old.number(old.cells.get(row));
+            // Less than the lowest is a row without a number.
+            self.cells.put(row, if before < least { 0 } else { self.off(before) });
         }
     }
 
@@ -192,5 +217,37 @@ impl Packed {
             (low <= high).then_some((low, high))
         };
         ranges.iter().filter_map(code).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Packed, SECOND};
+
+    #[test]
+    fn numbers_that_fall_from_row_to_row_are_packed_anew_a_few_times() {
+        for step in [1, i64::try_from(SECOND).expect("small"), 86_400_000_001] {
+            let mut packed = Packed::default();
+            for row in 0..100_000 {
+                // Every third row has no number.
+                packed.put(packed.rows(), (row % 3 > 0).then_some(-step * row));
+            }
+            assert!(packed.packs < 150, "{} times with steps of {step}", packed.packs);
+            assert!(
+                (0..100_000).all(
+                    |row| row % 3 == 0 || packed.get(usize::try_from(row).expect("a row")) == -step * row
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn the_least_numbers_there_are_have_room() {
+        let mut packed = Packed::default();
+        let numbers = [0, -1, i64::MIN + 1, i64::MAX, i64::MIN];
+        for number in numbers {
+            packed.put(packed.rows(), Some(number));
+        }
+        assert_eq!((0..5).map(|row| packed.get(row)).collect::<Vec<_>>(), numbers);
     }
 }

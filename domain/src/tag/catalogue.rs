@@ -169,7 +169,33 @@ impl Catalogue {
         affected
     }
 
-    /// What its rules have to know of events' properties.
+    /// These rules and those of the segments on demand that they ask for, however far: they are looked at in place.
+    pub fn looked_at<'r>(&'r self, rules: &[&'r Rule]) -> Vec<&'r Rule> {
+        let (mut found, mut seen) = (rules.to_vec(), BTreeSet::new());
+        let mut next = 0;
+        while let Some(rule) = found.get(next).copied() {
+            next += 1;
+            for leaf in rule.leaves() {
+                let Rule::Segment { key, .. } = leaf else { continue };
+                let segment = self.segment(key).filter(|node| node.keep() == Some(Keep::OnDemand));
+                if let Some(segment) = segment.filter(|_| seen.insert(key.as_str())) {
+                    found.extend(segment.rules());
+                }
+            }
+        }
+        found
+    }
+
+    /// What has to be known of a customer to say what they are by all that is looked at without being asked for, and by these rules.
+    pub fn wanted_for(&self, asked: &[&Rule]) -> Wanted {
+        let mut wanted = wanted_by(
+            self.nodes.iter().filter(|node| !self.is_idle(&node.key)).flat_map(TagDefinition::rules),
+        );
+        wanted.extend(&wanted_by(self.looked_at(asked)));
+        wanted
+    }
+
+    /// What all its rules have to know of events' properties and of records beside them.
     pub fn wanted(&self) -> Wanted {
         wanted_by(self.nodes.iter().flat_map(TagDefinition::rules))
     }

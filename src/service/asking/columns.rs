@@ -3,7 +3,7 @@
 //! for goes, and what was asked for the longest time ago first.
 
 use super::quick::{CountedBy, SegmentCount};
-use super::{Question, looked_at, terms};
+use super::{Question, terms};
 use crate::service::{Book, ServiceError};
 use crate::store::changes::{self, Cursor, Since};
 use crate::store::columns::{Loading, reread};
@@ -18,11 +18,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
-/// From so many customers on who changed since the last answer, reading everything again is less.
-const MOST_CHANGED: usize = 200_000;
+/// From so many customers on who changed since the last answer, everything is read again in the background.
+const MOST_CHANGED: usize = 20_000;
+/// Longest that an answer waits for what changed to be read, and for others who do the same; then the sample answers.
+const REFRESH: Duration = Duration::from_secs(1);
+/// How often an answer by columns waits for them to be loaded.
+pub(super) const MOST_WAITS: usize = 3;
 /// Sets of columns that had no room, remembered so that they aren't loaded again and again.
 const MOST_REFUSED: usize = 100;
-/// Longest that a page, or what changed, may take to read in the background.
+/// Longest that it may take to ask up to where changes are, before columns are loaded.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The columns of one daemon.
@@ -176,10 +180,10 @@ impl State {
         let asked = names.clone();
         let read = store.ask(within, move |db| {
             Box::pin(async move {
-                let (since, cursor) = changes::since(db, &cursor).await?;
+                let (since, cursor) = changes::since(db, &cursor, MOST_CHANGED).await?;
                 let changed: Vec<CustomerId> = match since {
-                    Since::Changed(changed) if changed.len() <= MOST_CHANGED => changed.into_iter().collect(),
-                    Since::Changed(_) | Since::Unknown => return Ok(None),
+                    Since::Changed(changed) => changed.into_iter().collect(),
+                    Since::Unknown => return Ok(None),
                 };
                 let changes = match changed.is_empty() {
                     true => None,
@@ -188,7 +192,12 @@ impl State {
                 Ok(Some((changes, cursor)))
             })
         });
-        let Some((changes, cursor)) = read.await? else {
+        let read = match read.await {
+            // It would take as long again for whoever asks next.
+            Err(StoreError::TookTooLong(_)) => None,
+            read => read?,
+        };
+        let Some((changes, cursor)) = read else {
             self.empty();
             return Ok(false);
         };
@@ -213,12 +222,13 @@ pub(super) async fn count(book: &Book, question: &Question, within: Duration) ->
     let as_of = book.now().await?;
     let Some(plan) = planned(book, question, as_of).await? else { return Ok(Told::Never) };
     let names = plan.names();
-    let mut state = cache.state.clone().lock_owned().await;
+    let locked = tokio::time::timeout(REFRESH, cache.state.clone().lock_owned());
+    let Ok(mut state) = locked.await else { return Ok(Told::NotYet) };
     if state.refused.contains(&names) {
         return Ok(Told::Never);
     }
     let held = names.iter().all(|name| state.columns.holds(name)) && state.cursor.is_some();
-    let fresh = held && state.refresh(&book.store, within).await?;
+    let fresh = held && state.refresh(&book.store, within.min(REFRESH)).await?;
     if fresh {
         state.columns.use_now(&names);
         state.fit(cache.most);
@@ -257,7 +267,7 @@ async fn planned(book: &Book, question: &Question, now: Instant) -> Result<Optio
         return Ok(None);
     }
     let catalogue = question.catalogue.clone();
-    let rules = looked_at(&catalogue, &[question.whole.rule()]);
+    let rules = catalogue.looked_at(&[question.whole.rule()]);
     let asking = terms(book, catalogue.clone(), &rules, now).await?;
     let terms = Terms { catalogue: &catalogue, now, currency: asking.currency, zones: &asking.zones };
     Ok(compile(question.whole.rule(), &terms).ok().map(|plan| match question.whole {

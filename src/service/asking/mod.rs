@@ -23,10 +23,8 @@ use domain::ids::CustomerId;
 use domain::rule::Rule;
 use domain::rule::event::wanted_by;
 use domain::rule::record::kinds_of;
-use domain::segment::Keep;
 use domain::tag::Catalogue;
 use domain::time::Instant;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,7 +45,7 @@ async fn among(
     rules: &[&Rule],
     now: Instant,
 ) -> Result<Asking, ServiceError> {
-    let rules = looked_at(&catalogue, rules);
+    let rules = catalogue.looked_at(rules);
     let oldest = rule_sql::oldest(book.store.reader(), &rules).await?.unwrap_or(now);
     Ok(Asking { oldest, ..terms(book, catalogue.clone(), &rules, now).await? })
 }
@@ -79,23 +77,6 @@ async fn zones(db: &Db, rules: &[&Rule]) -> Result<Vec<chrono_tz::Tz>, StoreErro
         true => occurrences::zones(db).await,
         false => Ok(Vec::new()),
     }
-}
-
-/// These rules and those of the segments on demand that they ask for, however far: they are looked at in place.
-fn looked_at<'r>(catalogue: &'r Catalogue, rules: &[&'r Rule]) -> Vec<&'r Rule> {
-    let (mut found, mut seen) = (rules.to_vec(), BTreeSet::new());
-    let mut next = 0;
-    while let Some(rule) = found.get(next).copied() {
-        next += 1;
-        for leaf in rule.leaves() {
-            let Rule::Segment { key, .. } = leaf else { continue };
-            let segment = catalogue.segment(key).filter(|node| node.keep() == Some(Keep::OnDemand));
-            if let Some(segment) = segment.filter(|_| seen.insert(key.as_str())) {
-                found.extend(segment.rules());
-            }
-        }
-    }
-    found
 }
 
 /// Of how many customers the rule holds.

@@ -68,9 +68,14 @@ pub async fn count_now(
         Some(CountedBy::Database) => exactly(book, question, within).await,
         Some(CountedBy::Sample) => sampling::estimate(book, question, within).await,
         Some(CountedBy::Columns) => by_columns(book, &question, within).await,
-        None => match columns::count(book, &question, within).await? {
-            Told::Counted(told) => Ok(told),
-            Told::NotYet | Told::Never => sampling::estimate(book, question, within).await,
+        None => match columns::count(book, &question, within).await {
+            Ok(Told::Counted(told)) => Ok(told),
+            Ok(Told::NotYet | Told::Never) => sampling::estimate(book, question, within).await,
+            Err(error) => {
+                // They are never needed for an answer; what is wrong with the question the sample says, too.
+                tracing::debug!(%error, "columns can't count");
+                sampling::estimate(book, question, within).await
+            }
         },
     }
 }
@@ -82,7 +87,7 @@ async fn by_columns(
     within: Duration,
 ) -> Result<SegmentCount, ServiceError> {
     let waited = tokio::time::timeout(within, async {
-        loop {
+        for _ in 0..columns::MOST_WAITS {
             match columns::count(book, question, within).await? {
                 Told::Counted(told) => return Ok(told),
                 Told::NotYet => book.columns.settled().await,
@@ -93,12 +98,14 @@ async fn by_columns(
                 }
             }
         }
+        Err(loading())
     });
-    waited.await.unwrap_or_else(|_| {
-        let detail =
-            "the columns are still being loaded; leave `by` out for an estimate until then".to_owned();
-        Err(ServiceError::Unavailable { retry_after: Duration::from_secs(10), detail })
-    })
+    waited.await.unwrap_or_else(|_| Err(loading()))
+}
+
+fn loading() -> ServiceError {
+    let detail = "the columns are still being loaded; leave `by` out for an estimate until then".to_owned();
+    ServiceError::Unavailable { retry_after: Duration::from_secs(10), detail }
 }
 
 /// The whole book, and the number alone.

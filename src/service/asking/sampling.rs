@@ -2,7 +2,7 @@
 //! has yet, fewer of them are looked at in memory, by their events.
 
 use super::quick::{CountedBy, SegmentCount};
-use super::{Question, looked_at, terms};
+use super::{Question, terms};
 use crate::service::{Book, ServiceError, shop};
 use crate::store::rule_sql::{self, Asking, Sampled, Whole};
 use crate::store::{Db, StoreError, customers, facts};
@@ -11,7 +11,6 @@ use domain::customer::CustomerFacts;
 use domain::estimate::{self, Estimate};
 use domain::event::property::Wanted;
 use domain::ids::CustomerId;
-use domain::rule::event::wanted_by;
 use domain::rule::{Rule, Share};
 use domain::tag::Evaluation;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,7 +58,7 @@ pub(super) async fn estimate(
 ) -> Result<SegmentCount, ServiceError> {
     let (as_of, last) = (book.now().await?, rule_sql::last_customer(book.store.reader()).await?);
     let catalogue = question.catalogue.clone();
-    let asked = looked_at(&catalogue, &[question.whole.rule()]);
+    let asked = catalogue.looked_at(&[question.whole.rule()]);
     let asking = terms(book, catalogue.clone(), &asked, as_of).await?;
     let share = estimate::part(CustomerId(last));
     let answered = by_the_database(book, &question.whole, &asked, &asking, (&share, last), within).await;
@@ -115,22 +114,21 @@ async fn by_their_events(
     sample: &[CustomerId],
 ) -> Result<Sampled, StoreError> {
     let zone = shop::shop(book).await.map_err(unreadable)?.zone;
-    let mut wanted = asking.catalogue.wanted();
-    wanted.extend(&wanted_by(asked.iter().copied()));
+    let wanted = asking.catalogue.wanted_for(asked);
     let (whole, asking, sample) = (whole.clone(), asking.clone(), sample.to_vec());
-    book.store
-        .ask(PATIENCE, move |db| {
-            Box::pin(async move {
-                let mut all = Sampled::default();
-                for some in sample.chunks(AT_ONCE) {
-                    let found = look(db, &whole, &asking, (&wanted, zone), some).await?;
-                    all.looked_at += found.looked_at;
-                    all.found += found.found;
-                }
-                Ok(all)
-            })
+    let looked = book.store.ask(PATIENCE, move |db| {
+        Box::pin(async move {
+            let mut all = Sampled::default();
+            for some in sample.chunks(AT_ONCE) {
+                let found = look(db, &whole, &asking, (&wanted, zone), some).await?;
+                all.looked_at += found.looked_at;
+                all.found += found.found;
+            }
+            Ok(all)
         })
-        .await
+    });
+    // A database's own limit may be one of each statement.
+    tokio::time::timeout(PATIENCE, looked).await.unwrap_or(Err(StoreError::TookTooLong(PATIENCE)))
 }
 
 async fn look(

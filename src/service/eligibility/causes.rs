@@ -100,7 +100,7 @@ pub async fn expected(
 ) -> Result<HashMap<CustomerId, Instant>, ServiceError> {
     let catalogue = rules::catalogue(book).await?;
     let ids: Vec<CustomerId> = people.iter().map(|person| person.id).collect();
-    let events = facts::events_of(book.store.reader(), &ids, now, &catalogue.wanted()).await?;
+    let events = facts::events_of(book.store.reader(), &ids, now, &catalogue.wanted_for(&[])).await?;
     let bearers = customers::bearers(book.store.reader(), &ids, shop.zone).await?;
     let next = |person: &Person| {
         let facts = CustomerFacts::fold(events.get(&person.id).map_or(&[][..], Vec::as_slice));

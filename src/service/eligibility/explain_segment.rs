@@ -48,7 +48,7 @@ pub async fn explain_segment(
 ) -> Result<SegmentExplanation, ServiceError> {
     let catalogue = rules::catalogue(book).await?;
     let node = segments::named(&catalogue, key)?;
-    let one = One::load(book, customer, &catalogue).await?;
+    let one = One::load(book, customer, (&catalogue, node)).await?;
     let (at, evaluation) = (one.at, one.evaluation(&catalogue));
     let line = evaluation.membership(key).ok_or_else(|| missing(customer))?;
     let said = evaluation.said_of(key, at);

@@ -44,7 +44,7 @@ pub async fn explain_tag(
 ) -> Result<TagExplanation, ServiceError> {
     let catalogue = rules::catalogue(book).await?;
     let tag = tags::named(&catalogue, key)?;
-    let one = One::load(book, customer, &catalogue).await?;
+    let one = One::load(book, customer, (&catalogue, tag)).await?;
     let (at, evaluation) = (one.at, one.evaluation(&catalogue));
     let condition = |value: &str, rule| ValueCondition {
         value: value.to_owned(),

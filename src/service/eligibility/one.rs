@@ -4,7 +4,7 @@ use crate::service::{Book, ServiceError, reachability};
 use crate::store::{customers, facts};
 use domain::customer::{Bearer, CustomerFacts};
 use domain::ids::CustomerId;
-use domain::tag::{Catalogue, Evaluation};
+use domain::tag::{Catalogue, Evaluation, TagDefinition};
 use domain::time::Instant;
 
 /// What everything about one customer follows from.
@@ -15,11 +15,11 @@ pub(super) struct One {
 }
 
 impl One {
-    /// From the stored facts, with what these rules ask of them.
+    /// From the stored facts, with what this tag or segment asks of them.
     pub async fn load(
         book: &Book,
         customer: CustomerId,
-        catalogue: &Catalogue,
+        (catalogue, node): (&Catalogue, &TagDefinition),
     ) -> Result<Self, ServiceError> {
         let db = book.store.reader();
         let missing = || missing(customer);
@@ -27,7 +27,7 @@ impl One {
         let bearer =
             customers::bearers(db, &[customer], zone).await?.remove(&customer).ok_or_else(missing)?;
         let at = book.now().await?;
-        let wanted = catalogue.wanted();
+        let wanted = catalogue.wanted_for(&node.rules().collect::<Vec<_>>());
         if wanted.records.points {
             reachability::prepare(book).await?;
         }

@@ -70,8 +70,7 @@ async fn judge(
     let db = book.store.reader();
     let ids: Vec<CustomerId> = people.iter().map(|(id, _)| *id).collect();
     let bearers = customers::bearers(db, &ids, shop.zone).await?;
-    let mut wanted = catalogue.wanted();
-    wanted.extend(&rule::event::wanted_by([&rule]));
+    let wanted = catalogue.wanted_for(&[&rule]);
     if wanted.records.points {
         super::reachability::prepare(book).await?;
     }

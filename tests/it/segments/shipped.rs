@@ -160,6 +160,23 @@ on_both_databases! {
         assert!(members(&care, "coupon_holders").await.is_empty(), "it isn't good any more");
     }
 
+    async fn those_that_a_shop_has_no_tags_for_are_left_out(database) {
+        let care = Care::in_onboarding(database, &[]).await;
+        // As a book of before there were any, whose shop calls gold otherwise.
+        assert!(care.exec::<i64>("DELETE FROM rule_version WHERE key LIKE 'segment:%'", []).await > 10);
+        let own = include_str!("../../../config/tags/value_tier.yaml").replace("value: gold", "value: premium");
+        care.apply(&format!("kind: tag\n{own}")).await;
+        let beside = care.beside().await;
+        let keys: Vec<String> =
+            segments::list(&beside.book).await.expect("the book is sound").into_iter().map(|s| s.key).collect();
+        let wanted: Vec<&str> =
+            wanted().into_keys().filter(|key| !["high_value", "churn_risk_gold"].contains(key)).collect();
+        assert_eq!(keys, wanted);
+        care.house.send(story()).await;
+        keep(&care).await;
+        assert_eq!(members(&care, "open_complaints").await, BTreeSet::from(["cross".to_owned()]));
+    }
+
     async fn what_a_shop_makes_of_them_stays(database) {
         let care = Care::in_onboarding(database, &[]).await;
         care.house.send(story()).await;
