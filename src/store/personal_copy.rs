@@ -433,6 +433,7 @@ const UNTOLD: &[&str] = &[
     "access_log.detail",
     "callback.reason",
     "contact_made.version_id",
+    "contact_point.value_hash",
     "enrollment.detail",
     "enrollment.payload",
     "event.fact",
