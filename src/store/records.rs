@@ -175,7 +175,7 @@ async fn targets(db: &Db, customers: &[CustomerId], found: &mut Found) -> Result
 }
 
 /// Records of these kinds were written down of these customers, or say something else now: where a rule that was ever published asks for
-/// any, they are due at `now`. Where none does this is two look-ups.
+/// any, they are due at `now`. To know whether one does, what was published is looked through.
 pub async fn changed(
     tx: &Tx,
     customers: &BTreeSet<CustomerId>,
